@@ -1,0 +1,71 @@
+/**
+ * Expressions of computes and kernels: what one element's value is. Plain data. Indices are dims over loop variables,
+ * parameters and integer locals (see `ir/dims.ts`); values have one of the register types below.
+ */
+import type { DType } from '../../base/dtype.js'
+import type { Dim } from '../dims.js'
+
+/** Types that a register holds. 8- and 16-bit integers live in i32/u32 and 16-bit floats in f32; `store` narrows, rounding to nearest even for floats and wrapping for integers. */
+export type RegisterType = 'f32' | 'f64' | 'i32' | 'u32' | 'i64' | 'u64' | 'bool'
+
+export type UnaryOp =
+  | 'neg' | 'abs' | 'not' | 'bitnot' | 'sqrt' | 'rsqrt' | 'recip' | 'exp' | 'expm1' | 'log' | 'log1p' | 'sin' | 'cos' | 'tan' | 'asin' | 'acos' | 'atan'
+  | 'sinh' | 'cosh' | 'tanh' | 'asinh' | 'acosh' | 'atanh' | 'erf' | 'floor' | 'ceil' | 'trunc' | 'round' | 'sign' | 'isnan' | 'isinf'
+/** `div` of integers truncates; `mod` has the sign of the divisor, `rem` that of the dividend; `min`/`max` return NaN if either is NaN; `round` is to nearest even. */
+export type BinaryOp =
+  | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'mod' | 'pow' | 'atan2' | 'min' | 'max'
+  | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
+
+export type Expr =
+  /** `value` is a string for i64/u64 beyond 2^53 and for 'nan', 'inf', '-inf' */
+  | { readonly kind: 'const'; readonly type: RegisterType; readonly value: number | string }
+  | { readonly kind: 'index'; readonly index: Dim }
+  | { readonly kind: 'load'; readonly buffer: string; readonly index: readonly Dim[] }
+  | { readonly kind: 'local'; readonly name: string; readonly type: RegisterType }
+  | { readonly kind: 'unary'; readonly op: UnaryOp; readonly x: Expr }
+  | { readonly kind: 'binary'; readonly op: BinaryOp; readonly a: Expr; readonly b: Expr }
+  | { readonly kind: 'select'; readonly condition: Expr; readonly a: Expr; readonly b: Expr }
+  | { readonly kind: 'cast'; readonly to: RegisterType; readonly x: Expr }
+  /** Rounds or wraps a register to what `dtype` can hold, as a store to it and a load back would. */
+  | { readonly kind: 'narrow'; readonly dtype: DType; readonly x: Expr }
+
+/** The register type in which elements of a dtype are computed. Throws nothing: dtypes without kernels (string, packed, 8-bit floats) map to their decoded form. */
+export const REGISTER: Readonly<Record<DType, RegisterType>> = {
+  float32: 'f32', float64: 'f64', float16: 'f32', bfloat16: 'f32',
+  int8: 'i32', int16: 'i32', int32: 'i32', int64: 'i64', uint8: 'u32', uint16: 'u32', uint32: 'u32', uint64: 'u64',
+  bool: 'bool', string: 'i32',
+  float8e4m3fn: 'f32', float8e4m3fnuz: 'f32', float8e5m2: 'f32', float8e5m2fnuz: 'f32', float8e8m0: 'f32',
+  float4e2m1: 'f32', int4: 'i32', uint4: 'u32', int2: 'i32', uint2: 'u32',
+}
+
+const COMPARISONS: ReadonlySet<string> = new Set(['eq', 'ne', 'lt', 'le', 'gt', 'ge'])
+
+/** The register type of an expression; `dtypeOf` gives the dtype of a buffer. */
+export function typeOfExpr(e: Expr, dtypeOf: (buffer: string) => DType): RegisterType {
+  switch (e.kind) {
+    case 'const': case 'local': return e.type
+    case 'index': return 'i32'
+    case 'load': return REGISTER[dtypeOf(e.buffer)]
+    case 'unary': return e.op === 'isnan' || e.op === 'isinf' || e.op === 'not' ? 'bool' : typeOfExpr(e.x, dtypeOf)
+    case 'binary': return COMPARISONS.has(e.op) ? 'bool' : typeOfExpr(e.a, dtypeOf)
+    case 'select': return typeOfExpr(e.a, dtypeOf)
+    case 'cast': return e.to
+    case 'narrow': return REGISTER[e.dtype]
+  }
+}
+
+/** A constant of a register type. */
+export const constant = (type: RegisterType, value: number | string): Expr => ({ kind: 'const', type, value })
+/** An index used as an i32 value. */
+export const indexValue = (index: Dim): Expr => ({ kind: 'index', index })
+/** The element of a buffer at a multi-dimensional index. */
+export const load = (buffer: string, index: readonly Dim[]): Expr => ({ kind: 'load', buffer, index })
+/** A register bound earlier. */
+export const local = (name: string, type: RegisterType): Expr => ({ kind: 'local', name, type })
+export const unary = (op: UnaryOp, x: Expr): Expr => ({ kind: 'unary', op, x })
+export const binary = (op: BinaryOp, a: Expr, b: Expr): Expr => ({ kind: 'binary', op, a, b })
+/** `condition ? a : b`; both sides are evaluated. */
+export const selectExpr = (condition: Expr, a: Expr, b: Expr): Expr => ({ kind: 'select', condition, a, b })
+/** Conversion between register types: float to int truncates and saturates, int to int wraps, to bool tests for non-zero. */
+export const cast = (to: RegisterType, x: Expr): Expr => ({ kind: 'cast', to, x })
+export const narrow = (dtype: DType, x: Expr): Expr => ({ kind: 'narrow', dtype, x })

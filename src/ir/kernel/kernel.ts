@@ -1,0 +1,38 @@
+/**
+ * Kernel: the explicit loop nest that a schedule makes of a compute; the one language that every renderer reads. Its
+ * buffers are flat: a load or store has one index, in elements. Names of loop variables, parameters and integer locals
+ * share one namespace and appear in indices; register locals have their own.
+ */
+import type { DType } from '../../base/dtype.js'
+import type { Dim } from '../dims.js'
+import type { Expr, RegisterType } from './expr.js'
+
+export interface KernelBuffer { readonly name: string; readonly dtype: DType; readonly length: Dim; readonly role: 'in' | 'out' | 'temp' }
+
+export type Stmt =
+  /** `for (variable = lo; variable < hi; variable += step)`; `hi - lo` is a multiple of `step`. `parallel`: iterations are independent and may be shared among threads. */
+  | { readonly kind: 'for'; readonly variable: string; readonly lo: Dim; readonly hi: Dim; readonly step: number; readonly parallel?: boolean; readonly body: readonly Stmt[] }
+  /** An integer local, immutable: hoisted index arithmetic. */
+  | { readonly kind: 'index'; readonly name: string; readonly value: Dim }
+  /** An integer local read from data, wrapped once if negative, checked against `extent` (fault `index-out-of-range`). */
+  | { readonly kind: 'data-index'; readonly name: string; readonly value: Expr; readonly extent: Dim }
+  /** A register, immutable. */
+  | { readonly kind: 'let'; readonly name: string; readonly type: RegisterType; readonly value: Expr }
+  /** A register that `set` changes. */
+  | { readonly kind: 'var'; readonly name: string; readonly type: RegisterType; readonly value: Expr }
+  | { readonly kind: 'set'; readonly name: string; readonly value: Expr }
+  /** Several registers at once: all values are read before any register is written. */
+  | { readonly kind: 'set-all'; readonly sets: readonly { readonly name: string; readonly value: Expr }[] }
+  | { readonly kind: 'store'; readonly buffer: string; readonly index: Dim; readonly value: Expr }
+  | { readonly kind: 'if'; readonly condition: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
+
+/** In a Kernel, `load.index` has exactly one element: the flat index. */
+export interface Kernel {
+  /** An address: op chain and extents, `matmul_relu_64x32x64`. */
+  readonly name: string
+  /** Symbols passed as i32 parameters, in order. */
+  readonly params: readonly string[]
+  /** In call order: inputs, outputs, temps. */
+  readonly buffers: readonly KernelBuffer[]
+  readonly body: readonly Stmt[]
+}

@@ -1,0 +1,105 @@
+/**
+ * The op record: everything known about one operation, in one place. The text syntax, the verifier's type check, the
+ * interpreter, eager calls, the docs table and the conformance cases are all derived from it.
+ */
+import type { DType, HostTensor } from '../base/dtype.js'
+import type { Dim } from './dims.js'
+import type { Attrs, Graph, Node, Value } from './graph.js'
+import type { TensorType, ValueType } from './types.js'
+import type { Compute, ComputeContext } from './kernel/compute.js'
+import type { Expr } from './kernel/expr.js'
+import type { Kernel } from './kernel/kernel.js'
+
+/** Attribute kinds and what an attribute of that kind holds. `dims` are extents that may be symbolic. */
+export interface AttrKinds {
+  readonly int: number
+  readonly ints: readonly number[]
+  readonly float: number
+  readonly floats: readonly number[]
+  readonly string: string
+  readonly strings: readonly string[]
+  readonly bool: boolean
+  readonly bools: readonly boolean[]
+  readonly dtype: DType
+  readonly dim: Dim
+  readonly dims: readonly Dim[]
+  readonly tensor: HostTensor
+  readonly graph: Graph
+}
+export type AttrKind = keyof AttrKinds
+export type AttrSchema = Readonly<Record<string, AttrKind>>
+export type AttrsOf<S extends AttrSchema> = { readonly [K in keyof S]: AttrKinds[S[K]] }
+
+/**
+ * How output elements depend on input elements; fusion reads this and never op names.
+ * - `elementwise`: output [i…] reads inputs at [i…] (after numpy broadcasting)
+ * - `injective`: each output element reads one element of each input, elsewhere (transpose, slice, gather, concat)
+ * - `reduction`: rows are reduced or normalised: softmax, sums, norms, pooling
+ * - `contraction`: heavy multiply-add work: matmul, conv
+ * - `alias`: the output is the input's storage with another shape (reshape, squeeze)
+ * - `opaque`: none of these; never fused (recurrences, control flow, host ops)
+ */
+export type Pattern = 'elementwise' | 'injective' | 'reduction' | 'contraction' | 'alias' | 'opaque'
+
+/** What `infer` is given beside inputs and attributes. */
+export interface InferContext {
+  /** Records that `a` must equal `b` (or be ≤ with kind `le`) for the result to be right; proven equalities are not recorded, disproven ones throw `shape-mismatch`. */
+  assume(a: Dim, b: Dim, why: string, kind?: 'eq' | 'le'): void
+}
+
+export interface Call<A> { readonly inputs: readonly (Value | null)[]; readonly attrs: A }
+/** A call with concrete tensors: extents in `attrs` and `outputs` are numbers. */
+export interface ReferenceCall<A> { readonly inputs: readonly (HostTensor | null)[]; readonly attrs: A; readonly outputs: readonly ConcreteType[] }
+export interface ConcreteType { readonly dtype: DType; readonly shape: readonly number[] }
+
+/** One conformance case: inputs are made from the given types with seeded values, or given whole. */
+export interface Sample<A> {
+  readonly inputs: readonly (SampleInput | null)[]
+  readonly attrs: A
+  /** Allowed relative and absolute error of a compiled kernel against `reference`; exact for integers. */
+  readonly tolerance?: { readonly relative: number; readonly absolute: number }
+}
+export interface SampleInput {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** Elements, or the range [low, high) that seeded random elements are drawn from; [-1, 1) when absent, [0, 8) for integers. */
+  readonly data?: readonly number[]
+  readonly range?: readonly [number, number]
+}
+
+export interface OpSpec<S extends AttrSchema> {
+  /** Lower-case with `_` between words: the name in text and in kernels. */
+  readonly name: string
+  /** One sentence. */
+  readonly doc: string
+  /** Where the semantics come from: `ONNX Softmax-13; torch.softmax`. */
+  readonly source: string
+  readonly attrs: S
+  readonly pattern: Pattern
+  /** Result types; throws `shape-mismatch`, `dtype-mismatch` or `bad-attribute` with a hint. */
+  infer(call: Call<AttrsOf<S>>, ctx: InferContext): readonly ValueType[]
+  /** Elements of the (single) result as dims, when the inputs' elements are known as dims; undefined when they are not. Only for ops that shape arithmetic uses. */
+  symbolic?(call: Call<AttrsOf<S>>, output: TensorType): readonly Dim[] | undefined
+  /** Slow and obviously right: the oracle and the eager implementation. Results in the types of `call.outputs`. */
+  reference(call: ReferenceCall<AttrsOf<S>>): HostTensor[]
+  /** Elementwise body: one output element from one element of each input. Gives `elementwise` ops their compute. */
+  scalar?(inputs: readonly Expr[], attrs: AttrsOf<S>, output: DType): Expr
+  /** Iteration space of the kernel. */
+  compute?(ctx: ComputeContext<AttrsOf<S>>): Compute
+  /** Hand-written kernel IR, for loops that a compute cannot say (recurrences, scans). */
+  kernel?(ctx: ComputeContext<AttrsOf<S>>): Kernel
+  readonly samples: readonly Sample<AttrsOf<S>>[]
+}
+
+/** An op record with its attribute types erased: what tables of ops hold. */
+export type Op = OpSpec<AttrSchema>
+
+/** Checks nothing at run time; makes an op record's functions see their attributes typed by its schema. */
+export function defineOp<const S extends AttrSchema>(spec: OpSpec<S>): Op {
+  return spec as unknown as Op
+}
+
+/** `node`'s inputs and attributes as a call of its op. */
+export function callOf(node: Node): Call<Attrs> {
+  return { inputs: node.inputs, attrs: node.attrs }
+}

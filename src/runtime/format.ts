@@ -1,0 +1,77 @@
+/**
+ * The Program: what `compile` makes and `load` takes. Header (plain JSON) and binary sections. This file is the whole
+ * contract between compiler and runtime; it knows no compiler. `encode.ts` and `decode.ts` turn it into bytes and back.
+ */
+import type { Dim } from '../base/dim.js'
+import type { DType } from '../base/dtype.js'
+
+/** Version of the artefact format; a reader refuses any other. */
+export const FORMAT_VERSION = 1
+
+export type Target = 'js' | 'wasm' | 'wgsl'
+
+/** An input or output. `buffer` is its index in `Program.buffers`. */
+export interface Port { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly buffer: number }
+
+/** Where a symbol's value comes from at bind: an extent of an input, or an element of an integer input. */
+export type ProgramSymbol =
+  | { readonly name: string; readonly kind: 'extent'; readonly input: number; readonly axis: number }
+  | { readonly name: string; readonly kind: 'element'; readonly input: number; readonly index: number }
+
+export interface ProgramConstraint { readonly kind: 'eq' | 'le'; readonly a: Dim; readonly b: Dim; readonly why: string }
+
+/**
+ * Memory of the program. `arena`: planned; `offset` (bytes, multiple of 64) is given where every extent is a number, else
+ * computed at bind from sizes and lifetimes. `constant`: a range of the constants section. `input`/`output`: in the
+ * arena too, copied in before the first and out after the last step. `alias` shares the storage of another buffer,
+ * from byte `aliasOffset` on. Lifetimes are step numbers, both inclusive.
+ */
+export interface ProgramBuffer {
+  readonly dtype: DType
+  /** Elements. */
+  readonly length: Dim
+  readonly place: 'arena' | 'constant'
+  readonly offset?: number
+  readonly alias?: number
+  readonly aliasOffset?: Dim
+  readonly first: number
+  readonly last: number
+}
+
+/** One kernel call: buffers in the kernel's order, and the values of its parameters. */
+export interface Step { readonly kernel: number; readonly buffers: readonly number[]; readonly params: readonly Dim[]; readonly origin: string }
+
+/** A kernel of the program. `code` is the Kernel IR as JSON for `js`, the export's name for `wasm`, the entry point for `wgsl`. */
+export interface ProgramKernel {
+  readonly name: string
+  readonly code: unknown
+  /** Floating-point operations of one call as a dim over the kernel's parameters' symbols; absent when not counted. */
+  readonly flops?: Dim
+}
+
+/** A named range of the constants section; bytes from a multiple of 64. `buffer` is its index in `buffers`. */
+export interface ProgramConstant { readonly name: string; readonly dtype: DType; readonly shape: readonly number[]; readonly offset: number; readonly bytes: number; readonly buffer: number }
+
+export interface ProgramHeader {
+  readonly name: string
+  readonly target: Target
+  /** Ingot's version that compiled it. */
+  readonly producer: string
+  readonly symbols: readonly ProgramSymbol[]
+  readonly constraints: readonly ProgramConstraint[]
+  readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
+  readonly buffers: readonly ProgramBuffer[]
+  readonly steps: readonly Step[]
+  readonly kernels: readonly ProgramKernel[]
+  readonly constants: readonly ProgramConstant[]
+  /** Text of the graph that was lowered, if kept. */
+  readonly graph?: string
+}
+
+export type SectionName = 'constants' | 'wasm' | 'wgsl'
+
+export interface ProgramData {
+  readonly header: ProgramHeader
+  readonly sections: Readonly<Partial<Record<SectionName, Uint8Array>>>
+}
