@@ -97,14 +97,32 @@ function sortedTerms(p: Polynomial): Term[] {
   return [...p.values()].sort((x, y) => y.atoms.length - x.atoms.length || (monomialKey(x.atoms) < monomialKey(y.atoms) ? -1 : 1))
 }
 
-function fromPolynomial(p: Polynomial): Dim {
-  const terms = sortedTerms(p).map((t): Dim => {
+function fromPolynomial(polynomial: Polynomial): Dim {
+  const terms = sortedTerms(recombine(polynomial)).map((t): Dim => {
     if (t.atoms.length === 0) return t.coefficient
     if (t.coefficient === 1 && t.atoms.length === 1) return t.atoms[0] as Dim
     return t.coefficient === 1 ? ['*', ...t.atoms] : ['*', t.coefficient, ...t.atoms]
   })
   if (terms.length === 0) return 0
   return terms.length === 1 ? (terms[0] as Dim) : ['+', ...terms]
+}
+
+/** Replaces `a*floordiv(x, a) + mod(x, a)` (times anything) by `x`: what is left where an index is split and joined again. */
+function recombine(p: Polynomial): Polynomial {
+  for (const t of p.values()) {
+    const at = t.atoms.findIndex((x) => typeof x === 'object' && x[0] === 'mod')
+    if (at < 0 || p.size < 2) continue
+    const [, x, a] = t.atoms[at] as readonly ['mod', Dim, Dim]
+    const rest: Term = { coefficient: t.coefficient, atoms: t.atoms.filter((_, i) => i !== at) }
+    const whole = toPolynomial(['*', rest.coefficient, ...rest.atoms, a, floorDiv(x, a)])
+    if (![...whole].every(([key, w]) => p.get(key)?.coefficient === w.coefficient)) continue
+    const next = new Map(p)
+    addTerm(next, -t.coefficient, t.atoms)
+    for (const w of whole.values()) addTerm(next, -w.coefficient, w.atoms)
+    addInto(next, x, rest.coefficient, rest.atoms)
+    return recombine(next)
+  }
+  return p
 }
 
 /** Sum. */
