@@ -3,19 +3,19 @@
  * one path for shape rules, shape arithmetic and errors: `add` runs the op's `infer`, evaluates small constant results at
  * once, and carries the elements of small integer tensors as dims.
  */
-import { allocate, elementCount, type DType, type HostTensor, type TensorStorage } from '../base/dtype.js'
+import { elementCount, type HostTensor } from '../base/dtype.js'
 import { invariant, IngotError } from '../base/error.js'
 import { dimKey, isStatic, sub, type Dim } from './dims.js'
 import { printDim } from './dims-text.js'
+import { integerTensor, SYMBOLIC_ELEMENTS } from './integer-elements.js'
 import type { Attrs, Constraint, Graph, GraphOutput, GraphStage, Node, SymbolDecl, SymbolSource, Value } from './graph.js'
 import type { ConcreteType, InferContext, Op } from './op.js'
 import { getOp } from './ops/index.js'
 import { tensorType, type TensorType, type ValueType } from './types.js'
+export { dimsOf, integerTensor } from './integer-elements.js'
 
 /** Constants up to this many elements are evaluated while a graph is built; larger ones wait for fold-constants. */
 const EAGER_ELEMENTS = 1024
-/** Integer tensors up to this many elements carry their elements as dims. */
-const SYMBOLIC_ELEMENTS = 256
 
 export interface BuilderOptions {
   readonly name: string
@@ -37,6 +37,8 @@ export class GraphBuilder {
   readonly stage: GraphStage
   readonly #outer: GraphBuilder | undefined
   readonly #names: Set<string>
+  /** Per wish the last number that `uniqueName` appended, so that many equal wishes stay linear. */
+  readonly #taken: Map<string, number>
   readonly #symbols: Map<string, SymbolDecl>
   readonly #constraints: Map<string, Constraint>
   readonly #inputs: Value[] = []
@@ -48,6 +50,7 @@ export class GraphBuilder {
     this.stage = options.stage
     this.#outer = options.outer
     this.#names = options.outer === undefined ? new Set() : options.outer.#names
+    this.#taken = options.outer === undefined ? new Map() : options.outer.#taken
     this.#symbols = options.outer === undefined ? new Map() : options.outer.#symbols
     this.#constraints = options.outer === undefined ? new Map() : options.outer.#constraints
   }
@@ -55,10 +58,18 @@ export class GraphBuilder {
   /** A name not used yet, as near to `wish` as can be. */
   uniqueName(wish: string): string {
     let name = wish
-    for (let k = 1; this.#names.has(name); k++) name = `${wish}_${k}`
+    let k = this.#taken.get(wish) ?? 0
+    while (this.#names.has(name)) name = `${wish}_${++k}`
+    if (k > 0) this.#taken.set(wish, k)
     this.#names.add(name)
     return name
   }
+
+  /** Keeps `name` from being handed out. For passes, which must not take the name of a value they will keep. */
+  reserveName(name: string): void { this.#names.add(name) }
+
+  /** Lets `name` be handed out again, because the value that bore it is going. */
+  releaseName(name: string): void { this.#names.delete(name) }
 
   /** Declares a symbol; declaring it twice keeps the first source and, for extents, records that both must agree. */
   symbol(name: string, source: SymbolSource): Dim {
@@ -155,25 +166,10 @@ function withPlace<T>(op: string, origin: string, run: () => T): T {
   }
 }
 
-/** The elements of a small integer tensor as dims: known symbolically, or constants. Undefined when not known. */
-export function dimsOf(value: Value): readonly Dim[] | undefined {
-  if (value.dims !== undefined) return value.dims
-  if (value.data === undefined || !['int64', 'int32', 'bool'].includes(value.data.dtype)) return undefined
-  return value.data.data.length <= SYMBOLIC_ELEMENTS ? Array.from(value.data.data as ArrayLike<number | bigint>, Number) : undefined
-}
-
 function symbolicElements(op: Op, inputs: readonly (Value | null)[], attrs: Attrs, type: ValueType): readonly Dim[] | undefined {
   if (op.symbolic === undefined || type.kind !== 'tensor' || !isStatic(type.shape)) return undefined
   if (elementCount(type.shape) > SYMBOLIC_ELEMENTS || !['int64', 'int32', 'bool'].includes(type.dtype)) return undefined
   return op.symbolic({ inputs, attrs }, type)
-}
-
-/** An integer or bool tensor of the given elements. */
-export function integerTensor(type: { readonly dtype: DType; readonly shape: readonly Dim[] }, elements: readonly number[]): HostTensor {
-  const data = allocate(type.dtype, elements.length) as { [i: number]: number | bigint } & TensorStorage
-  const big = type.dtype === 'int64' || type.dtype === 'uint64'
-  elements.forEach((e, i) => { data[i] = big ? BigInt(e) : e })
-  return { dtype: type.dtype, shape: type.shape as readonly number[], data }
 }
 
 /** The results of an op on constant inputs, when they are small enough to be worth having now. */
