@@ -1,16 +1,15 @@
 /**
  * The text form of dims: `4*h + 1`, `past + seq`, `floordiv(h - 1, 2)`, `min(a, b)`, `select(eq(s, -1), n, s)`.
- * `parseDim(printDim(d))` is `d` for canonical `d`. Symbols are identifiers, or any text in back quotes.
+ * `parseDim(printDim(d))` is `d` for canonical `d`. Symbols are names as `ir/names-text.ts` has them.
  */
 import { IngotError } from '../base/error.js'
 import { add, applyDimOp, floorDiv, mod, mul, sub, type Dim, type DimOp } from './dims.js'
-
-const IDENTIFIER = /^[A-Za-z_$][\w$.]*$/
+import { NAME_PATTERN, printName, unquoteName } from './names-text.js'
 
 /** The text of a dim as it stands in graph and kernel text. */
 export function printDim(dim: Dim): string {
   if (typeof dim === 'number') return String(dim)
-  if (typeof dim === 'string') return IDENTIFIER.test(dim) ? dim : `\`${dim}\``
+  if (typeof dim === 'string') return printName(dim)
   const args = dim.slice(1) as Dim[]
   if (dim[0] === '*') return args.map((d) => (typeof d === 'object' && d[0] === '+' ? `(${printDim(d)})` : printDim(d))).join('*').replace(/^-1\*/, '-')
   if (dim[0] === '+') return args.map(printDim).reduce((s, t) => (t.startsWith('-') ? `${s} - ${t.slice(1)}` : `${s} + ${t}`))
@@ -22,7 +21,7 @@ export function printShape(shape: readonly Dim[]): string {
   return `[${shape.map(printDim).join(', ')}]`
 }
 
-const TOKEN = /\s*(?:(\d+)|`([^`]+)`|([A-Za-z_$][\w$.]*)|([-+*/%(),]))/y
+const TOKEN = new RegExp(`\\s*(?:(\\d+)|${NAME_PATTERN}|([-+*/%(),]))`, 'y')
 const FUNCTIONS = new Set<string>(['floordiv', 'mod', 'min', 'max', 'eq', 'lt', 'select'])
 
 type Token = { readonly kind: 'number' | 'name' | 'mark'; readonly text: string }
@@ -37,7 +36,7 @@ function tokenize(text: string): Token[] {
     if (m === null) throw new IngotError('parse-text', `cannot read the extent '${text}' from character ${at + 1}`, { hint: "write numbers, names, + - * / % and floordiv, mod, min, max, eq, lt, select; put other names in `back quotes`" })
     if (m[1] !== undefined) out.push({ kind: 'number', text: m[1] })
     else if (m[4] !== undefined) out.push({ kind: 'mark', text: m[4] })
-    else out.push({ kind: 'name', text: (m[2] ?? m[3]) as string })
+    else out.push({ kind: 'name', text: m[2] ?? unquoteName(m[3] as string) })
   }
   return out
 }
