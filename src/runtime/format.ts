@@ -38,15 +38,13 @@ export interface ProgramBuffer {
   readonly last: number
 }
 
-/** One kernel call: buffers in the kernel's order, and the values of its parameters. */
-export interface Step { readonly kernel: number; readonly buffers: readonly number[]; readonly params: readonly Dim[]; readonly origin: string }
+/** One kernel call: buffers in the kernel's order, the values of its parameters, and its arithmetic operations (a multiply-add counts 2) where they were counted. */
+export interface Step { readonly kernel: number; readonly buffers: readonly number[]; readonly params: readonly Dim[]; readonly flops?: Dim; readonly origin: string }
 
 /** A kernel of the program. `code` is the Kernel IR as JSON for `js`, the export's name for `wasm`, the entry point for `wgsl`. */
 export interface ProgramKernel {
   readonly name: string
   readonly code: unknown
-  /** Floating-point operations of one call as a dim over the kernel's parameters' symbols; absent when not counted. */
-  readonly flops?: Dim
 }
 
 /** A named range of the constants section; bytes from a multiple of 64. `buffer` is its index in `buffers`. */

@@ -1,0 +1,62 @@
+/** Lowered graph + memory plan → Program data: header and sections for one target. */
+import { visitSymbols, type Dim } from '../base/dim.js'
+import { IngotError } from '../base/error.js'
+import { tensorOf, type Graph, type Value } from '../ir/graph.js'
+import type { Port, ProgramData, ProgramHeader, ProgramKernel, Step, Target } from '../runtime/format.js'
+import type { Lowered } from './lower.js'
+import type { MemoryPlan } from './plan-memory.js'
+import { renderWasmModule } from './wasm/render.js'
+
+export interface EmitOptions {
+  readonly target: Target
+  /** Ingot's version. */
+  readonly producer: string
+  /** Text of the graph, to be kept in the artefact. */
+  readonly graphText?: string
+}
+
+/** The program. The same graph and options give the same data. */
+export function emitProgram(graph: Graph, lowered: Lowered, plan: MemoryPlan, options: EmitOptions): ProgramData {
+  const steps = lowered.steps.filter((s) => s.kind === 'call').map((s, i): Step => ({
+    kernel: s.kernel, buffers: plan.callBuffers[i] ?? [], params: s.params, ...(s.flops !== 0 && { flops: s.flops }), origin: s.origin,
+  }))
+  const inputs = graph.inputs.map((v): Port => port(v.name, v, plan))
+  const outputs = graph.outputs.map((o): Port => port(o.name, o.value, plan))
+  const header: ProgramHeader = {
+    name: graph.name, target: options.target, producer: options.producer,
+    symbols: usedSymbols(graph, inputs, steps, plan),
+    constraints: graph.constraints,
+    inputs, outputs,
+    buffers: plan.buffers,
+    steps,
+    kernels: lowered.kernels.map(({ kernel }): ProgramKernel => ({ name: kernel.name, code: options.target === 'js' ? kernel : kernel.name })),
+    constants: plan.constants,
+    ...(options.graphText !== undefined && { graph: options.graphText }),
+  }
+  return { header, sections: { ...(plan.constantBytes.length > 0 && { constants: plan.constantBytes }), ...codeSections(lowered, options.target) } }
+}
+
+function codeSections(lowered: Lowered, target: Target): ProgramData['sections'] {
+  switch (target) {
+    case 'js': return {}
+    case 'wasm': return { wasm: renderWasmModule(lowered.kernels.map((k) => k.kernel)) }
+    case 'wgsl': throw new IngotError('target-unavailable', 'whole programs cannot be emitted for the target wgsl yet', { hint: 'use --target js' })
+  }
+}
+
+function port(name: string, value: Value, plan: MemoryPlan): Port {
+  const type = tensorOf(value)
+  return { name, dtype: type.dtype, shape: type.shape, buffer: plan.bufferOf(value) }
+}
+
+/** Declared symbols that anything in the program mentions. */
+function usedSymbols(graph: Graph, inputs: readonly Port[], steps: readonly Step[], plan: MemoryPlan): ProgramHeader['symbols'] {
+  const used = new Set<string>()
+  const visit = (d: Dim): void => visitSymbols(d, (s) => used.add(s))
+  for (const p of inputs) p.shape.forEach(visit)
+  for (const o of graph.outputs) tensorOf(o.value).shape.forEach(visit)
+  for (const b of plan.buffers) visit(b.length)
+  for (const s of steps) s.params.forEach(visit)
+  for (const c of graph.constraints) { visit(c.a); visit(c.b) }
+  return graph.symbols.filter((s) => used.has(s.name)).map(({ name, source }) => ({ name, ...source }))
+}

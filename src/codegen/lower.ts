@@ -1,0 +1,117 @@
+/**
+ * Graph at stage fused → kernels and the calls of them. Each node becomes a compute (or brings hand-written kernel IR), a
+ * schedule is picked for the target and applied, the kernel is legalised and verified. Kernels that differ only in the
+ * names of symbols are made once.
+ */
+import { invariant } from '../base/error.js'
+import { substituteDim, type Dim } from '../ir/dims.js'
+import { isGraph, type Graph, type Node, type Value } from '../ir/graph.js'
+import type { Compute } from '../ir/kernel/compute.js'
+import type { Kernel, KernelBuffer } from '../ir/kernel/kernel.js'
+import { verifyKernel } from '../ir/kernel/verify.js'
+import { getOp } from '../ir/ops/index.js'
+import { SymbolSubstitution } from '../ir/substitute-symbols.js'
+import type { Target } from '../runtime/format.js'
+import { composeBody } from './compose.js'
+import { countOperations, isParametric, kernelName } from './kernel-name.js'
+import { legalize } from './legalize.js'
+import { BufferNames, computeOf, handWrittenKernel, refuseNode } from './node-compute.js'
+import { applySchedule } from './schedule/apply.js'
+import { scheduleFor } from './schedules/index.js'
+
+/** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
+export type CallBuffer =
+  | { readonly kind: 'value'; readonly value: Value }
+  | { readonly kind: 'temp'; readonly dtype: KernelBuffer['dtype']; readonly length: Dim }
+
+export interface LoweredKernel { readonly kernel: Kernel; readonly flops?: Dim }
+
+/** One step before memory is planned: a kernel call, or a result that is another value's storage. */
+export type LoweredStep =
+  | { readonly kind: 'call'; readonly kernel: number; readonly buffers: readonly CallBuffer[]; readonly params: readonly Dim[]; readonly flops: Dim; readonly origin: string }
+  | { readonly kind: 'alias'; readonly value: Value; readonly of: Value }
+
+export interface Lowered { readonly kernels: readonly LoweredKernel[]; readonly steps: readonly LoweredStep[] }
+
+/** Called with each kernel as it is made: for dumps. */
+export type OnKernel = (stages: { readonly compute: Compute | undefined; readonly kernel: Kernel; readonly origin: string }) => void
+
+/** Lowers all nodes of `graph` for `target`. Throws `unsupported-op` or `unsupported-dtype` naming the node. */
+export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel): Lowered {
+  const kernels: LoweredKernel[] = []
+  const byCode = new Map<string, number>()
+  const names = new Set<string>()
+  const steps = graph.nodes.map((node): LoweredStep => {
+    if (getOp(node.op).pattern === 'alias') return { kind: 'alias', value: node.outputs[0] as Value, of: node.inputs[0] as Value }
+    const made = lowerNode(node, target)
+    const code = JSON.stringify({ ...made.kernel, name: '' })
+    let index = byCode.get(code)
+    if (index === undefined) {
+      const kernel = { ...made.kernel, name: unique(made.kernel.name, names) }
+      verifyKernel(kernel)
+      onKernel?.({ compute: made.compute, kernel, origin: node.origin })
+      index = kernels.push({ kernel }) - 1
+      byCode.set(code, index)
+    }
+    return { kind: 'call', kernel: index, buffers: made.buffers, params: made.params, flops: made.flops, origin: node.origin }
+  })
+  return { kernels, steps }
+}
+
+function unique(wish: string, taken: Set<string>): string {
+  let name = wish
+  for (let k = 2; taken.has(name); k++) name = `${wish}_v${k}`
+  taken.add(name)
+  return name
+}
+
+interface LoweredNode { readonly kernel: Kernel; readonly compute: Compute | undefined; readonly buffers: readonly CallBuffer[]; readonly params: readonly Dim[]; readonly flops: Dim }
+
+function lowerNode(node: Node, target: Target): LoweredNode {
+  const { local, original, symbols } = localSymbols(node)
+  const back = (d: Dim): Dim => substituteDim(d, (s) => symbols.get(s))
+  const symbolName = (param: string): string => { const d = symbols.get(param); return typeof d === 'string' ? d : param }
+  const written = handWrittenKernel(local)
+  if (written !== undefined) {
+    const kernel = legalize({ ...written.kernel, name: kernelName([node.op], undefined, symbolName) }, target)
+    const buffers = written.values.map((v, i): CallBuffer => callBuffer(kernel.buffers[i] as KernelBuffer, v, original, back))
+    return { kernel, compute: undefined, buffers, params: kernel.params.map(back), flops: 0 }
+  }
+  const names = new BufferNames()
+  const body = local.attrs['body']
+  const fused = local.op === 'fused' && body !== undefined && isGraph(body)
+  const compute = fused ? composeBody(body, names, target) : (computeOf(local, names) ?? refuseNode(node, target))
+  const ops = fused ? body.nodes.map((n) => n.op).filter((op) => getOp(op).pattern !== 'alias') : [node.op]
+  const ordered = { ...compute, buffers: [...compute.buffers.filter((b) => b.role === 'in'), ...compute.buffers.filter((b) => b.role === 'out'), ...compute.buffers.filter((b) => b.role === 'temp')] }
+  const name = kernelName(ops, ordered, symbolName)
+  const kernel = legalize(applySchedule(ordered, scheduleFor(ordered, target), name), target)
+  const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
+  const buffers = kernel.buffers.map((b): CallBuffer => {
+    const value = names.valueOf(b.name)
+    return callBuffer(b, value === undefined ? undefined : (inner.get(value) ?? value), original, back)
+  })
+  const flops = countOperations(ordered)
+  return { kernel, compute: ordered, buffers, params: kernel.params.map(back), flops: isParametric(flops, new Set(symbols.keys())) ? back(flops) : 0 }
+}
+
+function callBuffer(buffer: KernelBuffer, value: Value | undefined, original: ReadonlyMap<Value, Value>, back: (d: Dim) => Dim): CallBuffer {
+  if (buffer.role === 'temp') return { kind: 'temp', dtype: buffer.dtype, length: back(buffer.length) }
+  invariant(value !== undefined, `kernel buffer ${buffer.name} holds no value`)
+  return { kind: 'value', value: original.get(value) ?? value }
+}
+
+/** The node with its symbols renamed `dim0`, `dim1`… in order of appearance: names that no op uses for an axis, the same for all nodes alike. */
+function localSymbols(node: Node): { readonly local: Node; readonly original: ReadonlyMap<Value, Value>; readonly symbols: ReadonlyMap<string, Dim> } {
+  const names = new Map<string, string>()
+  const substitution = new SymbolSubstitution((s) => {
+    let name = names.get(s)
+    if (name === undefined) names.set(s, (name = `dim${names.size}`))
+    return name
+  })
+  const local = substitution.node(node)
+  const original = new Map<Value, Value>()
+  node.inputs.forEach((v, i) => { if (v !== null) original.set(local.inputs[i] as Value, v) })
+  node.outputs.forEach((v, i) => original.set(local.outputs[i] as Value, v))
+  return { local, original, symbols: new Map([...names].map(([symbol, name]) => [name, symbol])) }
+}
+
