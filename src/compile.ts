@@ -1,0 +1,99 @@
+/**
+ * The pipeline on one screen. A model or graph goes in; each named step hands the next its data:
+ *
+ *   import → Graph(traced) → specialize → passes → Graph(canonical) → target passes → Graph(fused)
+ *          → lower → kernels + steps → plan → memory → emit → ProgramData
+ */
+import { emitProgram } from './codegen/emit.js'
+import { lowerGraph, type OnKernel } from './codegen/lower.js'
+import { planMemory } from './codegen/plan-memory.js'
+import { IngotError } from './base/error.js'
+import type { Graph } from './ir/graph.js'
+import { printGraph } from './ir/print.js'
+import { DEFAULT_PIPELINE, runPasses } from './passes/index.js'
+import { specializeShapes, type InputShapes } from './passes/specialize-shapes.js'
+import { Program } from './program.js'
+import type { Target } from './runtime/format.js'
+import { importOnnx, type ImportOptions } from './tracer/onnx/index.js'
+import { VERSION } from './version.js'
+
+/** A step of compilation as it ends. */
+export interface Progress {
+  readonly step: 'import' | 'specialize' | 'pass' | 'lower' | 'plan' | 'emit'
+  /** The pass, for `pass`. */
+  readonly name: string
+  readonly ms: number
+  /** The graph after the step, for the steps that make one. */
+  readonly graph?: Graph
+}
+
+export interface CompileOptions extends ImportOptions {
+  /** Default `js`. */
+  readonly target?: Target
+  /** Extents to fix, by input name; others stay symbolic. */
+  readonly shapes?: InputShapes
+  /** Passes to run instead of the default pipeline. */
+  readonly passes?: readonly string[]
+  /** Verify the graph after every pass; on by default only where `INGOT_DEBUG` names `verify`. */
+  readonly verify?: boolean
+  /** Keep the fused graph's text in the artefact. */
+  readonly keepGraph?: boolean
+  readonly onProgress?: (progress: Progress) => void
+  readonly onKernel?: OnKernel
+}
+
+export interface CompileReport {
+  /** Milliseconds of each step, in order. */
+  readonly steps: readonly { readonly name: string; readonly ms: number }[]
+  /** Nodes of the graph as imported, and after all passes. */
+  readonly nodes: { readonly before: number; readonly after: number }
+  readonly kernels: number
+  /** Bookkeeping nodes stripped, by op name (`autograd.record`: 12). */
+  readonly stripped: Readonly<Record<string, number>>
+}
+
+/** Targets that whole programs can be compiled for today. */
+export const TARGETS: readonly Target[] = ['js', 'wasm']
+
+/**
+ * Compiles a graph, or an ONNX model (bytes or the path of a file), into a Program.
+ * Throws an `IngotError` that names the node for anything it cannot do; never falls back silently.
+ */
+export async function compile(source: Graph | Uint8Array | ArrayBuffer | string, options: CompileOptions = {}): Promise<Program> {
+  const target = options.target ?? 'js'
+  if (!TARGETS.includes(target)) throw new IngotError('target-unavailable', `whole programs cannot be compiled for the target '${target}' yet`, { hint: `use ${TARGETS.join(' or ')}` })
+  const steps: { name: string; ms: number }[] = []
+  const timed = async <T>(step: Progress['step'], name: string, run: () => T | Promise<T>, graphOf?: (result: T) => Graph): Promise<T> => {
+    const start = performance.now()
+    const result = await run()
+    const ms = performance.now() - start
+    steps.push({ name, ms })
+    options.onProgress?.({ step, name, ms, ...(graphOf !== undefined && { graph: graphOf(result) }) })
+    return result
+  }
+  const same = (g: Graph): Graph => g
+
+  const imported = isGraphSource(source) ? source : await timed('import', 'import', () => importOnnx(source, options), same)
+  let graph = options.shapes === undefined ? imported : await timed('specialize', 'specialize-shapes', () => specializeShapes(imported, options.shapes ?? {}), same)
+  const stripped = countBookkeeping(graph)
+  for (const pass of options.passes ?? DEFAULT_PIPELINE) {
+    const before = graph
+    graph = await timed('pass', pass, () => runPasses(before, [pass], { verify: options.verify ?? false }), same)
+  }
+  const lowered = await timed('lower', 'lower', () => lowerGraph(graph, target, options.onKernel))
+  const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps))
+  const data = await timed('emit', 'emit', () => emitProgram(graph, lowered, plan, {
+    target, producer: VERSION, ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }),
+  }))
+  return new Program(data, { steps, nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped })
+}
+
+function isGraphSource(source: Graph | Uint8Array | ArrayBuffer | string): source is Graph {
+  return typeof source === 'object' && 'nodes' in source
+}
+
+function countBookkeeping(graph: Graph): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const n of graph.nodes) if (/^(autograd|version|view)\./.test(n.op)) counts[n.op] = (counts[n.op] ?? 0) + 1
+  return counts
+}

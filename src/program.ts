@@ -1,0 +1,41 @@
+/** Program: what `compile` returns. Its data goes to `load` as it is, or to a file. */
+import { IngotError } from './base/error.js'
+import { renderJsModule } from './codegen/js/module.js'
+import { encodeProgram } from './runtime/encode.js'
+import type { ProgramData, ProgramHeader } from './runtime/format.js'
+import type { CompileReport } from './compile.js'
+
+export class Program {
+  readonly data: ProgramData
+  /** What the compiler did: time of each step, nodes, kernels, bookkeeping stripped. */
+  readonly report: CompileReport
+
+  constructor(data: ProgramData, report: CompileReport) {
+    this.data = data
+    this.report = report
+  }
+
+  get header(): ProgramHeader { return this.data.header }
+
+  /** The artefact's bytes; the same program gives the same bytes. */
+  encode(): Uint8Array { return encodeProgram(this.data) }
+
+  /** The program as the text of an ES module, for pages that forbid evaluation; target `js` only. */
+  toModule(): string {
+    if (this.header.target !== 'js') throw new IngotError('bad-option', `a program for the target ${this.header.target} cannot be emitted as a module`, { hint: 'compile with target js' })
+    return renderJsModule(this.data)
+  }
+
+  /** Writes the artefact to `path` (Node, Deno, Bun); by way of a temporary file beside it, so that a failure leaves no half file. */
+  async save(path: string): Promise<void> {
+    const fs = await import('node:fs/promises')
+    const partial = `${path}.${process.pid}.part`
+    try {
+      await fs.writeFile(partial, this.encode())
+      await fs.rename(partial, path)
+    } catch (cause) {
+      await fs.rm(partial, { force: true }).catch(() => undefined)
+      throw new IngotError('file-unreadable', `cannot write '${path}': ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    }
+  }
+}
