@@ -1,8 +1,13 @@
 /** The list of all op records. Adding an op is one file (or one line in a family's table) and one line here. */
 import { IngotError } from '../../base/error.js'
 import type { Op } from '../op.js'
+import { averagePool, lpPool } from './average-pool.js'
+import { conv } from './conv.js'
+import { matmul } from './matmul.js'
+import { maxPool, maxPoolIndices } from './max-pool.js'
 
 const LIST: readonly Op[] = [
+  matmul, conv, maxPool, maxPoolIndices, averagePool, lpPool,
 ]
 
 /** All op records by name. */
