@@ -1,8 +1,8 @@
 /** Checks of what a graph is fed, and the values its symbols get from it. */
-import { evaluateDim } from '../base/dim.js'
+import { evaluateDim, visitSymbols } from '../base/dim.js'
 import { DTYPES, type HostTensor } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
-import { visitSymbols, type Dim } from './dims.js'
+import type { Dim } from './dims.js'
 import { printDim } from './dims-text.js'
 import { tensorOf, type Graph, type SymbolDecl, type Value } from './graph.js'
 import { toNumbers } from './host-tensor.js'

@@ -1,9 +1,10 @@
 /**
  * Runs graphs by the ops' references: slow, obviously right, and what every pass and every target is measured against.
  */
+import { visitSymbols } from '../base/dim.js'
 import { elementCount, storageBytes, DTYPES, type HostTensor } from '../base/dtype.js'
 import { invariant, IngotError } from '../base/error.js'
-import { visitSymbols, type Dim } from './dims.js'
+import type { Dim } from './dims.js'
 import { bindSymbols, valueOf, type Feeds } from './feeds.js'
 import type { Graph, Node, Value } from './graph.js'
 import type { ConcreteType } from './op.js'
