@@ -15,7 +15,7 @@ export const ERROR_CODES = [
   'not-ingot', 'artefact-version', 'artefact-damaged', 'eval-forbidden', 'target-unavailable',
   // running
   'feed-unknown', 'feed-missing', 'feed-dtype', 'feed-rank', 'feed-extent', 'constraint-violated',
-  'index-out-of-range', 'session-disposed', 'out-of-memory', 'verify-mismatch',
+  'index-out-of-range', 'session-disposed', 'out-of-memory', 'verify-mismatch', 'inference-tensor',
   // files and faults of ours
   'file-not-found', 'file-unreadable', 'bad-tensor', 'internal',
 ] as const

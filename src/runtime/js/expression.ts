@@ -20,6 +20,8 @@ const INFIX: Readonly<Record<string, readonly [string, number]>> = {
 }
 const BOOL_INFIX: Readonly<Record<string, readonly [string, number]>> = { and: ['&&', 5], min: ['&&', 5], mul: ['&&', 5], or: ['||', 4], max: ['||', 4], add: ['||', 4], xor: ['!==', 9] }
 const FLOAT_MATH = new Set('abs sqrt exp expm1 log log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh floor ceil trunc sign'.split(' '))
+/** Operations that leave 64-bit integers as they are. */
+const ROUNDINGS = new Set(['floor', 'ceil', 'trunc', 'round'])
 
 /** Register type of each dtype that a kernel's buffer may have. */
 const REGISTERS: Readonly<Record<string, string>> = {
@@ -51,6 +53,8 @@ const WRAPS: Readonly<Record<string, (p: Piece) => Piece>> = {
   u64: (p) => piece(`BigInt.asUintN(64, ${p.text})`, 20, 'u64'),
 }
 const wrap = (p: Piece): Piece => (WRAPS[p.type] as (p: Piece) => Piece)(p)
+/** An integer result brought back into its type's range; floats need nothing. */
+const fit = (p: Piece): Piece => (isFloat(p.type) ? p : wrap(p))
 const isFloat = (type: string): boolean => type === 'f32' || type === 'f64'
 const isBig = (type: string): boolean => type === 'i64' || type === 'u64'
 
@@ -148,21 +152,21 @@ export function renderElement(dtype: string, p: Piece, place: Place): Piece {
 
 function renderUnary(op: string, x: Piece, place: Place): Piece {
   const { type } = x
-  if (type === 'bool') { if (op === 'not') return piece(`!${at(x, 15)}`, 15, 'bool') }
-  else if (op === 'neg') { const p = piece(`-${at(x, 16)}`, 15, type); return isFloat(type) ? p : wrap(p) }
-  else if (isFloat(type)) {
-    if (FLOAT_MATH.has(op)) return call(place, `Math.${op}`, [x], type)
-    switch (op) {
-      case 'recip': return infix(['/', 13], piece('1', 20, type), x, type)
-      case 'rsqrt': return piece(`1 / Math.sqrt(${x.text})`, 13, type)
-      case 'round': return call(place, 'roundEven', [x], type)
-      case 'erf': return call(place, type === 'f32' ? 'erf' : 'erfWide', [x], type)
-      case 'isnan': return call(place, 'Number.isNaN', [x], 'bool')
-      case 'isinf': return piece(`Math.abs(${x.text}) === Infinity`, 9, 'bool')
-    }
-  } else if (op === 'bitnot') { const p = piece(`~${at(x, 15)}`, 15, type); return type[0] === 'u' ? wrap(p) : p }
-  else if (op === 'sign') return call(place, isBig(type) ? 'bigSign' : 'Math.sign', [x], type)
-  else if (op === 'abs') return type[0] === 'u' ? x : wrap(call(place, isBig(type) ? 'bigAbs' : 'Math.abs', [x], type))
+  if (op === 'not') return type === 'bool' ? piece(`!${at(x, 15)}`, 15, type) : infix(['===', 9], x, piece(isBig(type) ? '0n' : '0', 20, type), 'bool')
+  if (type === 'bool') throw damaged(`operation ${JSON.stringify(op)} on bool`)
+  if (op === 'neg' || (op === 'bitnot' && !isFloat(type))) return fit(piece(`${op === 'neg' ? '-' : '~'}${at(x, 16)}`, 15, type))
+  if (isBig(type)) {
+    if (ROUNDINGS.has(op)) return x
+    if (op === 'abs' || op === 'sign') return fit(call(place, op === 'abs' ? 'bigAbs' : 'bigSign', [x], type))
+  } else if (FLOAT_MATH.has(op)) return fit(call(place, `Math.${op}`, [x], type))
+  switch (op) {
+    case 'recip': return fit(infix(['/', 13], piece('1', 20, type), x, type))
+    case 'rsqrt': return fit(piece(`1 / Math.sqrt(${x.text})`, 13, type))
+    case 'round': return call(place, 'roundEven', [x], type)
+    case 'erf': return fit(call(place, type === 'f64' ? 'erfWide' : 'erf', [x], type))
+    case 'isnan': return call(place, 'Number.isNaN', [x], 'bool')
+    case 'isinf': return isBig(type) ? piece('false', 20, 'bool') : piece(`Math.abs(${x.text}) === Infinity`, 9, 'bool')
+  }
   throw damaged(`operation ${JSON.stringify(op)} on ${type}`)
 }
 
@@ -225,9 +229,8 @@ function renderCast(to: unknown, x: Piece, place: Place): Piece {
   return isBig(from) ? piece(`Number(BigInt.as${to === 'i32' ? 'Int' : 'Uint'}N(32, ${x.text}))`, 20, to) : wrap({ ...x, type: to })
 }
 
-function renderNarrow(dtype: string, x: Piece, place: Place): Piece {
-  const { type } = x
-  if (registerOf(dtype) !== type) throw damaged(`a ${type} is narrowed to ${dtype}`)
+function renderNarrow(dtype: string, value: Piece, place: Place): Piece {
+  const type = registerOf(dtype), x = renderCast(type, value, place)
   switch (dtype) {
     case 'float32': return piece(`Math.fround(${x.text})`, 20, type)
     case 'float16': return call(place, 'fromHalf', [renderElement(dtype, x, place)], type)

@@ -34,7 +34,7 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
   floatMod: {
     text: `function floatMod(a, b) {
   const r = a % b
-  return r === 0 ? (b < 0 ? -0 : 0) : r < 0 !== b < 0 ? r + b : r
+  return r !== 0 && r < 0 !== b < 0 ? r + b : r
 }`,
   },
   intMod: {
