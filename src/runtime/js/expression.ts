@@ -96,7 +96,7 @@ function renderSum(terms: readonly Dim[], place: Place): Piece {
     return d.length === 3 ? (d[2] as Dim) : ['*', ...(d.slice(2) as Dim[])]
   }
   const plus = terms.filter((t) => negated(t) === undefined).map((t) => renderIndex(t, place))
-  const minus = terms.flatMap((t) => negated(t) ?? []).map((t) => renderIndex(t, place))
+  const minus = terms.map(negated).filter((t) => t !== undefined).map((t) => renderIndex(t, place))
   const text = `${plus.map((p) => at(p, 12)).join(' + ') || '0'}${minus.map((p) => ` - ${at(p, 13)}`).join('')}`
   return piece(text, 12, minus.length > 0 || plus.some((p) => p.type !== '') ? '-' : '')
 }
