@@ -88,3 +88,10 @@ export function allocate(dtype: DType, count: number): TensorStorage {
 export function bytesOf(storage: TensorStorage): Uint8Array {
   return ArrayBuffer.isView(storage) ? new Uint8Array(storage.buffer, storage.byteOffset, storage.byteLength) : new Uint8Array(0)
 }
+
+/** Storage of `dtype` holding a copy of `bytes` (little-endian), which must be whole elements. */
+export function storageOf(dtype: DType, bytes: Uint8Array): TensorStorage {
+  const info = DTYPES[dtype]
+  if (info.array === null) return []
+  return new info.array(bytes.slice().buffer)
+}

@@ -1,0 +1,59 @@
+/** `ingot bench`: how long a run takes here, step by step. */
+import { Command } from 'commander'
+import pc from 'picocolors'
+import { load, type Target } from '../src/index.js'
+import { inputOption, makeFeeds } from './feeds.js'
+import { programOf } from './model.js'
+import { countOption, shapeOption, targetOption, timeText, type Shapes } from './options.js'
+import { table } from './progress.js'
+
+interface Options { readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly runs: number; readonly target?: Target; readonly json?: boolean }
+
+/** The subcommand. */
+export function benchCommand(): Command {
+  return new Command('bench')
+    .description('Time a model or artefact: median of several runs after a warm-up, and the slowest steps.')
+    .argument('<file>', 'an .onnx model or .ingot artefact')
+    .option('--runs <n>', 'counted runs', countOption, 20)
+    .option('--input <name=source>', 'as for run', inputOption)
+    .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
+    .option('--target <target>', 'js or wasm, for a model', targetOption)
+    .option('--json', 'print all figures as JSON')
+    .addHelpText('after', '\nExample:\n  $ ingot bench model.onnx --runs 50 --shape x=8,16')
+    .action(benchFile)
+}
+
+async function benchFile(file: string, options: Options): Promise<void> {
+  const startCompile = performance.now()
+  const { data, compiled } = await programOf(file, { ...(options.target !== undefined && { target: options.target }) })
+  const compileMs = performance.now() - startCompile
+  const feeds = await makeFeeds(data.header.inputs, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: 1, say: (line) => console.error(pc.dim(line)) })
+  const startLoad = performance.now()
+  const session = await load(data)
+  const loadMs = performance.now() - startLoad
+  const timeRun = async (): Promise<number> => { const t = performance.now(); await session.run(feeds); return performance.now() - t }
+  const firstMs = await timeRun()
+  for (let i = 0; i < 2; i++) await timeRun()
+  const times: number[] = []
+  for (let i = 0; i < options.runs; i++) times.push(await timeRun())
+  times.sort((a, b) => a - b)
+  const steps = await profileOnce(session, feeds)
+  session.dispose()
+  const medianMs = times[Math.floor(times.length / 2)] ?? 0
+  const figures = { target: data.header.target, ...(compiled && { compileMs }), loadMs, firstMs, medianMs, minMs: times[0] ?? 0, maxMs: times.at(-1) ?? 0, runs: times.length }
+  if (options.json === true) { console.log(JSON.stringify({ ...figures, steps }, null, 2)); return }
+  if (compiled) console.log(`compile    ${timeText(compileMs)}`)
+  console.log(`load       ${timeText(loadMs)}\nfirst run  ${timeText(firstMs)}\nmedian     ${pc.bold(timeText(medianMs))}  (${timeText(figures.minMs)} to ${timeText(figures.maxMs)}, ${times.length} runs, target ${figures.target})`)
+  const slowest = [...steps].sort((a, b) => b.ms - a.ms).slice(0, 10)
+  const total = steps.reduce((s, x) => s + x.ms, 0)
+  console.log(`\n${pc.bold('slowest steps')} of ${steps.length}`)
+  console.log(table(slowest.map((s) => [`  ${s.kernel}`, timeText(s.ms), `${((100 * s.ms) / total).toFixed(1)} %`, s.flops > 0 ? `${(s.flops / s.ms / 1e6).toFixed(2)} GFLOP/s` : '', s.origin.length > 60 ? `${s.origin.slice(0, 59)}…` : s.origin])))
+}
+
+interface StepTime { readonly kernel: string; readonly origin: string; readonly ms: number; readonly flops: number }
+
+async function profileOnce(session: Awaited<ReturnType<typeof load>>, feeds: Parameters<Awaited<ReturnType<typeof load>>['run']>[0]): Promise<readonly StepTime[]> {
+  session.startProfile()
+  await session.run(feeds)
+  return session.profile().map((s) => ({ kernel: s.kernel, origin: s.origin, ms: s.ms, flops: s.flops }))
+}

@@ -1,0 +1,83 @@
+/** `ingot compile`: a model in, an artefact (or an ES module) out. */
+import { stat, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { Command, Option } from 'commander'
+import pc from 'picocolors'
+import { compile, IngotError, inspectProgram, printGraph, PASSES, type CompileOptions, type Target } from '../src/index.js'
+import { bytesOption, shapeOption, sizeText, targetOption, timeText, type Shapes } from './options.js'
+import { progressLine } from './progress.js'
+
+interface Options { readonly output?: string; readonly target: Target; readonly shape?: Shapes; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly json?: boolean }
+
+/** The subcommand. */
+export function compileCommand(): Command {
+  return new Command('compile')
+    .description('Compile an ONNX model to an artefact.')
+    .argument('<model>', 'an .onnx file')
+    .option('-o, --output <file>', 'where to write; the model\'s name with .ingot (or .mjs) when absent')
+    .option('--target <target>', 'js or wasm', targetOption, 'js' as const)
+    .option('--shape <name=extents>', 'fix an input\'s extents (repeatable); others stay symbolic', shapeOption)
+    .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
+    .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
+    .option('--max-memory <size>', 'refuse a program that needs more memory than this (symbolic extents counted as 1)', bytesOption)
+    .option('--keep-graph', 'keep the graph\'s text in the artefact')
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', '\nExample:\n  $ ingot compile mobilenet.onnx -o mobilenet.ingot --shape input=1,3,224,224')
+    .action(compileModel)
+}
+
+async function compileModel(model: string, options: Options): Promise<void> {
+  const dumpAfter = dumpPass(options.dumpIr)
+  const line = progressLine(`compiling ${basename(model)}`)
+  let dump: string | undefined
+  const settings: CompileOptions = {
+    target: options.target,
+    ...(options.shape !== undefined && { shapes: options.shape }),
+    keepGraph: options.keepGraph ?? false,
+    onProgress: (p) => {
+      line.step(p.name)
+      if (p.graph !== undefined && (dumpAfter === undefined || dumpAfter === p.name)) dump = printGraph(p.graph, { weights: 'short' })
+    },
+  }
+  const start = performance.now()
+  const program = await compile(model, settings).finally(() => line.done())
+  const ms = performance.now() - start
+  if (options.dumpIr !== undefined) {
+    process.stdout.write(dump ?? '')
+    return
+  }
+  const memory = inspectProgram(program.data, options.shape).memory
+  const needed = memory.arenaBytes + memory.constantBytes
+  if (options.maxMemory !== undefined && needed > options.maxMemory) {
+    throw new IngotError('memory-limit', `the program needs ${sizeText(needed)} of memory, more than the ${sizeText(options.maxMemory)} allowed`, { hint: 'fix smaller extents with --shape' })
+  }
+  const output = options.output ?? `${basename(model).replace(/\.onnx$/, '')}.${options.emit === 'module' ? 'mjs' : 'ingot'}`
+  if (options.emit === 'module') await writeModule(output, program.toModule())
+  else await program.save(output)
+  const bytes = (await stat(output)).size
+  if (options.json === true) {
+    console.log(JSON.stringify({ output, bytes, ms, target: options.target, report: program.report, memory }, null, 2))
+    return
+  }
+  const { report } = program
+  const stripped = Object.entries(report.stripped).map(([op, n]) => `${n} ${op}`).join(', ')
+  console.log(`${pc.bold(output)}  ${sizeText(bytes)}, target ${options.target}, compiled in ${timeText(ms)}`)
+  console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
+  const symbols = Object.keys(memory.symbols)
+  console.log(`  memory ${sizeText(memory.arenaBytes)} for tensors (lower bound ${sizeText(memory.lowerBoundBytes)}), ${sizeText(memory.constantBytes)} of constants${symbols.length > 0 ? `, with ${symbols.map((s) => `${s} = ${memory.symbols[s]}`).join(', ')}` : ''}`)
+}
+
+async function writeModule(output: string, text: string): Promise<void> {
+  try {
+    await writeFile(output, text)
+  } catch (cause) {
+    throw new IngotError('file-unreadable', `cannot write '${output}': ${(cause as Error).message}`, { cause })
+  }
+}
+
+function dumpPass(option: string | boolean | undefined): string | undefined {
+  if (typeof option !== 'string') return undefined
+  const name = option.replace(/^after:/, '')
+  if (name !== 'import' && !PASSES.has(name)) throw new IngotError('unknown-pass', `there is no pass '${name}'`, { hint: `choose import or one of ${[...PASSES.keys()].join(', ')}` })
+  return name
+}

@@ -1,0 +1,46 @@
+/** Readers of option values that several commands share. */
+import { InvalidArgumentError } from 'commander'
+import { TARGETS, type CompileOptions } from '../src/index.js'
+
+export type Shapes = Readonly<Record<string, readonly number[]>>
+
+/** `x=1,3,224,224`, collected over repeated options. */
+export function shapeOption(text: string, previous: Shapes = {}): Shapes {
+  const at = text.lastIndexOf('=')
+  const extents = at < 1 ? [] : text.slice(at + 1).split(/[,x]/).map((s) => (/^\d+$/.test(s.trim()) ? Number(s) : NaN))
+  const scalar = at > 0 && text.slice(at + 1).trim() === ''
+  if (at < 1 || (!scalar && extents.some((d) => !Number.isSafeInteger(d)))) throw new InvalidArgumentError("write NAME=1,3,224,224: an input's name and its extents")
+  return { ...previous, [text.slice(0, at)]: scalar ? [] : extents }
+}
+
+/** One of the targets that programs can be compiled for. */
+export function targetOption(text: string): NonNullable<CompileOptions['target']> {
+  const target = TARGETS.find((t) => t === text)
+  if (target === undefined) throw new InvalidArgumentError(`choose one of ${TARGETS.join(', ')}`)
+  return target
+}
+
+/** A positive integer. */
+export function countOption(text: string): number {
+  const n = Number(text)
+  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError('write a positive integer')
+  return n
+}
+
+/** A number of bytes: `64MB`, `1.5GB`, `4096`; binary multiples. */
+export function bytesOption(text: string): number {
+  const m = /^(\d+(?:\.\d+)?)\s*([kmg]?)i?b?$/i.exec(text.trim())
+  if (m === null) throw new InvalidArgumentError('write a size such as 64MB')
+  return Math.floor(Number(m[1]) * 1024 ** ['', 'k', 'm', 'g'].indexOf((m[2] ?? '').toLowerCase()))
+}
+
+/** Bytes for people: `14.0 MB` (10^6). */
+export function sizeText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`
+}
+
+/** Milliseconds for people. */
+export function timeText(ms: number): string {
+  return ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(2)} s`
+}

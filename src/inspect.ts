@@ -1,0 +1,78 @@
+/** What is inside a program, as data: ports, kernels with origins, memory against its lower bound, constants, sizes. */
+import { evaluateDim, type Dim } from './base/dim.js'
+import { DTYPES } from './base/dtype.js'
+import { IngotError } from './base/error.js'
+import { printDim, printShape } from './ir/dims-text.js'
+import type { Port, ProgramData } from './runtime/format.js'
+import { liveLowerBound, planOffsets } from './runtime/plan.js'
+
+export interface PortDescription { readonly name: string; readonly dtype: string; readonly shape: string }
+export interface KernelDescription { readonly name: string; readonly calls: number; readonly origins: readonly string[]; readonly codeBytes: number }
+export interface MemoryDescription {
+  /** Extents that the sizes below were computed for; empty for a static program. */
+  readonly symbols: Readonly<Record<string, number>>
+  readonly arenaBytes: number
+  /** Largest sum of bytes that are live at one step: no plan can be smaller without computing in place. */
+  readonly lowerBoundBytes: number
+  readonly constantBytes: number
+}
+export interface ProgramDescription {
+  readonly name: string
+  readonly target: string
+  readonly producer: string
+  readonly inputs: readonly PortDescription[]
+  readonly outputs: readonly PortDescription[]
+  readonly symbols: Readonly<Record<string, string>>
+  readonly steps: number
+  readonly kernels: readonly KernelDescription[]
+  readonly constants: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[]; readonly bytes: number }[]
+  readonly memory: MemoryDescription
+}
+
+const describePort = (p: Port): PortDescription => ({ name: p.name, dtype: p.dtype, shape: printShape(p.shape) })
+
+/** Describes `data`; memory is computed for the extents that `shapes` gives to inputs, 1 for those not given. */
+export function inspectProgram(data: ProgramData, shapes: Readonly<Record<string, readonly number[]>> = {}): ProgramDescription {
+  const h = data.header
+  const calls = new Map<number, Set<string>>()
+  const counts = new Map<number, number>()
+  for (const s of h.steps) {
+    counts.set(s.kernel, (counts.get(s.kernel) ?? 0) + 1)
+    calls.set(s.kernel, (calls.get(s.kernel) ?? new Set()).add(s.origin))
+  }
+  return {
+    name: h.name, target: h.target, producer: h.producer,
+    inputs: h.inputs.map(describePort), outputs: h.outputs.map(describePort),
+    symbols: Object.fromEntries(h.symbols.map((s) => [s.name, s.kind === 'extent' ? `extent ${s.axis} of ${h.inputs[s.input]?.name ?? '?'}` : `element ${s.index} of ${h.inputs[s.input]?.name ?? '?'}`])),
+    steps: h.steps.length,
+    kernels: h.kernels.map((k, i) => ({ name: k.name, calls: counts.get(i) ?? 0, origins: [...(calls.get(i) ?? [])], codeBytes: JSON.stringify(k.code).length })),
+    constants: h.constants.map((c) => ({ name: c.name, dtype: c.dtype, shape: c.shape, bytes: c.bytes })),
+    memory: describeMemory(data, symbolValues(data, shapes)),
+  }
+}
+
+function symbolValues(data: ProgramData, shapes: Readonly<Record<string, readonly number[]>>): Record<string, number> {
+  const { inputs, symbols } = data.header
+  for (const name of Object.keys(shapes)) {
+    if (!inputs.some((p) => p.name === name)) throw new IngotError('bad-option', `the program has no input '${name}'`, { hint: `its inputs are ${inputs.map((p) => `'${p.name}'`).join(', ')}` })
+  }
+  return Object.fromEntries(symbols.map((s) => {
+    const given = s.kind === 'extent' ? shapes[inputs[s.input]?.name ?? '']?.[s.axis] : undefined
+    return [s.name, given ?? 1]
+  }))
+}
+
+function describeMemory(data: ProgramData, symbols: Readonly<Record<string, number>>): MemoryDescription {
+  const value = (d: Dim): number => evaluateDim(d, (s) => {
+    const known = symbols[s]
+    if (known === undefined) throw new IngotError('artefact-damaged', `the extent ${printDim(d)} names an unknown symbol '${s}'`)
+    return known
+  })
+  const items = data.header.buffers
+    .filter((b) => b.place === 'arena' && b.alias === undefined)
+    .map((b) => ({ bytes: Math.ceil((value(b.length) * DTYPES[b.dtype].bits) / 8), first: b.first, last: b.last }))
+  return {
+    symbols, arenaBytes: planOffsets(items).total, lowerBoundBytes: liveLowerBound(items),
+    constantBytes: data.header.constants.reduce((n, c) => n + c.bytes, 0),
+  }
+}
