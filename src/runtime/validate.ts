@@ -50,10 +50,10 @@ function dtype(value: unknown, field: string): DType {
   return value
 }
 
-/** Checks a dim; `symbols` are the names it may use (any where null). */
-function dim(value: unknown, field: string, symbols: ReadonlySet<string> | null, depth = 0): Dim {
+/** Checks a dim; `symbols` are the names it may use. */
+function dim(value: unknown, field: string, symbols: ReadonlySet<string>, depth = 0): Dim {
   if (typeof value === 'number') { if (!Number.isSafeInteger(value)) damaged(field, `is ${value}, not an integer`) }
-  else if (typeof value === 'string') { if (symbols !== null && !symbols.has(value)) damaged(field, `uses ${show(value)}, which is no symbol`) }
+  else if (typeof value === 'string') { if (!symbols.has(value)) damaged(field, `uses ${show(value)}, which is no symbol`) }
   else {
     const [op, ...operands] = list(value, field)
     const arity = typeof op === 'string' && Object.hasOwn(DIM_ARITY, op) ? DIM_ARITY[op] : undefined
@@ -115,7 +115,7 @@ function checkBuffers(value: unknown, symbols: ReadonlySet<string>, steps: numbe
 }
 
 /** For every buffer the one that owns its memory; refuses circles of aliases. */
-function findRoots(buffers: readonly ProgramBuffer[]): Int32Array {
+export function findRoots(buffers: readonly ProgramBuffer[]): Int32Array {
   const roots = new Int32Array(buffers.length).fill(-1)
   for (let i = 0; i < buffers.length; i++) {
     const chain: number[] = []
@@ -178,12 +178,12 @@ function checkSteps(header: Record<string, unknown>, symbols: ReadonlySet<string
   const signatures: ({ params: number; arrays: readonly unknown[] } | null)[] = []
   const kernels = each(header['kernels'], 'kernels', (kernel, field) => {
     text(kernel['name'], `${field}.name`)
-    if (kernel['flops'] !== undefined) dim(kernel['flops'], `${field}.flops`, null)
     if (header['target'] === 'js') signatures.push(signature(kernel['code'], `${field}.code`))
     else { text(kernel['code'], `${field}.code`); signatures.push(null) }
   })
   each(header['steps'], 'steps', (step, field) => {
     text(step['origin'], `${field}.origin`)
+    if (step['flops'] !== undefined) dim(step['flops'], `${field}.flops`, symbols)
     const wanted = signatures[index(step['kernel'], `${field}.kernel`, kernels)]
     const given = list(step['buffers'], `${field}.buffers`)
     const params = list(step['params'], `${field}.params`)

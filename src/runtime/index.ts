@@ -1,0 +1,11 @@
+/** The runtime: loads compiled programs and runs them; needs nothing of the compiler. */
+export { load } from './session.js'
+export type { LoadOptions, ProgramModule, ProgramSource, Session, SessionMemory, SessionPort } from './session.js'
+export { Tensor } from './tensor.js'
+export type { Feed, Feeds } from './feeds.js'
+export type { Profile, StepProfile } from './profile.js'
+export type { ProgramData } from './format.js'
+export type { NestedValues } from './nested.js'
+export type { Dim } from '../base/dim.js'
+export type { DType, HostTensor, TensorStorage } from '../base/dtype.js'
+export type { ErrorCode, ErrorPlace, IngotError } from '../base/error.js'

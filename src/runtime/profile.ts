@@ -1,0 +1,40 @@
+/** What each step of a session cost. */
+import type { ProgramHeader } from './format.js'
+import type { Layout } from './layout.js'
+
+/** One step, summed over the profiled runs. */
+export interface StepProfile {
+  readonly kernel: string
+  /** Where the step comes from: ONNX node names or source call sites. */
+  readonly origin: string
+  readonly calls: number
+  /** Milliseconds of all calls together. */
+  readonly ms: number
+  /** Bytes of the buffers that one call reads and writes, at the last run's shapes. */
+  readonly bytes: number
+  /** Floating-point operations of one call at the last run's shapes; absent where not counted. */
+  readonly flops?: number
+}
+
+export interface Profile {
+  /** Runs that were profiled. */
+  readonly runs: number
+  /** Milliseconds in steps, all runs together. */
+  readonly ms: number
+  /** In the order in which they run. */
+  readonly steps: readonly StepProfile[]
+}
+
+/** Puts the times of `runs` runs beside what the header says of each step; without a layout there are no sizes yet. */
+export function makeProfile(header: ProgramHeader, layout: Layout | undefined, times: Float64Array | null, runs: number): Profile {
+  const steps = header.steps.map((step, i): StepProfile => {
+    const kernel = header.kernels[step.kernel]
+    const base = {
+      kernel: kernel?.name ?? '', origin: step.origin, calls: runs, ms: times?.[i] ?? 0,
+      bytes: step.buffers.reduce((sum, b) => sum + (layout?.buffers[b]?.bytes ?? 0), 0),
+    }
+    const flops = layout?.flops[i]
+    return flops === undefined ? base : { ...base, flops }
+  })
+  return { runs, ms: steps.reduce((sum, step) => sum + step.ms, 0), steps }
+}

@@ -1,0 +1,181 @@
+/** Loading programs and running them. */
+import type { Dim } from '../base/dim.js'
+import type { DType } from '../base/dtype.js'
+import { IngotError } from '../base/error.js'
+import { decodeProgram } from './decode.js'
+import { checkExtents, readFeeds, type BoundFeeds, type Feeds, type NumericStorage } from './feeds.js'
+import type { Port, ProgramData } from './format.js'
+import type { Binding, Host } from './host.js'
+import { jsHost, renderKernels, type JsKernel } from './js/host.js'
+import { layOut, type Layout } from './layout.js'
+import { liveLowerBound } from './plan.js'
+import { makeProfile, type Profile } from './profile.js'
+import { readSource } from './source.js'
+import { Tensor } from './tensor.js'
+import { validateProgram } from './validate.js'
+
+/** A program as an ES module, as `ingot compile --emit module` writes it: `import * as model from './model.mjs'`. */
+export interface ProgramModule { readonly data: ProgramData; readonly kernels: readonly JsKernel[] }
+
+/** A program, its module, its bytes, or where they are: a path (Node) or a URL; in a browser a string is a URL relative to the page. */
+export type ProgramSource = ProgramData | ProgramModule | Uint8Array | ArrayBuffer | string | URL
+
+export interface LoadOptions {
+  /** Most bytes that arena and constants together may take; above it a run throws `out-of-memory`. */
+  readonly maxMemory?: number
+  /** Times every step from the first run on; `startProfile` does so later. */
+  readonly profile?: boolean
+}
+
+/** An input or output; an extent is a number, a symbol or an expression over symbols. */
+export interface SessionPort { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[] }
+
+/** Bytes that a session holds. */
+export interface SessionMemory {
+  readonly arenaBytes: number
+  readonly constantBytes: number
+  /** What the arena cannot be smaller than at the last run's shapes; 0 before there are any. */
+  readonly lowerBoundBytes: number
+}
+
+/** Shapes whose bindings a session keeps. */
+const KEPT_BINDINGS = 8
+
+interface Bound { readonly layout: Layout; readonly binding: Binding }
+
+/**
+ * A program ready to run. Its memory is one arena, exactly as large as the largest shapes so far need, and the constants.
+ * `trim` gives the arena back until the next run, `dispose` everything for good.
+ */
+export class Session {
+  readonly inputs: readonly SessionPort[]
+  readonly outputs: readonly SessionPort[]
+  readonly #program: ProgramData
+  readonly #maxMemory: number
+  #host: Host | null
+  readonly #bound = new Map<string, Bound>()
+  #last: { readonly key: string; readonly bound: Bound } | null = null
+  #times: Float64Array | null = null
+  #timedRuns = 0
+
+  /** Use `load`. */
+  constructor(program: ProgramData, host: Host, options: LoadOptions) {
+    const port = ({ name, dtype, shape }: Port): SessionPort => ({ name, dtype, shape })
+    this.inputs = program.header.inputs.map(port)
+    this.outputs = program.header.outputs.map(port)
+    this.#program = program
+    this.#host = host
+    this.#maxMemory = options.maxMemory ?? Infinity
+    if (options.profile === true) this.startProfile()
+  }
+
+  /**
+   * Runs the program. Feeds by input name: a Tensor or `{dtype, shape, data}`, a typed array where the declared shape leaves
+   * at most one extent open, or nested numbers. Results by output name are inference tensors that own their data. Throws the
+   * `feed-…` errors, `constraint-violated`, `out-of-memory`, `index-out-of-range` and `session-disposed`.
+   */
+  async run(feeds: Feeds): Promise<Record<string, Tensor>> {
+    return this.#start(feeds)
+  }
+
+  /** `run` without a promise, where the target can; else `target-unavailable`. */
+  runSync(feeds: Feeds): Record<string, Tensor> {
+    if (this.#host?.sync === false) throw new IngotError('target-unavailable', `the ${this.#program.header.target} target cannot run synchronously`, { hint: 'await session.run(feeds)' })
+    return this.#start(feeds) as Record<string, Tensor>
+  }
+
+  #start(feeds: Feeds): Record<string, Tensor> | Promise<Record<string, Tensor>> {
+    const host = this.#host
+    if (host === null) throw new IngotError('session-disposed', `the session of ${this.#program.header.name} was disposed of`, { hint: 'load the program again' })
+    const read = readFeeds(this.#program.header, feeds)
+    const { layout, binding } = this.#bind(host, read)
+    const results = binding.run(read.data, this.#times)
+    if (this.#times !== null) this.#timedRuns++
+    const wrap = (storages: readonly NumericStorage[]): Record<string, Tensor> =>
+      Object.fromEntries(this.#program.header.outputs.map((port, i) => [port.name, new Tensor(port.dtype, layout.outputShapes[i] ?? [], storages[i] as NumericStorage, { inference: true })]))
+    return Array.isArray(results) ? wrap(results) : results.then(wrap)
+  }
+
+  #bind(host: Host, feeds: BoundFeeds): Bound {
+    const key = feeds.symbols.join()
+    let bound = this.#last?.key === key ? this.#last.bound : this.#bound.get(key)
+    if (bound === undefined) {
+      const layout = layOut(this.#program.header, feeds)
+      this.#checkMemory(layout)
+      // A larger arena replaces the old one, and views of that are of no use any more.
+      if (layout.arenaBytes > host.arenaBytes) this.trim()
+      bound = { layout, binding: host.bind(layout) }
+    } else checkExtents(this.#program.header, bound.layout.inputShapes, feeds)
+    if (this.#last?.key !== key) {
+      this.#bound.delete(key)
+      this.#bound.set(key, bound)
+      const [oldest] = this.#bound.keys()
+      if (this.#bound.size > KEPT_BINDINGS && oldest !== undefined) this.#bound.delete(oldest)
+      this.#last = { key, bound }
+    }
+    return bound
+  }
+
+  #checkMemory(layout: Layout): void {
+    const needed = layout.arenaBytes + this.memory.constantBytes
+    if (needed > this.#maxMemory) throw new IngotError('out-of-memory', `these shapes need ${needed} bytes, maxMemory is ${this.#maxMemory}`, { hint: 'feed smaller inputs or raise maxMemory' })
+  }
+
+  /** Bytes held now. */
+  get memory(): SessionMemory {
+    return {
+      arenaBytes: this.#host?.arenaBytes ?? 0,
+      constantBytes: this.#host === null ? 0 : (this.#program.sections.constants?.length ?? 0),
+      lowerBoundBytes: this.#last === null ? 0 : liveLowerBound(this.#last.bound.layout.owners),
+    }
+  }
+
+  /** Times every step from the next run on, from zero. Runs that are not profiled pay nothing for this. */
+  startProfile(): void {
+    this.#times = new Float64Array(this.#program.header.steps.length)
+    this.#timedRuns = 0
+  }
+
+  /** What the runs since `startProfile` (or since `load` with `profile: true`) cost, step by step; times are 0 where none was profiled. */
+  profile(): Profile {
+    return makeProfile(this.#program.header, this.#last?.bound.layout, this.#times, this.#timedRuns)
+  }
+
+  /** Gives the arena back; the next run takes what it needs. */
+  trim(): void {
+    this.#bound.clear()
+    this.#last = null
+    this.#host?.release()
+  }
+
+  /** Gives all memory back; runs throw `session-disposed` from then on. */
+  dispose(): void {
+    this.trim()
+    this.#host = null
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
+
+/** Makes a session of a program. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
+export async function load(source: ProgramSource, options: LoadOptions = {}): Promise<Session> {
+  if (typeof source === 'string' || source instanceof URL) return load(await readSource(source), options)
+  if (source instanceof Uint8Array) return start(decodeProgram(source), null, options)
+  if (source instanceof ArrayBuffer) return start(decodeProgram(new Uint8Array(source)), null, options)
+  if (typeof source === 'object' && source !== null && 'data' in source && 'kernels' in source) return start(checked(source.data), source.kernels, options)
+  if (typeof source === 'object' && source !== null && 'header' in source) return start(checked(source), null, options)
+  throw new IngotError('bad-option', 'load takes a program, an emitted module, bytes, a path or a URL', { hint: 'a graph has to be compiled first: await load(await compile(graph))' })
+}
+
+function checked(program: ProgramData): ProgramData {
+  validateProgram(program.header, program.sections ?? {})
+  return program
+}
+
+async function start(program: ProgramData, kernels: readonly JsKernel[] | null, options: LoadOptions): Promise<Session> {
+  const { target } = program.header
+  if (target === 'js') return new Session(program, jsHost(program, kernels ?? await renderKernels(program)), options)
+  throw new IngotError('target-unavailable', `this runtime has no host for the ${target} target`, { hint: 'compile the model with target js' })
+}
