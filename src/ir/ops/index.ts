@@ -1,13 +1,26 @@
 /** The list of all op records. Adding an op is one file (or one line in a family's table) and one line here. */
 import { IngotError } from '../../base/error.js'
 import type { Op } from '../op.js'
+import { BINARY } from './binary.js'
+import { concat } from './concat.js'
+import { REPEATS } from './expand.js'
+import { GATHERS } from './gather.js'
+import { REDUCTIONS } from './reduce.js'
+import { RESHAPES } from './reshape.js'
+import { slice } from './slice.js'
+import { transpose } from './transpose.js'
+import { UNARY } from './unary.js'
 import { averagePool, lpPool } from './average-pool.js'
+import { convTranspose } from './conv-transpose.js'
 import { conv } from './conv.js'
 import { matmul } from './matmul.js'
 import { maxPool, maxPoolIndices } from './max-pool.js'
 
 const LIST: readonly Op[] = [
-  matmul, conv, maxPool, maxPoolIndices, averagePool, lpPool,
+  ...UNARY, ...BINARY,
+  ...RESHAPES, transpose, slice, concat, ...REPEATS, ...GATHERS,
+  ...REDUCTIONS,
+  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool,
 ]
 
 /** All op records by name. */
