@@ -138,7 +138,7 @@ export function sub(a: Dim, b: Dim): Dim {
 
 /** Product. */
 export function mul(...dims: readonly Dim[]): Dim {
-  if (dims.every((d) => typeof d === 'number')) return (dims as readonly number[]).reduce((s, d) => s * d, 1)
+  if (dims.every((d) => typeof d === 'number')) return (dims as readonly number[]).reduce((s, d) => s * d, 1) + 0 // never minus zero
   return fromPolynomial(toPolynomial(['*', ...dims]))
 }
 
@@ -196,7 +196,7 @@ function splitByDivisor(a: Dim, b: number): { readonly multiple: Dim; readonly r
 /** Quotient rounded to minus infinity; `b` must not be 0. */
 export function floorDiv(a: Dim, b: Dim): Dim {
   if (b === 1) return a
-  if (typeof a === 'number' && typeof b === 'number') return Math.floor(a / b)
+  if (typeof a === 'number' && typeof b === 'number') return Math.floor(a / b) + 0
   const exact = divExact(a, b)
   if (exact !== undefined) return exact
   if (typeof b !== 'number' || b < 0) return ['floordiv', a, b]
@@ -216,7 +216,7 @@ export function ceilDiv(a: Dim, b: Dim): Dim {
 
 /** Remainder with the sign of `b`. */
 export function mod(a: Dim, b: Dim): Dim {
-  if (typeof a === 'number' && typeof b === 'number') return ((a % b) + b) % b
+  if (typeof a === 'number' && typeof b === 'number') return (((a % b) + b) % b) + 0
   if (b === 1 || divExact(a, b) !== undefined) return 0
   if (typeof b !== 'number' || b < 0) return ['mod', a, b]
   const { rest } = splitByDivisor(a, b)
