@@ -1,9 +1,9 @@
 /** What all elementwise ops share: broadcasting in `infer` and `reference`, so that an op is one row of a table. */
 import { elementCount, type DType, type HostTensor } from '../../base/dtype.js'
-import { IngotError } from '../../base/error.js'
+import { IngotError, invariant } from '../../base/error.js'
 import type { Dim } from '../dims.js'
 import { dimsOf } from '../integer-elements.js'
-import type { Call, ConcreteType } from '../op.js'
+import type { Call, ConcreteType, ReferenceCall } from '../op.js'
 import { shapeOf, type Value } from '../graph.js'
 import type { TensorType } from '../types.js'
 import { elementsOf, newElements, tensorOfElements, type Element, type Elements } from './elements.js'
@@ -47,12 +47,26 @@ export function applyElementwise(f: ElementFunction, inputs: readonly HostTensor
   return tensorOfElements(output, out)
 }
 
-/** The inputs of a reference call that are all required. */
-export function required(inputs: readonly (HostTensor | null)[]): readonly HostTensor[] {
-  return inputs.map((t, i) => {
+/** The inputs of a reference call that are all required; throws `bad-attribute` where one is not given. */
+export function required(inputs: readonly (HostTensor | null)[]): readonly [HostTensor, ...HostTensor[]] {
+  const given = inputs.map((t, i) => {
     if (t === null) throw new IngotError('bad-attribute', `input ${i} is required but not given`)
     return t
   })
+  invariant(given.length > 0, 'an op without inputs was asked for them')
+  return given as [HostTensor, ...HostTensor[]]
+}
+
+/** The only result type of a reference call. */
+export function onlyOutput(outputs: readonly ConcreteType[]): ConcreteType {
+  invariant(outputs.length === 1 && outputs[0] !== undefined, 'an op with one result was given another number of result types')
+  return outputs[0]
+}
+
+/** The reference of an elementwise op: the function for its first input's dtype, broadcast. */
+export function elementwiseReference(functions: { readonly [C in ElementClass]?: ElementFunction }, call: ReferenceCall<unknown>): HostTensor[] {
+  const inputs = required(call.inputs)
+  return [applyElementwise(functionFor(functions, inputs[0].dtype), inputs, onlyOutput(call.outputs))]
 }
 
 /** `f` on the elements, as dims, of inputs whose elements are known; undefined where one is not, or where `f` knows no dim. */

@@ -4,11 +4,11 @@ import { erf } from '../../base/erf.js'
 import * as dims from '../dims.js'
 import type { Dim } from '../dims.js'
 import { constant, REGISTER, selectExpr, unary, type Expr, type RegisterType } from '../kernel/expr.js'
-import { defineOp, type Op, type Sample } from '../op.js'
+import { defineOp, type Op, type Sample, type SampleInput } from '../op.js'
 import { tensorType } from '../types.js'
-import { applyElementwise, dtypesOf, functionFor, required, symbolicElementwise, type ElementFunctions } from './elementwise.js'
+import { dtypesOf, elementwiseReference, symbolicElementwise, type ElementFunctions } from './elementwise.js'
 import { greatest, logistic, minus, number, over, plus, softplus, times } from './expressions.js'
-import { tensorInput } from './operands.js'
+import { FLOATS, tensorInput } from './operands.js'
 
 interface UnaryRow extends ElementFunctions {
   readonly doc: string
@@ -78,14 +78,21 @@ const TABLE = {
   },
 } as const satisfies Record<string, UnaryRow>
 
+const SAMPLE_TYPES = [
+  { dtype: 'float32', shape: [3, 5] }, { dtype: 'float16', shape: [] }, { dtype: 'bfloat16', shape: [7] }, { dtype: 'float64', shape: [2, 0] },
+  { dtype: 'int32', shape: [2, 1, 3] }, { dtype: 'int64', shape: [4] }, { dtype: 'uint8', shape: [1] }, { dtype: 'int8', shape: [5] }, { dtype: 'bool', shape: [2, 3] },
+] as const satisfies readonly { dtype: DType; shape: readonly number[] }[]
+
 function samplesOf(row: UnaryRow): Sample<Record<never, never>>[] {
-  const range = row.range === undefined ? {} : { range: row.range }
-  const first = dtypesOf(row)
-  const kinds: readonly DType[] = (['float32', 'float16', 'bfloat16', 'float64', 'int32', 'int64', 'uint8', 'bool'] as const).filter((d) => first.includes(d))
-  const shapes = [[3, 5], [], [7], [2, 0], [2, 1, 3], [4], [1], [5]]
-  const samples = kinds.map((dtype, i): Sample<Record<never, never>> => ({ inputs: [{ dtype, shape: shapes[i] ?? [3], ...(row.float !== undefined || dtype === 'bool' ? range : {}) }], attrs: {} }))
+  const allowed = dtypesOf(row)
+  const samples = SAMPLE_TYPES.filter((t) => allowed.includes(t.dtype)).map((t): Sample<Record<never, never>> => {
+    const ranged = row.range !== undefined && FLOATS.includes(t.dtype)
+    return { inputs: [ranged ? { ...t, range: row.range } : signedInput(t)], attrs: {} }
+  })
   return row.special === undefined ? samples : [...samples, { inputs: [{ dtype: 'float32', shape: [row.special.length], data: row.special }], attrs: {} }]
 }
+
+const signedInput = (t: { readonly dtype: DType; readonly shape: readonly number[] }): SampleInput => (t.dtype.startsWith('int') ? { ...t, range: [-9, 9] } : t)
 
 function defineUnary(name: string, row: UnaryRow): Op {
   const allowed = dtypesOf(row)
@@ -97,10 +104,7 @@ function defineUnary(name: string, row: UnaryRow): Op {
       return [tensorType(row.result ?? x.dtype, x.shape)]
     },
     ...(symbolic !== undefined && { symbolic: (call, output) => symbolicElementwise(call, output, (x) => symbolic(x as Dim)) }),
-    reference({ inputs, outputs: [output] }) {
-      const [x] = required(inputs)
-      return [applyElementwise(functionFor(row, (x as typeof inputs[0] & object).dtype), [x as typeof inputs[0] & object], output as NonNullable<typeof output>)]
-    },
+    reference: (call) => elementwiseReference(row, call),
     scalar: ([x], _, output) => row.scalar(x as Expr, REGISTER[output]),
     samples: samplesOf(row),
   })
