@@ -2,6 +2,7 @@
 import { IngotError } from '../../base/error.js'
 import type { Op } from '../op.js'
 import { BINARY } from './binary.js'
+import { BOOKKEEPING } from './bookkeeping.js'
 import { concat } from './concat.js'
 import { REPEATS } from './expand.js'
 import { GATHERS } from './gather.js'
@@ -15,12 +16,14 @@ import { convTranspose } from './conv-transpose.js'
 import { conv } from './conv.js'
 import { matmul } from './matmul.js'
 import { maxPool, maxPoolIndices } from './max-pool.js'
+import { resize } from './resize.js'
 
 const LIST: readonly Op[] = [
   ...UNARY, ...BINARY,
   ...RESHAPES, transpose, slice, concat, ...REPEATS, ...GATHERS,
   ...REDUCTIONS,
-  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool,
+  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize,
+  ...BOOKKEEPING,
 ]
 
 /** All op records by name. */

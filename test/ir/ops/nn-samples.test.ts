@@ -4,7 +4,7 @@ import { hostTensor, seededTensor } from '../../../src/ir/host-tensor.js'
 import type { Value } from '../../../src/ir/graph.js'
 import { getOp } from '../../../src/ir/ops/index.js'
 
-const NAMES = ['matmul', 'conv', 'conv_transpose', 'max_pool', 'max_pool_indices', 'average_pool', 'lp_pool']
+const NAMES = ['matmul', 'conv', 'conv_transpose', 'max_pool', 'max_pool_indices', 'average_pool', 'lp_pool', 'resize']
 
 describe.each(NAMES)('samples of %s', (name) => {
   const op = getOp(name)
