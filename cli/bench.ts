@@ -55,5 +55,5 @@ interface StepTime { readonly kernel: string; readonly origin: string; readonly 
 async function profileOnce(session: Awaited<ReturnType<typeof load>>, feeds: Parameters<Awaited<ReturnType<typeof load>>['run']>[0]): Promise<readonly StepTime[]> {
   session.startProfile()
   await session.run(feeds)
-  return session.profile().map((s) => ({ kernel: s.kernel, origin: s.origin, ms: s.ms, flops: s.flops }))
+  return session.profile().steps.map((s) => ({ kernel: s.kernel, origin: s.origin, ms: s.ms / Math.max(1, s.calls), flops: s.flops ?? 0 }))
 }

@@ -8,13 +8,14 @@ import { emitProgram } from './codegen/emit.js'
 import { lowerGraph, type OnKernel } from './codegen/lower.js'
 import { planMemory } from './codegen/plan-memory.js'
 import { IngotError } from './base/error.js'
+import { debugFromEnvironment } from './debug.js'
 import type { Graph } from './ir/graph.js'
 import { printGraph } from './ir/print.js'
 import { DEFAULT_PIPELINE, runPasses } from './passes/index.js'
 import { specializeShapes, type InputShapes } from './passes/specialize-shapes.js'
 import { Program } from './program.js'
 import type { Target } from './runtime/format.js'
-import { importOnnx, type ImportOptions } from './tracer/onnx/index.js'
+import { importOnnx, type ImportOnnxOptions } from './tracer/onnx/index.js'
 import { VERSION } from './version.js'
 
 /** A step of compilation as it ends. */
@@ -27,7 +28,7 @@ export interface Progress {
   readonly graph?: Graph
 }
 
-export interface CompileOptions extends ImportOptions {
+export interface CompileOptions extends ImportOnnxOptions {
   /** Default `js`. */
   readonly target?: Target
   /** Extents to fix, by input name; others stay symbolic. */
@@ -62,13 +63,16 @@ export const TARGETS: readonly Target[] = ['js', 'wasm']
 export async function compile(source: Graph | Uint8Array | ArrayBuffer | string, options: CompileOptions = {}): Promise<Program> {
   const target = options.target ?? 'js'
   if (!TARGETS.includes(target)) throw new IngotError('target-unavailable', `whole programs cannot be compiled for the target '${target}' yet`, { hint: `use ${TARGETS.join(' or ')}` })
+  const debug = debugFromEnvironment()
   const steps: { name: string; ms: number }[] = []
   const timed = async <T>(step: Progress['step'], name: string, run: () => T | Promise<T>, graphOf?: (result: T) => Graph): Promise<T> => {
     const start = performance.now()
     const result = await run()
     const ms = performance.now() - start
     steps.push({ name, ms })
-    options.onProgress?.({ step, name, ms, ...(graphOf !== undefined && { graph: graphOf(result) }) })
+    const made = graphOf?.(result)
+    if (made !== undefined) debug.graph(name, ms, made)
+    options.onProgress?.({ step, name, ms, ...(made !== undefined && { graph: made }) })
     return result
   }
   const same = (g: Graph): Graph => g
@@ -78,13 +82,15 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const stripped = countBookkeeping(graph)
   for (const pass of options.passes ?? DEFAULT_PIPELINE) {
     const before = graph
-    graph = await timed('pass', pass, () => runPasses(before, [pass], { verify: options.verify ?? false }), same)
+    graph = await timed('pass', pass, () => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') }), same)
   }
-  const lowered = await timed('lower', 'lower', () => lowerGraph(graph, target, options.onKernel))
+  const lowered = await timed('lower', 'lower', () => lowerGraph(graph, target, (k) => { debug.kernel(k); options.onKernel?.(k) }))
   const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps))
   const data = await timed('emit', 'emit', () => emitProgram(graph, lowered, plan, {
     target, producer: VERSION, ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }),
   }))
+  debug.program(data.header)
+  await debug.flush()
   return new Program(data, { steps, nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped })
 }
 

@@ -8,6 +8,7 @@ import { substituteDim, type Dim } from '../ir/dims.js'
 import { isGraph, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { Compute } from '../ir/kernel/compute.js'
 import type { Kernel, KernelBuffer } from '../ir/kernel/kernel.js'
+import type { Schedule } from '../ir/kernel/schedule.js'
 import { verifyKernel } from '../ir/kernel/verify.js'
 import { getOp } from '../ir/ops/index.js'
 import { SymbolSubstitution } from '../ir/substitute-symbols.js'
@@ -34,7 +35,7 @@ export type LoweredStep =
 export interface Lowered { readonly kernels: readonly LoweredKernel[]; readonly steps: readonly LoweredStep[] }
 
 /** Called with each kernel as it is made: for dumps. */
-export type OnKernel = (stages: { readonly compute: Compute | undefined; readonly kernel: Kernel; readonly origin: string }) => void
+export type OnKernel = (stages: { readonly compute: Compute | undefined; readonly schedule: Schedule | undefined; readonly kernel: Kernel; readonly origin: string }) => void
 
 /** Lowers all nodes of `graph` for `target`. Throws `unsupported-op` or `unsupported-dtype` naming the node. */
 export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel): Lowered {
@@ -49,7 +50,7 @@ export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel): L
     if (index === undefined) {
       const kernel = { ...made.kernel, name: unique(made.kernel.name, names) }
       verifyKernel(kernel)
-      onKernel?.({ compute: made.compute, kernel, origin: node.origin })
+      onKernel?.({ compute: made.compute, schedule: made.schedule, kernel, origin: node.origin })
       index = kernels.push({ kernel }) - 1
       byCode.set(code, index)
     }
@@ -65,7 +66,7 @@ function unique(wish: string, taken: Set<string>): string {
   return name
 }
 
-interface LoweredNode { readonly kernel: Kernel; readonly compute: Compute | undefined; readonly buffers: readonly CallBuffer[]; readonly params: readonly Dim[]; readonly flops: Dim }
+interface LoweredNode { readonly kernel: Kernel; readonly compute: Compute | undefined; readonly schedule: Schedule | undefined; readonly buffers: readonly CallBuffer[]; readonly params: readonly Dim[]; readonly flops: Dim }
 
 function lowerNode(node: Node, target: Target): LoweredNode {
   const { local, original, symbols } = localSymbols(node)
@@ -75,7 +76,7 @@ function lowerNode(node: Node, target: Target): LoweredNode {
   if (written !== undefined) {
     const kernel = legalize({ ...written.kernel, name: kernelName([node.op], undefined, symbolName) }, target)
     const buffers = written.values.map((v, i): CallBuffer => callBuffer(kernel.buffers[i] as KernelBuffer, v, original, back))
-    return { kernel, compute: undefined, buffers, params: kernel.params.map(back), flops: 0 }
+    return { kernel, compute: undefined, schedule: undefined, buffers, params: kernel.params.map(back), flops: 0 }
   }
   const names = new BufferNames()
   const body = local.attrs['body']
@@ -84,14 +85,15 @@ function lowerNode(node: Node, target: Target): LoweredNode {
   const ops = fused ? body.nodes.map((n) => n.op).filter((op) => getOp(op).pattern !== 'alias') : [node.op]
   const ordered = { ...compute, buffers: [...compute.buffers.filter((b) => b.role === 'in'), ...compute.buffers.filter((b) => b.role === 'out'), ...compute.buffers.filter((b) => b.role === 'temp')] }
   const name = kernelName(ops, ordered, symbolName)
-  const kernel = legalize(applySchedule(ordered, scheduleFor(ordered, target), name), target)
+  const schedule = scheduleFor(ordered, target)
+  const kernel = legalize(applySchedule(ordered, schedule, name), target)
   const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
   const buffers = kernel.buffers.map((b): CallBuffer => {
     const value = names.valueOf(b.name)
     return callBuffer(b, value === undefined ? undefined : (inner.get(value) ?? value), original, back)
   })
   const flops = countOperations(ordered)
-  return { kernel, compute: ordered, buffers, params: kernel.params.map(back), flops: isParametric(flops, new Set(symbols.keys())) ? back(flops) : 0 }
+  return { kernel, compute: ordered, schedule, buffers, params: kernel.params.map(back), flops: isParametric(flops, new Set(symbols.keys())) ? back(flops) : 0 }
 }
 
 function callBuffer(buffer: KernelBuffer, value: Value | undefined, original: ReadonlyMap<Value, Value>, back: (d: Dim) => Dim): CallBuffer {
