@@ -5,6 +5,7 @@ import { BINARY } from './binary.js'
 import { BOOKKEEPING } from './bookkeeping.js'
 import { concat } from './concat.js'
 import { REPEATS } from './expand.js'
+import { fused } from './fused.js'
 import { GATHERS } from './gather.js'
 import { REDUCTIONS } from './reduce.js'
 import { RESHAPES } from './reshape.js'
@@ -23,7 +24,7 @@ const LIST: readonly Op[] = [
   ...RESHAPES, transpose, slice, concat, ...REPEATS, ...GATHERS,
   ...REDUCTIONS,
   matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize,
-  ...BOOKKEEPING,
+  ...BOOKKEEPING, fused,
 ]
 
 /** All op records by name. */
