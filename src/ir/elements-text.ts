@@ -40,7 +40,7 @@ export function printElements(tensor: HostTensor, limit = Infinity): string[] {
 function shortestPrinter(dtype: DType): (n: number) => string {
   const round = (n: number): number => (dtype === 'float32' ? Math.fround(n) : toNumbers(fromNumbers(dtype, [1], [n]))[0] as number)
   return (n) => {
-    if (Number.isInteger(n) || !Number.isFinite(n)) return printNumber(n)
+    if (!Number.isFinite(n) || (Number.isInteger(n) && Math.abs(n) < 1e6)) return printNumber(n)
     for (let digits = 3; digits < 17; digits++) {
       const short = Number(n.toPrecision(digits))
       if (round(short) === n) return printNumber(short)
