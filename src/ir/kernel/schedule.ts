@@ -1,21 +1,18 @@
 /**
  * Schedule: HOW a compute runs, as a list of directives on its outer axes and on the axes of its stages. Plain data, so a
- * policy is a function that returns one and a search is a loop over them. Directives apply in order.
+ * policy is a function that returns one and a search is a loop over them. Directives apply in order; one that names an axis
+ * which several stages have applies to each of them.
  */
 export type Directive =
-  /** Replaces `axis` by `outer` (steps of `factor`) and `inner` (0 … factor). Extents that `factor` does not divide get a remainder loop of single steps. */
+  /** Replaces `axis` by `outer` (steps of `factor`) and, somewhere inside it, `inner` (0 … factor): axis = outer + inner. Extents that `factor` does not divide get a remainder loop of single steps. */
   | { readonly kind: 'split'; readonly axis: string; readonly factor: number; readonly outer: string; readonly inner: string }
   /** New nesting order of axes that share a nest; all of them, outermost first. */
   | { readonly kind: 'reorder'; readonly axes: readonly string[] }
   /** Writes the (constant-extent) axis out. An unrolled outer axis is jammed: every stage inside is repeated per point with its own accumulators. */
   | { readonly kind: 'unroll'; readonly axis: string }
-  /** Runs the axis in vector lanes where the target has them; must be an innermost axis with constant extent. */
+  /** Runs the axis in vector lanes where the target has them; must be an innermost axis with constant extent. Changes nothing on targets without lanes. */
   | { readonly kind: 'vectorize'; readonly axis: string }
   /** Iterations may be shared among threads; must be the outermost axis. */
   | { readonly kind: 'parallel'; readonly axis: string }
-  /** Copies the part of `buffer` that one iteration of `axis` reads to scratch memory first. */
-  | { readonly kind: 'stage'; readonly buffer: string; readonly axis: string }
-  /** Reorders the constant `buffer` at compile time into panels of `factor` along dimension `dim`. */
-  | { readonly kind: 'pack'; readonly buffer: string; readonly dim: number; readonly factor: number }
 
 export type Schedule = readonly Directive[]

@@ -1,0 +1,35 @@
+/**
+ * Legalize: kernels with only what a target has. What a target can never have is refused with the kernel's name; nothing is
+ * narrowed silently.
+ */
+import { IngotError } from '../base/error.js'
+import { DTYPES } from '../base/dtype.js'
+import { REGISTER, type RegisterType } from '../ir/kernel/expr.js'
+import type { Kernel } from '../ir/kernel/kernel.js'
+import { exprsOf, visitExprs, visitStmts } from '../ir/kernel/walk.js'
+import type { Target } from '../runtime/format.js'
+
+/** Register types that a target lacks. */
+const MISSING: Readonly<Record<Target, ReadonlySet<RegisterType>>> = {
+  js: new Set<RegisterType>(),
+  wasm: new Set<RegisterType>(),
+  wgsl: new Set<RegisterType>(['i64', 'u64', 'f64']),
+}
+
+/** `kernel` in what `target` has. Throws `unsupported-dtype` naming the kernel and the type. */
+export function legalize(kernel: Kernel, target: Target): Kernel {
+  const missing = MISSING[target]
+  const refuse = (dtype: string, what: string): never => {
+    throw new IngotError('unsupported-dtype', `kernel ${kernel.name} ${what}, which the ${target} target does not have`, { where: { origin: kernel.name, dtype }, hint: 'compile for the wasm or js target' })
+  }
+  for (const b of kernel.buffers) {
+    if (DTYPES[b.dtype].kind === 'string' || DTYPES[b.dtype].bits < 8 || b.dtype.startsWith('float8')) refuse(b.dtype, `has the ${b.dtype} buffer ${b.name}`)
+    if (missing.has(REGISTER[b.dtype])) refuse(b.dtype, `has the ${b.dtype} buffer ${b.name}`)
+  }
+  const check = (type: RegisterType): void => { if (missing.has(type)) refuse(type, `computes in ${type}`) }
+  if (missing.size > 0) visitStmts(kernel.body, (s) => {
+    if (s.kind === 'let' || s.kind === 'var') check(s.type)
+    visitExprs(exprsOf(s), (e) => { if (e.kind === 'const' || e.kind === 'local') check(e.type); else if (e.kind === 'cast') check(e.to) })
+  })
+  return kernel
+}

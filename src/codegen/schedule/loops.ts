@@ -1,0 +1,84 @@
+/** Runs through a nest: opens its loops, writes out unrolled ones as points, and covers what a split leaves over. */
+import { IngotError } from '../../base/error.js'
+import { visitSymbols } from '../../base/dim.js'
+import { add, floorDiv, mul, sub, substituteDim, type Dim } from '../../ir/dims.js'
+import { simplifyDim } from '../../ir/kernel/simplify.js'
+import { leavesOf, type Nest } from './nest.js'
+import type { KernelWriter } from './writer.js'
+
+/** Values of a nest's axes (and their parts) at one point. */
+export type Point = ReadonlyMap<string, Dim>
+
+interface Bounds { readonly lo: Dim; readonly hi: Dim; readonly step: number }
+
+interface Walk {
+  readonly nest: Nest
+  readonly writer: KernelWriter
+  /** Axes around the nest. */
+  readonly around: Point
+  readonly leaf: (points: readonly Point[]) => void
+}
+
+/** Opens the loops of `nest`; `leaf` is called inside them with the points that are written out side by side. */
+export function openLoops(nest: Nest, writer: KernelWriter, around: Point, leaf: (points: readonly Point[]) => void): void {
+  visit({ nest, writer, around, leaf }, 0, [new Map()], new Set())
+}
+
+/** `absent`: parts that do not exist here, because a remainder runs their axis in single steps. */
+function visit(walk: Walk, at: number, points: readonly Point[], absent: ReadonlySet<string>): void {
+  const name = walk.nest.order[at]
+  if (name === undefined) return walk.leaf(points)
+  if (absent.has(name)) return visit(walk, at + 1, points, absent)
+  run(walk, name, boundsOf(walk, name, points), at, points, absent)
+  const { nest } = walk
+  let part = name, gone = absent
+  for (let split = nest.splitOf.get(part); split !== undefined && split.outer === part; split = nest.splitOf.get(part)) {
+    gone = new Set([...gone, ...leavesOf(nest, split.inner)])
+    const whole = boundsOf(walk, split.axis, points)
+    run(walk, split.axis, { ...whole, lo: boundsOf(walk, part, points).hi }, at, points, gone, walk.nest.parallel.has(name))
+    part = split.axis
+  }
+}
+
+/** Writes the loop of `name`, or its points where it is unrolled, and what is inside. */
+function run(walk: Walk, name: string, bounds: Bounds, at: number, points: readonly Point[], absent: ReadonlySet<string>, parallel = walk.nest.parallel.has(name)): void {
+  const { nest, writer } = walk
+  const inside = (values: readonly Dim[]): void => visit(walk, at + 1, points.flatMap((p) => values.map((v) => bind(nest, p, name, v))), absent)
+  if (!nest.unrolled.has(name)) {
+    if (parallel && writer.depth > 0) throw new IngotError('bad-option', `schedule: ${name} is parallel, but other loops are around it`)
+    return writer.loop(name, bounds.lo, bounds.hi, bounds.step, parallel, (variable) => inside([variable]))
+  }
+  const extent = simplifyDim(sub(bounds.hi, bounds.lo), writer.rangeOf)
+  if (typeof extent !== 'number') throw new IngotError('bad-option', `schedule: ${name} cannot be unrolled, because its extent is not a number`, { hint: 'split it first and unroll the inner part' })
+  if (extent > 0) inside(Array.from({ length: Math.ceil(extent / bounds.step) }, (_, i) => add(bounds.lo, i * bounds.step)))
+}
+
+/** `point` with `name` known, and every axis whose two parts are known then. */
+function bind(nest: Nest, point: Point, name: string, value: Dim): Point {
+  const next = new Map(point).set(name, value)
+  const split = nest.splitOf.get(name)
+  const outer = split && next.get(split.outer), inner = split && next.get(split.inner)
+  return split !== undefined && outer !== undefined && inner !== undefined ? bind(nest, next, split.axis, add(outer, inner)) : next
+}
+
+/** Where the loop of an axis or part runs; the same for all `points`, else `bad-option`. */
+function boundsOf(walk: Walk, name: string, points: readonly Point[]): Bounds {
+  const split = walk.nest.splitOf.get(name)
+  if (split !== undefined) {
+    const whole = boundsOf(walk, split.axis, points), step = whole.step * split.factor
+    if (split.inner === name) return { lo: 0, hi: step, step: whole.step }
+    const extent = simplifyDim(sub(whole.hi, whole.lo), walk.writer.rangeOf)
+    return { lo: whole.lo, hi: add(whole.lo, mul(step, floorDiv(extent, step))), step }
+  }
+  const axis = walk.nest.axes.find((a) => a.name === name)
+  if (axis === undefined) throw new IngotError('bad-option', `schedule: ${name} is no loop`)
+  const [point] = points
+  const at = (dim: Dim): Dim => {
+    visitSymbols(dim, (s) => {
+      if (!walk.around.has(s) && point?.get(s) === undefined && walk.nest.axes.some((a) => a.name === s)) throw new IngotError('bad-option', `schedule: the bounds of ${name} need ${s}, which is inside it`)
+      if (points.length > 1 && point?.get(s) !== undefined && points.some((p) => p.get(s) !== point.get(s))) throw new IngotError('bad-option', `schedule: the bounds of ${name} need ${s}, which is unrolled around it`)
+    })
+    return substituteDim(dim, (s) => point?.get(s) ?? walk.around.get(s))
+  }
+  return { lo: at(axis.lo ?? 0), hi: at(axis.hi), step: 1 }
+}

@@ -1,0 +1,9 @@
+/** Policy for WebAssembly. */
+import type { Compute } from '../../ir/kernel/compute.js'
+import type { Schedule } from '../../ir/kernel/schedule.js'
+import { parallelOutermost } from './parallel.js'
+
+/** The schedule for `compute` on the wasm target. */
+export function scheduleWasm(compute: Compute): Schedule {
+  return parallelOutermost(compute)
+}

@@ -1,0 +1,167 @@
+/**
+ * What holds true of every kernel: names are defined before use and mean one thing, types fit, loads have one index, roles
+ * are respected, loops are sane, and no access is certainly out of bounds. Accesses that ranges prove are counted.
+ */
+import { visitSymbols } from '../../base/dim.js'
+import { IngotError } from '../../base/error.js'
+import { sub, type Dim } from '../dims.js'
+import { printDim } from '../dims-text.js'
+import { REGISTER, type Expr, type RegisterType } from './expr.js'
+import type { Kernel, KernelBuffer, Stmt } from './kernel.js'
+import { boundsOf, isInside, isNeverNegative, loopRange, termsOf, type Range } from './ranges.js'
+import { printStmt } from './print.js'
+import { checkExpr } from './verify-expr.js'
+
+/** How many loads and stores there are, and how many of them are proven to stay inside their buffers for all parameters ≥ 0. */
+export interface KernelFacts { readonly accesses: number; readonly proven: number }
+
+interface Scope {
+  readonly kernel: Kernel
+  readonly buffers: ReadonlyMap<string, KernelBuffer>
+  /** Integer names with their ranges; parameters have none. */
+  readonly ints: ReadonlyMap<string, Range | undefined>
+  readonly registers: ReadonlyMap<string, { readonly type: RegisterType; readonly mutable: boolean }>
+  /** True where every statement here certainly runs: loops around are not empty and no `if` is. */
+  readonly certain: boolean
+  /** Names whose bounds are reached: variables of loops with numeric bounds. */
+  readonly exact: ReadonlySet<string>
+  readonly facts: { accesses: number; proven: number }
+}
+
+/** Throws `verify-kernel` with the statement at fault where `kernel` breaks a rule. */
+export function verifyKernel(kernel: Kernel): KernelFacts {
+  const buffers = new Map<string, KernelBuffer>()
+  const names = new Set<string>()
+  const declare = (name: string): void => {
+    if (names.has(name)) fail(kernel, `${name} is declared twice`)
+    names.add(name)
+  }
+  kernel.params.forEach(declare)
+  for (const b of kernel.buffers) {
+    declare(b.name)
+    buffers.set(b.name, b)
+    visitSymbols(b.length, (s) => { if (!kernel.params.includes(s)) fail(kernel, `the length ${printDim(b.length)} of ${b.name} uses ${s}, which is no parameter`) })
+  }
+  const facts = { accesses: 0, proven: 0 }
+  checkBody(kernel.body, { kernel, buffers, ints: new Map(kernel.params.map((p) => [p, undefined])), registers: new Map(), certain: true, exact: new Set(), facts })
+  return facts
+}
+
+function fail(kernel: Kernel, what: string, stmt?: Stmt): never {
+  throw new IngotError('verify-kernel', `kernel ${kernel.name}: ${what}${stmt === undefined ? '' : `\n  in: ${printStmt(stmt).split('\n')[0]}`}`, { where: { origin: kernel.name } })
+}
+
+function checkBody(body: readonly Stmt[], outer: Scope): void {
+  const ints = new Map(outer.ints), registers = new Map(outer.registers), exact = new Set(outer.exact)
+  const scope: Scope = { ...outer, ints, registers, exact }
+  const define = (s: Stmt, name: string): void => {
+    if (ints.has(name) || registers.has(name) || scope.buffers.has(name)) fail(scope.kernel, `${name} is defined already`, s)
+  }
+  for (const s of body) {
+    switch (s.kind) {
+      case 'for': define(s, s.variable); checkFor(s, scope); break
+      case 'index':
+        checkDim(s.value, s, scope)
+        define(s, s.name)
+        ints.set(s.name, boundsOf(s.value, rangeIn(scope)))
+        if (isExact(s.value, scope)) exact.add(s.name)
+        break
+      case 'data-index': {
+        const type = typeOf(s.value, s, scope)
+        if (type === 'f32' || type === 'f64' || type === 'bool') fail(scope.kernel, `an index is read from a ${type}`, s)
+        checkDim(s.extent, s, scope)
+        define(s, s.name)
+        ints.set(s.name, { lo: 0, hi: boundsOf(sub(s.extent, 1), rangeIn(scope)).hi })
+        break
+      }
+      case 'let': case 'var':
+        requireType(typeOf(s.value, s, scope), s.type, s, scope)
+        define(s, s.name)
+        registers.set(s.name, { type: s.type, mutable: s.kind === 'var' })
+        break
+      case 'set': checkSet(s.name, s.value, s, scope); break
+      case 'set-all':
+        if (new Set(s.sets.map((t) => t.name)).size < s.sets.length) fail(scope.kernel, 'one register is set twice at once', s)
+        for (const t of s.sets) checkSet(t.name, t.value, s, scope)
+        break
+      case 'store': checkStore(s, scope); break
+      case 'if':
+        requireType(typeOf(s.condition, s, scope), 'bool', s, scope)
+        checkBody(s.then, { ...scope, certain: false })
+        checkBody(s.else, { ...scope, certain: false })
+        break
+    }
+  }
+}
+
+const rangeIn = (scope: Scope) => (name: string): Range | undefined => scope.ints.get(name)
+
+/** True where the bounds of `dim` are reached: a sum in which each name occurs once and all are exact. */
+function isExact(dim: Dim, scope: Scope): boolean {
+  const terms = termsOf(dim)
+  return terms.every((t) => t.atoms.length <= 1 && t.atoms.every((a) => typeof a === 'string' && scope.exact.has(a)))
+}
+
+function checkDim(dim: Dim, s: Stmt, scope: Scope): void {
+  visitSymbols(dim, (name) => { if (!scope.ints.has(name)) fail(scope.kernel, `${printDim(dim)} uses ${name}, which is no integer name here`, s) })
+  const visit = (d: Dim): void => {
+    if (typeof d === 'number' && !Number.isSafeInteger(d)) fail(scope.kernel, `${d} in ${printDim(dim)} is not an integer`, s)
+    if (typeof d !== 'object') return
+    if ((d[0] === 'floordiv' || d[0] === 'mod') && d[2] === 0) fail(scope.kernel, `${printDim(dim)} divides by 0`, s)
+    for (const a of d.slice(1) as Dim[]) visit(a)
+  }
+  visit(dim)
+}
+
+function checkFor(s: Extract<Stmt, { kind: 'for' }>, scope: Scope): void {
+  checkDim(s.lo, s, scope)
+  checkDim(s.hi, s, scope)
+  if (!Number.isInteger(s.step) || s.step < 1) fail(scope.kernel, `the step ${s.step} is not a positive integer`, s)
+  const extent = sub(s.hi, s.lo)
+  if (typeof extent === 'number' && extent > 0 && extent % s.step !== 0) fail(scope.kernel, `the step ${s.step} does not divide the extent ${extent}`, s)
+  const ints = new Map(scope.ints).set(s.variable, loopRange(s.lo, s.hi, s.step, rangeIn(scope)))
+  const exact = new Set(scope.exact)
+  if (typeof s.lo === 'number' && typeof s.hi === 'number') exact.add(s.variable)
+  checkBody(s.body, { ...scope, ints, exact, certain: scope.certain && isNeverNegative(sub(extent, s.step), rangeIn(scope)) })
+}
+
+function typeOf(e: Expr, s: Stmt, scope: Scope): RegisterType {
+  return checkExpr(e, {
+    fail: (what) => fail(scope.kernel, what, s),
+    dtypeOf: (name) => (scope.buffers.get(name) ?? fail(scope.kernel, `there is no buffer ${name}`, s)).dtype,
+    typeOfLocal: (name) => (scope.registers.get(name) ?? fail(scope.kernel, `${name} is read before it is defined`, s)).type,
+    checkIndex: (dim) => checkDim(dim, s, scope),
+    checkAccess: (buffer, index) => checkAccess(buffer, index, s, scope),
+  })
+}
+
+function requireType(actual: RegisterType, wanted: RegisterType, s: Stmt, scope: Scope): void {
+  if (actual !== wanted) fail(scope.kernel, `a value of type ${actual} stands where ${wanted} is needed`, s)
+}
+
+function checkSet(name: string, value: Expr, s: Stmt, scope: Scope): void {
+  const register = scope.registers.get(name)
+  if (register === undefined) fail(scope.kernel, `${name} is set before it is defined`, s)
+  if (!register.mutable) fail(scope.kernel, `${name} is a let and cannot be set`, s)
+  requireType(typeOf(value, s, scope), register.type, s, scope)
+}
+
+function checkStore(s: Extract<Stmt, { kind: 'store' }>, scope: Scope): void {
+  const buffer = scope.buffers.get(s.buffer) ?? fail(scope.kernel, `there is no buffer ${s.buffer}`, s)
+  if (buffer.role === 'in') fail(scope.kernel, `${s.buffer} is an input and cannot be written`, s)
+  requireType(typeOf(s.value, s, scope), REGISTER[buffer.dtype], s, scope)
+  checkDim(s.index, s, scope)
+  checkAccess(s.buffer, s.index, s, scope)
+}
+
+/** Counts the access, and throws where it certainly leaves the buffer in some iteration. */
+function checkAccess(name: string, index: Dim, s: Stmt, scope: Scope): void {
+  const buffer = scope.buffers.get(name) ?? fail(scope.kernel, `there is no buffer ${name}`, s)
+  scope.facts.accesses++
+  if (isInside(index, buffer.length, rangeIn(scope))) { scope.facts.proven++; return }
+  if (!scope.certain || !isExact(index, scope)) return
+  const { lo, hi } = boundsOf(index, rangeIn(scope))
+  const over = hi !== undefined && isNeverNegative(sub(hi, buffer.length), () => undefined)
+  const under = typeof lo === 'number' && lo < 0
+  if (over || under) fail(scope.kernel, `${name}[${printDim(index)}] reaches element ${printDim((over ? hi : lo) as Dim)} of ${printDim(buffer.length)}`, s)
+}
