@@ -1,0 +1,150 @@
+/** What an importer rule sees: one ONNX node with its values, and ways to write our nodes in its place. */
+import type { DType, HostTensor } from '../../base/dtype.js'
+import { IngotError } from '../../base/error.js'
+import { dimsOf, type GraphBuilder } from '../../ir/build.js'
+import { visitSymbols, type Dim } from '../../base/dim.js'
+import { tensorOf, type Attrs, type Value } from '../../ir/graph.js'
+import { fromNumbers } from '../../ir/host-tensor.js'
+import type { AttributeReader } from './attributes.js'
+import type { Message } from './schema.js'
+
+/** Replays one ONNX node; gives its outputs in order (fewer than the node names is an error, undefined for one that cannot be had). */
+export type Rule = (call: NodeCall) => Value | readonly (Value | undefined)[]
+/** A rule and the first opset of its domain that it is right for. */
+export interface VersionedRule { readonly since: number; readonly rule: Rule }
+/** Rules by ONNX op name. */
+export type RuleTable = Readonly<Record<string, readonly VersionedRule[]>>
+
+/** One rule for all opsets; it may still read `call.opset`. */
+export const always = (rule: Rule): readonly VersionedRule[] => [{ since: 1, rule }]
+/** One rule from the given opset on. */
+export const since = (opset: number, rule: Rule): readonly VersionedRule[] => [{ since: opset, rule }]
+
+export interface NodeCallParts {
+  readonly opType: string
+  readonly domain: string
+  readonly opset: number
+  readonly origin: string
+  readonly inputs: readonly (Value | null)[]
+  /** Names of the outputs; '' for one that nobody wants. */
+  readonly outputs: readonly string[]
+  readonly attrs: AttributeReader
+  readonly builder: GraphBuilder
+  /** Symbols that may stand for negative numbers: elements of inputs rather than extents. */
+  readonly signed: ReadonlySet<string>
+  /** Replays a nested graph in place and gives its outputs. */
+  readonly inline: (graph: Message<'GraphProto'>) => readonly Value[]
+}
+
+/** One ONNX node being replayed. */
+export class NodeCall {
+  readonly opType: string
+  readonly opset: number
+  readonly origin: string
+  readonly inputs: readonly (Value | null)[]
+  readonly attrs: AttributeReader
+  readonly #parts: NodeCallParts
+
+  constructor(parts: NodeCallParts) {
+    this.opType = parts.opType
+    this.opset = parts.opset
+    this.origin = parts.origin
+    this.inputs = parts.inputs
+    this.attrs = parts.attrs
+    this.#parts = parts
+  }
+
+  get outputCount(): number { return this.#parts.outputs.length }
+
+  /** True where somebody may read output `i`. */
+  wants(i: number): boolean { return (this.#parts.outputs[i] ?? '') !== '' }
+
+  /** Name of output `i`. */
+  outputName(i: number): string { return this.#parts.outputs[i] || this.opType }
+
+  /** Checks the number of inputs; the first `least` must be given. */
+  arity(least: number, most: number = least): void {
+    const given = this.inputs.length
+    if (given < least || given > most) this.fail('onnx-invalid', `${this.opType} takes ${least === most ? least : `${least} to ${most}`} inputs, not ${given}`)
+    for (let i = 0; i < least; i++) this.input(i)
+  }
+
+  /** Input `i`, which must be given. */
+  input(i: number): Value {
+    const value = this.inputs[i]
+    return value ?? this.fail('onnx-invalid', `input ${i} of ${this.opType} is missing`)
+  }
+
+  /** Input `i`, or null where it is not given. */
+  optional(i: number): Value | null { return this.inputs[i] ?? null }
+
+  /** dtype of input `i`. */
+  dtype(i: number): DType { return tensorOf(this.input(i)).dtype }
+  /** Shape of input `i`. */
+  shape(i: number): readonly Dim[] { return tensorOf(this.input(i)).shape }
+
+  /** Elements of integer input `i` as dims; throws `shape-not-static` where they are only known at run time. */
+  dims(i: number, what: string): readonly Dim[] {
+    return dimsOf(this.input(i)) ?? this.fail('shape-not-static', `${what} (input %${this.input(i).name}) is only known while running`, 'it must be a constant, come from shapes, or be a small integer input of the model')
+  }
+
+  /** Like `dims`, as numbers. */
+  numbers(i: number, what: string): readonly number[] {
+    return this.dims(i, what).map((d) => (typeof d === 'number' ? d : this.fail('shape-not-static', `${what} (input %${this.input(i).name}) must be known while compiling`)))
+  }
+
+  /** Elements of constant input `i`; undefined where it is no constant. */
+  constantOf(i: number): HostTensor | undefined { return this.optional(i)?.data }
+
+  /** Axis `axis` counted from the front; throws `bad-attribute` where it lies outside. */
+  axis(axis: number, rank: number): number {
+    const front = axis < 0 ? axis + rank : axis
+    return front >= 0 && front < Math.max(rank, 1) ? front : this.fail('bad-attribute', `axis ${axis} is outside a tensor of rank ${rank}`)
+  }
+
+  /** Axes counted from the front, each once, ascending. */
+  axes(axes: readonly number[], rank: number): number[] {
+    const out = [...new Set(axes.map((a) => this.axis(a, rank)))].sort((a, b) => a - b)
+    return out.length === axes.length ? out : this.fail('bad-attribute', `the axes [${axes.join(', ')}] name one axis twice`)
+  }
+
+  /** True where the dim may be negative: it depends on elements of an input. */
+  mayBeNegative(dim: Dim): boolean {
+    if (typeof dim === 'number') return dim < 0
+    let signed = false
+    visitSymbols(dim, (s) => { signed ||= this.#parts.signed.has(s) })
+    return signed
+  }
+
+  /** Adds a node in between; gives its only result. */
+  add(op: string, inputs: readonly (Value | null)[], attrs: Attrs = {}): Value {
+    return this.#parts.builder.add1(op, inputs, attrs, { origin: this.origin, names: [`${this.#parts.outputs[0] || this.opType}.${op}`] })
+  }
+
+  /** Adds the node whose result is output `i` of the ONNX node, and bears its name. */
+  emit(op: string, inputs: readonly (Value | null)[], attrs: Attrs = {}, i = 0): Value {
+    return this.#parts.builder.add1(op, inputs, attrs, { origin: this.origin, names: [this.#parts.outputs[i] || op] })
+  }
+
+  /** Adds the node whose results are the outputs of the ONNX node. */
+  emitAll(op: string, inputs: readonly (Value | null)[], attrs: Attrs = {}): readonly Value[] {
+    return this.#parts.builder.add(op, inputs, attrs, { origin: this.origin, names: this.#parts.outputs.map((n) => n || op) })
+  }
+
+  /** A constant. */
+  constant(tensor: HostTensor, name = `${this.#parts.outputs[0] || this.opType}.constant`): Value { return this.#parts.builder.constant(tensor, name) }
+
+  /** A constant scalar of a dtype. */
+  scalar(dtype: DType, number: number): Value { return this.constant(fromNumbers(dtype, [], [number])) }
+
+  /** Takes two dims to be equal (or `a` ≤ `b`). */
+  assume(a: Dim, b: Dim, why: string, kind: 'eq' | 'le' = 'eq'): void { this.#parts.builder.assume(a, b, `${why} (${this.origin})`, kind) }
+
+  /** Replays a nested graph in place. */
+  inline(graph: Message<'GraphProto'>): readonly Value[] { return this.#parts.inline(graph) }
+
+  /** Throws an error; the importer adds node, op and opset to it. */
+  fail(code: IngotError['code'], what: string, hint?: string): never {
+    throw new IngotError(code, what, hint === undefined ? {} : { hint })
+  }
+}

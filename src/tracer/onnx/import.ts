@@ -1,0 +1,194 @@
+/**
+ * Replays a decoded ONNX model through the GraphBuilder. Imports twice where an integer input turns out not to give
+ * shapes, so that only symbols which something depends on are declared.
+ */
+import type { HostTensor } from '../../base/dtype.js'
+import { IngotError } from '../../base/error.js'
+import { GraphBuilder } from '../../ir/build.js'
+import type { Graph, Value } from '../../ir/graph.js'
+import { AttributeReader } from './attributes.js'
+import { NodeCall } from './call.js'
+import { FunctionTable, type OnnxFunction } from './functions.js'
+import { nodeName, sortNodes } from './order.js'
+import { domainName, opsetsOf, refuseUnsupported, ruleFor, type Opsets } from './opsets.js'
+import { declareInputs } from './ports.js'
+import type { Message } from './schema.js'
+import { denseFromSparse, tensorFromProto, type ExternalReader } from './tensor.js'
+import { usedSymbols } from './used-symbols.js'
+
+type NodeProto = Message<'NodeProto'>
+type GraphProto = Message<'GraphProto'>
+type Attributes = ReadonlyMap<string, Message<'AttributeProto'>>
+
+export interface ImportOptions {
+  readonly external?: ExternalReader
+  /** Initialisers that are graph inputs too (IR 3 lists them all) become inputs instead of constants. */
+  readonly overridableInitializers?: boolean
+}
+
+/** A graph at stage `traced` that computes what the model does. Throws the importer's errors, each naming node, op and opset. */
+export function importModel(model: Message<'ModelProto'>, options: ImportOptions = {}): Graph {
+  const functions = new FunctionTable(model.functions)
+  const opsets = opsetsOf(model.opsetImport)
+  refuseUnsupported(model.graph?.node ?? [], opsets, functions)
+  const first = importOnce(model, opsets, functions, options, () => true)
+  const used = usedSymbols(first)
+  const idle = first.symbols.filter((s) => s.source.kind === 'element' && !used.has(s.name))
+  if (idle.length === 0) return first
+  const wanted = new Set(first.symbols.flatMap((s) => (s.source.kind === 'element' && used.has(s.name) ? [s.source.input] : [])))
+  return importOnce(model, opsets, functions, options, (input) => wanted.has(input))
+}
+
+interface Replay {
+  readonly builder: GraphBuilder
+  readonly functions: FunctionTable
+  readonly options: ImportOptions
+  readonly signed: Set<string>
+}
+
+/** Names in force: those of one graph or function body, then those of the graphs around it. */
+interface Scope {
+  readonly values: Map<string, Value>
+  readonly outer: Scope | undefined
+  readonly opsets: Opsets
+  /** Attributes of the function call that the scope is the body of; undefined elsewhere. */
+  readonly attributes: Attributes | undefined
+  /** Functions being inlined, outermost first. */
+  readonly calls: readonly OnnxFunction[]
+  readonly prefix: string
+}
+
+function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: FunctionTable, options: ImportOptions, wantsElements: (input: number) => boolean): Graph {
+  const graph = model.graph as GraphProto
+  const replay: Replay = { builder: new GraphBuilder({ name: graph.name || 'main', stage: 'traced' }), functions, options, signed: new Set() }
+  const scope: Scope = { values: new Map(), outer: undefined, opsets, attributes: undefined, calls: [], prefix: '' }
+  const initialised = new Set([...graph.initializer.map((t) => t.name ?? ''), ...graph.sparseInitializer.map((t) => t.values?.name ?? '')])
+  const overridable = options.overridableInitializers === true
+  const ports = graph.input.filter((v) => overridable || !initialised.has(v.name ?? ''))
+  refuseTwice(ports.map((v) => v.name ?? ''), 'graph inputs')
+  declareInputs(replay.builder, ports, wantsElements, replay.signed).forEach((value, i) => scope.values.set(ports[i]?.name ?? '', value))
+  if (graph.output.length === 0) throw new IngotError('onnx-invalid', 'the graph has no outputs', { hint: 'the file may be truncated' })
+  addInitializers(replay, scope, graph)
+  replayNodes(replay, scope, graph.node)
+  for (const output of graph.output) replay.builder.output(output.name ?? '', outputValue(scope, output.name ?? ''))
+  return replay.builder.finish()
+}
+
+function refuseTwice(names: readonly string[], what: string): void {
+  const seen = new Set<string>()
+  for (const name of names) {
+    if (seen.has(name)) throw new IngotError('onnx-duplicate-value', `two ${what} are called '${name}'`, { where: { origin: name }, hint: 'names of values must be unique in a graph' })
+    seen.add(name)
+  }
+}
+
+function addInitializers(replay: Replay, scope: Scope, graph: GraphProto): void {
+  const { external } = replay.options
+  refuseTwice([...graph.initializer.map((t) => t.name ?? ''), ...graph.sparseInitializer.map((t) => t.values?.name ?? '')], 'initialisers')
+  const add = (name: string, tensor: () => HostTensor): void => {
+    if (!scope.values.has(name)) scope.values.set(name, replay.builder.constant(tensor(), name || 'initializer'))
+  }
+  for (const t of graph.initializer) add(t.name ?? '', () => tensorFromProto(t, external))
+  for (const s of graph.sparseInitializer) add(s.values?.name ?? '', () => denseFromSparse(s, external))
+}
+
+function lookUp(scope: Scope | undefined, name: string): Value | undefined {
+  for (let s = scope; s !== undefined; s = s.outer) {
+    const value = s.values.get(name)
+    if (value !== undefined) return value
+  }
+  return undefined
+}
+
+function outputValue(scope: Scope, name: string): Value {
+  const value = lookUp(scope, name)
+  if (value === undefined) throw new IngotError('onnx-missing-value', `the graph output '${name}' is defined by no node`, { where: { origin: name }, hint: 'a node was lost from the model, or the file is truncated' })
+  return value
+}
+
+function replayNodes(replay: Replay, scope: Scope, nodes: readonly NodeProto[]): void {
+  for (const { node, index } of sortNodes(nodes, (name) => scope.values.has(name) || lookUp(scope.outer, name) !== undefined)) {
+    const origin = scope.prefix + nodeName(node, index)
+    const results = replayNode(replay, scope, node, origin)
+    node.output.forEach((name, i) => {
+      const value = results[i]
+      if (name === '') return
+      if (value === undefined) throw new IngotError('unsupported-op', `output ${i} ('${name}') of ${node.opType} is not supported`, { where: { origin, op: node.opType ?? '' } })
+      scope.values.set(name, value)
+    })
+  }
+}
+
+function replayNode(replay: Replay, scope: Scope, node: NodeProto, origin: string): readonly (Value | undefined)[] {
+  const domain = domainName(node.domain)
+  const attributes = attributesOf(node, scope.attributes)
+  const inputs = node.input.map((name) => (name === '' ? null : lookUp(scope, name) ?? null))
+  const body = replay.functions.find(domain, node.opType ?? '', node.overload ?? '')
+  if (body !== undefined) return inlineFunction(replay, scope, body, inputs, attributes, origin)
+  const { rule, opset } = ruleFor(node, scope.opsets, origin)
+  const attrs = new AttributeReader(attributes, replay.options.external)
+  const call = new NodeCall({
+    opType: node.opType ?? '', domain, opset, origin, inputs: trimmed(inputs), outputs: node.output, attrs, builder: replay.builder, signed: replay.signed,
+    inline: (graph) => inlineGraph(replay, scope, graph, origin),
+  })
+  return withPlace(node, opset, origin, inputs, () => {
+    const results = rule(call)
+    attrs.refuseUnread()
+    return Array.isArray(results) ? results : [results as Value]
+  })
+}
+
+/** Inputs without the absent ones at the end. */
+function trimmed(inputs: readonly (Value | null)[]): readonly (Value | null)[] {
+  return inputs.slice(0, inputs.findLastIndex((v) => v !== null) + 1)
+}
+
+function attributesOf(node: NodeProto, ofCall: Attributes | undefined): Attributes {
+  const out = new Map<string, Message<'AttributeProto'>>()
+  for (const a of node.attribute) {
+    const reference = a.refAttrName ?? ''
+    const given = reference === '' ? a : ofCall?.get(reference)
+    if (given !== undefined) out.set(a.name ?? '', given)
+  }
+  return out
+}
+
+function inlineFunction(replay: Replay, scope: Scope, body: OnnxFunction, inputs: readonly (Value | null)[], attributes: Attributes, origin: string): readonly (Value | undefined)[] {
+  const { proto } = body
+  if (scope.calls.includes(body)) {
+    throw new IngotError('recursive-function', `function ${body.label} calls itself: ${[...scope.calls.slice(scope.calls.indexOf(body)), body].map((f) => f.label).join(' → ')}`, { where: { origin }, hint: 'model-local functions must not be recursive' })
+  }
+  if (inputs.length > proto.input.length) throw new IngotError('onnx-invalid', `function ${body.label} takes ${proto.input.length} inputs, not ${inputs.length}`, { where: { origin, op: proto.name ?? '' } })
+  const defaults = proto.attributeProto.map((a): [string, Message<'AttributeProto'>] => [a.name ?? '', a])
+  const inner: Scope = {
+    values: new Map(proto.input.flatMap((name, i): [string, Value][] => { const v = inputs[i]; return v === null || v === undefined ? [] : [[name, v]] })),
+    outer: undefined, opsets: opsetsOf(proto.opsetImport), attributes: new Map([...defaults, ...attributes]), calls: [...scope.calls, body], prefix: `${origin}/`,
+  }
+  // An optional input that the call leaves out is read as absent, so the body's nodes must not miss it.
+  const absent = new Set(proto.input.filter((name) => !inner.values.has(name)))
+  replayNodes(replay, inner, absent.size === 0 ? proto.node : proto.node.map((n) => ({ ...n, input: n.input.map((x) => (absent.has(x) ? '' : x)) })))
+  return proto.output.map((name) => lookUp(inner, name))
+}
+
+function inlineGraph(replay: Replay, scope: Scope, graph: GraphProto, origin: string): readonly Value[] {
+  const inner: Scope = { ...scope, values: new Map(), outer: scope, prefix: `${origin}/` }
+  refuseUnsupported(graph.node, scope.opsets, replay.functions)
+  addInitializers(replay, inner, graph)
+  replayNodes(replay, inner, graph.node)
+  return graph.output.map((o) => outputValue(inner, o.name ?? ''))
+}
+
+/** Errors of rules and of `infer` gain the ONNX op, its opset and node, and the dtype of the first input. */
+function withPlace<T>(node: NodeProto, opset: number, origin: string, inputs: readonly (Value | null)[], run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof IngotError) || error.where.opset !== undefined) throw error
+    const what = error.message.split('\n  hint: ')[0]?.replace(/ \[(at|op) [^\]]*\]$/, '') ?? ''
+    const type = inputs[0]?.type
+    const dtype = error.where.dtype ?? (type?.kind === 'tensor' ? type.dtype : undefined)
+    throw new IngotError(error.code, what, {
+      where: { origin, op: node.opType ?? '', opset, ...(dtype !== undefined && { dtype }) }, ...(error.hint !== undefined && { hint: error.hint }), cause: error,
+    })
+  }
+}

@@ -1,0 +1,89 @@
+/** The ONNX importer: the package's `ingot/onnx`. */
+import type { HostTensor } from '../../base/dtype.js'
+import { IngotError } from '../../base/error.js'
+import type { Graph } from '../../ir/graph.js'
+import { decodeChecked, decodeModel } from './decode.js'
+import { locationsOf, readerOf, readFiles, type ExternalData } from './external-data.js'
+import { importModel } from './import.js'
+import type { Message } from './schema.js'
+import { tensorFromProto } from './tensor.js'
+import { decodeMessage } from './wire.js'
+
+export type { ExternalData } from './external-data.js'
+
+export interface ImportOnnxOptions {
+  /** Bytes of external data files by location, or a function that gives them. Absent for a path: read from the model's folder. */
+  readonly externalData?: ExternalData
+  /** Initialisers that are graph inputs too become inputs instead of constants. */
+  readonly overridableInitializers?: boolean
+}
+
+/** Imports an ONNX model from its bytes or, where there is a file system, from a path; external data are then read from the model's own folder only. */
+export async function importOnnx(source: Uint8Array | ArrayBuffer | string, options: ImportOnnxOptions = {}): Promise<Graph> {
+  if (typeof source !== 'string') return importOnnxSync(source, options)
+  const model = decodeModel(await readModelFile(source))
+  if (options.externalData !== undefined) return importDecoded(model, options)
+  const locations = locationsOf(tensorsOf(model))
+  if (locations.length === 0) return importDecoded(model, options)
+  const { dirname, resolve } = await import('node:path')
+  return importDecoded(model, { ...options, externalData: await readFiles(dirname(resolve(source)), locations) })
+}
+
+/** Imports an ONNX model from its bytes, which must not change afterwards: weights are views of them. */
+export function importOnnxSync(bytes: Uint8Array | ArrayBuffer, options: ImportOnnxOptions = {}): Graph {
+  return importDecoded(decodeModel(bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes), options)
+}
+
+function importDecoded(model: Message<'ModelProto'>, options: ImportOnnxOptions): Graph {
+  return importModel(model, {
+    ...(options.externalData !== undefined && { external: readerOf(options.externalData) }),
+    ...(options.overridableInitializers !== undefined && { overridableInitializers: options.overridableInitializers }),
+  })
+}
+
+async function readModelFile(path: string): Promise<Uint8Array> {
+  const { readFile } = await import('node:fs/promises')
+  return readFile(path).catch((cause: unknown) => {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+    throw new IngotError(missing ? 'file-not-found' : 'file-unreadable', missing ? `there is no file '${path}'` : `'${path}' cannot be read`, { where: { origin: path }, cause })
+  })
+}
+
+/** Every tensor of a model, in nested graphs and functions too. */
+function* tensorsOf(model: Message<'ModelProto'>): Generator<Message<'TensorProto'>> {
+  if (model.graph !== undefined) yield* tensorsOfGraph(model.graph)
+  for (const f of model.functions) yield* tensorsOfNodes(f.node)
+}
+
+function* tensorsOfGraph(graph: Message<'GraphProto'>): Generator<Message<'TensorProto'>> {
+  yield* graph.initializer
+  for (const s of graph.sparseInitializer) { if (s.values !== undefined) yield s.values; if (s.indices !== undefined) yield s.indices }
+  yield* tensorsOfNodes(graph.node)
+}
+
+function* tensorsOfNodes(nodes: readonly Message<'NodeProto'>[]): Generator<Message<'TensorProto'>> {
+  for (const node of nodes) {
+    for (const a of node.attribute) {
+      if (a.t !== undefined) yield a.t
+      yield* a.tensors
+      for (const g of [...(a.g === undefined ? [] : [a.g]), ...a.graphs]) yield* tensorsOfGraph(g)
+    }
+  }
+}
+
+/** Decodes a serialised TensorProto (`.pb` test data). */
+export function decodeTensorProto(bytes: Uint8Array): HostTensor {
+  return tensorFromProto(decodeChecked('the tensor', () => decodeMessage('TensorProto', bytes)))
+}
+
+/** Decodes a serialised SequenceProto of tensors. */
+export function decodeSequenceProto(bytes: Uint8Array): HostTensor[] {
+  return decodeChecked('the sequence', () => decodeMessage('SequenceProto', bytes)).tensorValues.map((t) => tensorFromProto(t))
+}
+
+/** Decodes a serialised OptionalProto of a tensor or of a sequence of tensors; null where it is empty. */
+export function decodeOptionalProto(bytes: Uint8Array): HostTensor | HostTensor[] | null {
+  const proto = decodeChecked('the optional', () => decodeMessage('OptionalProto', bytes))
+  if (proto.tensorValue !== undefined) return tensorFromProto(proto.tensorValue)
+  return proto.sequenceValue === undefined ? null : proto.sequenceValue.tensorValues.map((t) => tensorFromProto(t))
+}

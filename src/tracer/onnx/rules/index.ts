@@ -1,0 +1,22 @@
+/** Every rule by domain and ONNX op name. A new op is one line in a family's table. */
+import type { RuleTable } from '../call.js'
+import { CONSTANTS } from './constants.js'
+import { CONTRACTIONS, MICROSOFT_CONTRACTIONS } from './contractions.js'
+import { EINSUM } from './einsum.js'
+import { ELEMENTWISE, MICROSOFT_ELEMENTWISE } from './elementwise.js'
+import { INDEXING } from './indexing.js'
+import { MICROSOFT_NORMALIZATION, NORMALIZATION } from './normalization.js'
+import { POOLS } from './pools.js'
+import { RECURRENT } from './recurrent.js'
+import { REDUCTIONS } from './reductions.js'
+import { RESIZE } from './resize.js'
+import { SHAPES } from './shapes.js'
+import { SLICES } from './slices.js'
+
+/** Rule tables by domain; the default domain is ''. */
+export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
+  ['', {
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...RESIZE, ...RECURRENT, ...EINSUM,
+  }],
+  ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS }],
+])
