@@ -1,0 +1,106 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { IngotError } from '../../src/base/error.js'
+import { GraphBuilder } from '../../src/ir/build.js'
+import { type Graph, type Value } from '../../src/ir/graph.js'
+import { printGraph } from '../../src/ir/print.js'
+import { tensorType } from '../../src/ir/types.js'
+import { DEFAULT_PIPELINE, PASSES, runPasses } from '../../src/passes/index.js'
+import { randomGraph } from './random-graph.js'
+import { expectSameResults } from './same-results.js'
+
+const BEFORE_FUSE = [...PASSES.values()].filter((p) => p.name !== 'fuse')
+
+describe('every pass', () => {
+  for (const pass of PASSES.values()) {
+    it(`${pass.name} keeps what random graphs compute, to the ${pass.preserves}`, () => {
+      fc.assert(fc.property(randomGraph(14), fc.nat(4), (graph, batch) => {
+        const start: Graph = pass.needs === 'canonical' ? { ...graph, stage: 'canonical' } : graph
+        expectSameResults(start, runPasses(start, [pass.name], { verify: true }), pass.preserves, { symbols: { batch } })
+      }), { seed: 7, numRuns: 60 })
+    })
+  }
+
+  for (const pass of BEFORE_FUSE) {
+    it(`${pass.name} does nothing the second time`, () => {
+      fc.assert(fc.property(randomGraph(14), (graph) => {
+        const once = runPasses(graph, [pass.name])
+        expect(printGraph(runPasses(once, [pass.name]))).toBe(printGraph(once))
+      }), { seed: 8, numRuns: 40 })
+    })
+  }
+})
+
+describe('the default pipeline', () => {
+  it('keeps what random graphs compute, and every graph on the way is sound', () => {
+    fc.assert(fc.property(randomGraph(30), fc.nat(4), (graph, batch) => {
+      const after = runPasses(graph, DEFAULT_PIPELINE, { verify: true })
+      expect(after.stage).toBe('fused')
+      expectSameResults(graph, after, 'rounding', { symbols: { batch } })
+    }), { seed: 9, numRuns: 150 })
+  })
+
+  it('gives the same text every time', () => {
+    fc.assert(fc.property(randomGraph(20), (graph) => {
+      expect(printGraph(runPasses(graph, DEFAULT_PIPELINE))).toBe(printGraph(runPasses(graph, DEFAULT_PIPELINE)))
+    }), { seed: 10, numRuns: 20 })
+  })
+})
+
+describe('the runner', () => {
+  const graph = chain(3)
+
+  it('refuses an unknown pass before it runs any, and lists those there are', () => {
+    const seen: string[] = []
+    const run = (): Graph => runPasses(graph, ['drop-dead', 'fold'], { onPass: (name) => seen.push(name) })
+    expect(run).toThrowError(expect.objectContaining({ code: 'unknown-pass', hint: expect.stringContaining('fold-constants') }))
+    expect(seen).toEqual([])
+  })
+
+  it('refuses a graph that is not far enough, or too far', () => {
+    expect(() => runPasses(graph, ['fuse'])).toThrowError(expect.objectContaining({ code: 'wrong-stage' }))
+    expect(() => runPasses(runPasses(graph, DEFAULT_PIPELINE), ['canonicalize'])).toThrowError(expect.objectContaining({ code: 'wrong-stage' }))
+    expect(() => runPasses(graph, ['fuse'])).toThrowError(IngotError)
+  })
+
+  it('tells of every pass, in order, with the graph it gave', () => {
+    const seen: string[] = []
+    const last = runPasses(graph, DEFAULT_PIPELINE, { onPass: (name, g, ms) => { seen.push(name); expect(ms).toBeGreaterThanOrEqual(0); expect(g.nodes.length).toBeGreaterThan(0) } })
+    expect(seen).toEqual(DEFAULT_PIPELINE)
+    expect(last.stage).toBe('fused')
+  })
+})
+
+describe('time', () => {
+  it('grows linearly with a chain of nodes', () => expectLinear(chain, 10_000))
+  it('grows linearly with the width of a graph', () => expectLinear(wide, 2_000))
+})
+
+/** x → relu → neg → relu → … */
+function chain(n: number): Graph {
+  const b = new GraphBuilder({ name: 'chain', stage: 'inference' })
+  let x: Value = b.input('x', tensorType('float32', [4]))
+  for (let i = 0; i < n; i++) x = b.add1(['tanh', 'sigmoid'][i % 2] as string, [x], {}, { origin: '' })
+  b.output('y', x)
+  return b.finish()
+}
+
+/** n branches of one input, concatenated. */
+function wide(n: number): Graph {
+  const b = new GraphBuilder({ name: 'wide', stage: 'inference' })
+  const x = b.input('x', tensorType('float32', [2, 4]))
+  const parts = Array.from({ length: n }, (_, i) => b.add1('tanh', [b.add1('transpose', [i % 2 === 0 ? b.add1('sigmoid', [x], {}, { origin: '' }) : x], { perm: [1, 0] }, { origin: '' })], {}, { origin: '' }))
+  b.output('y', b.add1('concat', parts, { axis: 0 }, { origin: '' }))
+  return b.finish()
+}
+
+/** Four times the nodes may take at most eight times as long: quadratic work would take sixteen times. */
+function expectLinear(make: (n: number) => Graph, most: number): void {
+  const msOf = (n: number): number => {
+    const graph = make(n)
+    return Math.min(...[0, 1, 2].map(() => { const start = performance.now(); runPasses(graph, DEFAULT_PIPELINE); return performance.now() - start }))
+  }
+  msOf(most / 4)
+  const small = msOf(most / 4), large = msOf(most)
+  expect(large, `${small.toFixed(1)} ms for ${most / 4}, ${large.toFixed(1)} ms for ${most}`).toBeLessThan(8 * Math.max(small, 5))
+}
