@@ -23,15 +23,6 @@ interface BinaryRow extends ElementFunctions {
 }
 
 const kernelOp = (op: BinaryOp) => (a: Expr, b: Expr): Expr => binary(op, a, b)
-const isInteger = (type: RegisterType): boolean => type !== 'f32' && type !== 'f64'
-
-/** Division-like kernel ops, kept away from integer zeros: `select` evaluates both sides, so the divisor is replaced too. */
-const dividing = (op: 'div' | 'mod' | 'rem') => (a: Expr, b: Expr, type: RegisterType): Expr => {
-  if (!isInteger(type)) return binary(op, a, b)
-  const isZero = binary('eq', b, number(type, 0))
-  return selectExpr(isZero, number(type, 0), binary(op, a, selectExpr(isZero, number(type, 1), b)))
-}
-
 /** Shifts by less than 0 or by the register's width and more give what shifting one bit at a time would: 0, or the sign. */
 const shifting = (op: 'shl' | 'shr') => (a: Expr, b: Expr, type: RegisterType): Expr => {
   const last = type === 'i64' || type === 'u64' ? 63 : 31
@@ -83,15 +74,15 @@ const TABLE = {
   mul: { doc: 'The product.', source: 'ONNX Mul-14; torch.mul', float: (a, b) => a * b, int: Math.imul, big: (a, b) => a * b, scalar: kernelOp('mul'), symbolic: (a, b) => dims.mul(a, b) },
   div: {
     doc: 'The quotient; integers truncate towards zero, and divided by zero give 0.', source: 'ONNX Div-14; torch.div', range: [0.5, 4],
-    float: (a, b) => a / b, int: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)), big: (a, b) => (b === 0n ? 0n : a / b), scalar: dividing('div'), symbolic: truncatedQuotient,
+    float: (a, b) => a / b, int: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)), big: (a, b) => (b === 0n ? 0n : a / b), scalar: kernelOp('div'), symbolic: truncatedQuotient,
   },
   mod: {
     doc: 'The remainder with the sign of the divisor; 0 for an integer divisor of 0.', source: 'ONNX Mod-13 with fmod=0; torch.remainder', range: [0.5, 4],
-    float: floorMod, int: (a, b) => (b === 0 ? 0 : floorMod(a, b)), big: floorModBig, scalar: dividing('mod'), symbolic: (a, b) => (b === 0 ? 0 : dims.mod(a, b)),
+    float: floorMod, int: (a, b) => (b === 0 ? 0 : floorMod(a, b)), big: floorModBig, scalar: kernelOp('mod'), symbolic: (a, b) => (b === 0 ? 0 : dims.mod(a, b)),
   },
   fmod: {
     doc: 'The remainder with the sign of the dividend; 0 for an integer divisor of 0.', source: 'ONNX Mod-13 with fmod=1; torch.fmod', range: [0.5, 4],
-    float: (a, b) => a % b, int: (a, b) => (b === 0 ? 0 : a % b), big: (a, b) => (b === 0n ? 0n : a % b), scalar: dividing('rem'),
+    float: (a, b) => a % b, int: (a, b) => (b === 0 ? 0 : a % b), big: (a, b) => (b === 0n ? 0n : a % b), scalar: kernelOp('rem'),
   },
   minimum: { doc: 'The lesser input; NaN if either is.', source: 'ONNX Min-13; torch.minimum', float: Math.min, int: Math.min, big: (a, b) => (a < b ? a : b), scalar: least, symbolic: (a, b) => dims.min(a, b) },
   maximum: { doc: 'The greater input; NaN if either is.', source: 'ONNX Max-13; torch.maximum', float: Math.max, int: Math.max, big: (a, b) => (a > b ? a : b), scalar: greatest, symbolic: (a, b) => dims.max(a, b) },

@@ -1,8 +1,11 @@
 /** The list of all op records. Adding an op is one file (or one line in a family's table) and one line here. */
 import { IngotError } from '../../base/error.js'
 import type { Op } from '../op.js'
+import { ACTIVATIONS } from './activations.js'
 import { BINARY } from './binary.js'
 import { BOOKKEEPING } from './bookkeeping.js'
+import { castOp } from './cast.js'
+import { CHOICES } from './choose.js'
 import { concat } from './concat.js'
 import { REPEATS } from './expand.js'
 import { fused } from './fused.js'
@@ -20,7 +23,7 @@ import { maxPool, maxPoolIndices } from './max-pool.js'
 import { resize } from './resize.js'
 
 const LIST: readonly Op[] = [
-  ...UNARY, ...BINARY,
+  ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, slice, concat, ...REPEATS, ...GATHERS,
   ...REDUCTIONS,
   matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize,
