@@ -7,7 +7,7 @@ import { bytesOf, DTYPES, elementCount, storageBytes } from '../base/dtype.js'
 import { isStatic, type Dim } from './dims.js'
 import { nestedGraphs, type Graph, type GraphStage, type Node, type SymbolDecl, type Value } from './graph.js'
 import { printType, type ValueType } from './types.js'
-import { broken, inScope, typesAgree, type VerifyContext } from './verify-context.js'
+import { broken, inScope, type VerifyContext } from './verify-context.js'
 import { verifyNode } from './verify-node.js'
 import { atLeast, verifyStage } from './verify-stage.js'
 
@@ -43,14 +43,6 @@ function verifyBody(context: VerifyContext): void {
 function verifyNested(node: Node, context: VerifyContext): void {
   for (const nested of nestedGraphs(node)) {
     if (nested.symbols.length > 0) broken('symbol-declared', `the nested graph '${nested.name}' declares symbols`, context.graph, node)
-    if (node.op === 'fused') {
-      nested.inputs.forEach((v, i) => {
-        const outer = node.inputs[i]
-        if (outer !== null && outer !== undefined && !typesAgree(v.type, outer.type, context.constraints)) {
-          broken('fused-closed', `input %${v.name} of the body is ${printType(v.type)}, %${outer.name} is ${printType(outer.type)}`, context.graph, node)
-        }
-      })
-    }
     verifyBody({ ...context, graph: nested, constraints: [...context.constraints, ...nested.constraints], scope: new Set(), outer: context })
   }
 }

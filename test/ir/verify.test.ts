@@ -200,7 +200,7 @@ describe('the verifier on fused bodies', () => {
   const tail = step('relu', [result(product)], 'r')
 
   it('take an anchor with elementwise work after it', () => {
-    verifyGraph(fused([product, tail, step('add', [result(tail), constant('half')], 's')]))
+    verifyGraph(fused([product, tail, step('add', [result(tail), constant('half')], 't')]))
   })
 
   it('fused-node: refuse to stand in earlier stages, and opaque ops inside', () => {
@@ -210,23 +210,24 @@ describe('the verifier on fused bodies', () => {
   })
 
   it('fused-closed: refuse values from outside and constants of more than one element', () => {
-    expectBroken(fused([product, step('add', [result(product), X], 's', ['n', 4])]), 'result-type', 's')
-    expectBroken(fused([step('relu', [X], 's', ['n', 4])]), 'fused-closed', 'f')
-    expectBroken(fused([product, step('add', [result(product), constant('row', hostTensor('float32', [3], [1, 2, 3]))], 's')]), 'fused-closed', 'f')
+    expectBroken(fused([product, step('add', [result(product), X], 't', ['n', 4])]), 'result-type', 't')
+    expectBroken(fused([step('relu', [X], 't', ['n', 4])]), 'fused-closed', 'f')
+    expectBroken(fused([product, step('add', [result(product), constant('row', hostTensor('float32', [3], [1, 2, 3]))], 't')]), 'fused-closed', 'f')
   })
 
   it('fused-closed: refuse inputs that are not those of the node, and more than one output', () => {
-    expectBroken(fused([product, tail], { inputs: [W, X] }), 'fused-closed', 'f')
-    expectBroken(fused([product, tail], { inputs: [X] }), 'fused-closed', 'f')
-    expectBroken(fused([product, tail], { body: { outputs: [product, tail].map((n) => ({ name: n.origin, value: result(n) })) } }), 'result-type', 'f')
+    expectBroken(fused([product, tail], { inputs: [W, X] }), 'result-type', 'f')
+    expectBroken(fused([product, tail], { inputs: [X] }), 'result-type', 'f')
+    expectBroken(fused([product, tail], { inputs: [X, W, X] }), 'fused-closed', 'f')
+    const two = fused([product, tail], { body: { outputs: [product, tail].map((n) => ({ name: n.origin, value: result(n) })) } })
+    expectBroken(two, 'result-type', 'f')
+    expectBroken({ ...two, nodes: two.nodes.map((n) => ({ ...n, outputs: [...n.outputs, { name: 'out2', type: Y.type }] })) }, 'fused-closed', 'f')
   })
 
   it('fused-anchor: refuse two anchors, and work after one that is not elementwise on its shape', () => {
-    const square = step('matmul', [result(step('matmul', [A, B], 'p')), B], 'q')
-    expect(square.op).toBe('matmul')
-    const second: Node = { ...step('matmul', [A, B], 'q') }
-    expectBroken(fused([product, second, step('add', [result(product), result(second)], 's')]), 'fused-anchor', 'f')
-    const wide = step('add', [result(product), constant('c', hostTensor('float32', [1, 1, 1], [1]))], 's', [1, 'n', 3])
+    const second = step('matmul', [A, B], 'q')
+    expectBroken(fused([product, second, step('add', [result(product), result(second)], 't')]), 'fused-anchor', 'f')
+    const wide = step('add', [result(product), constant('c', hostTensor('float32', [1, 1, 1], [1]))], 't', [1, 'n', 3])
     expectBroken(fused([product, wide]), 'fused-anchor', 'f')
   })
 
@@ -238,6 +239,6 @@ describe('the verifier on fused bodies', () => {
     }
     verifyGraph(fused(chain(MAX_FUSED_NODES)))
     expectBroken(fused(chain(MAX_FUSED_NODES + 1)), 'fused-size', 'f')
-    expectBroken(fused([], { body: { outputs: [{ name: 'o', value: A }] } }), 'result-type')
+    expectBroken(fused([], { body: { outputs: [{ name: 'o', value: A }] } }), 'result-type', 'f')
   })
 })
