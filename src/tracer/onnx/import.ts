@@ -13,7 +13,7 @@ import { nodeName, sortNodes } from './order.js'
 import { domainName, opsetsOf, refuseUnsupported, ruleFor, type Opsets } from './opsets.js'
 import { declareInputs } from './ports.js'
 import type { Message } from './schema.js'
-import { denseFromSparse, tensorFromProto, type ExternalReader } from './tensor.js'
+import { denseFromSparse, dtypeOfNumber, tensorFromProto, type ExternalReader } from './tensor.js'
 import { usedSymbols } from './used-symbols.js'
 
 type NodeProto = Message<'NodeProto'>
@@ -24,6 +24,8 @@ export interface ImportOptions {
   readonly external?: ExternalReader
   /** Initialisers that are graph inputs too (IR 3 lists them all) become inputs instead of constants. */
   readonly overridableInitializers?: boolean
+  /** Inputs fixed to a value: they become constants and are no longer inputs. */
+  readonly constants?: Readonly<Record<string, HostTensor>>
 }
 
 /** A graph at stage `traced` that computes what the model does. Throws the importer's errors, each naming node, op and opset. */
@@ -64,7 +66,9 @@ function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: Fun
   const scope: Scope = { values: new Map(), outer: undefined, opsets, attributes: undefined, calls: [], prefix: '' }
   const initialised = new Set([...graph.initializer.map((t) => t.name ?? ''), ...graph.sparseInitializer.map((t) => t.values?.name ?? '')])
   const overridable = options.overridableInitializers === true
-  const ports = graph.input.filter((v) => overridable || !initialised.has(v.name ?? ''))
+  const fixed = options.constants ?? {}
+  const ports = graph.input.filter((v) => (overridable || !initialised.has(v.name ?? '')) && !Object.hasOwn(fixed, v.name ?? ''))
+  fixInputs(replay, scope, graph, fixed)
   refuseTwice(ports.map((v) => v.name ?? ''), 'graph inputs')
   declareInputs(replay.builder, ports, wantsElements, replay.signed).forEach((value, i) => scope.values.set(ports[i]?.name ?? '', value))
   if (graph.output.length === 0) throw new IngotError('onnx-invalid', 'the graph has no outputs', { hint: 'the file may be truncated' })
@@ -72,6 +76,16 @@ function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: Fun
   replayNodes(replay, scope, graph.node)
   for (const output of graph.output) replay.builder.output(output.name ?? '', outputValue(scope, output.name ?? ''))
   return replay.builder.finish()
+}
+
+function fixInputs(replay: Replay, scope: Scope, graph: GraphProto, fixed: Readonly<Record<string, HostTensor>>): void {
+  for (const [name, tensor] of Object.entries(fixed)) {
+    const elemType = graph.input.find((v) => v.name === name)?.type?.tensorType?.elemType
+    if (elemType === undefined) throw new IngotError('bad-option', `the model has no tensor input '${name}' to fix`, { hint: `its inputs are ${graph.input.map((v) => v.name).join(', ')}` })
+    const dtype = dtypeOfNumber(elemType, `input '${name}'`)
+    if (dtype !== tensor.dtype) throw new IngotError('feed-dtype', `input '${name}' is fixed to a value of ${tensor.dtype}, and is ${dtype}`, { where: { origin: name, dtype } })
+    scope.values.set(name, replay.builder.constant(tensor, name))
+  }
 }
 
 function refuseTwice(names: readonly string[], what: string): void {

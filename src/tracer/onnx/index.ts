@@ -16,6 +16,8 @@ export interface ImportOnnxOptions {
   readonly externalData?: ExternalData
   /** Initialisers that are graph inputs too become inputs instead of constants. */
   readonly overridableInitializers?: boolean
+  /** Inputs fixed to a value: they become constants of the graph. For models whose inputs say axes, scales or other things that must be known while compiling. */
+  readonly constants?: Readonly<Record<string, HostTensor>>
 }
 
 /** Imports an ONNX model from its bytes or, where there is a file system, from a path; external data are then read from the model's own folder only. */
@@ -37,6 +39,7 @@ export function importOnnxSync(bytes: Uint8Array | ArrayBuffer, options: ImportO
 function importDecoded(model: Message<'ModelProto'>, options: ImportOnnxOptions): Graph {
   return importModel(model, {
     ...(options.externalData !== undefined && { external: readerOf(options.externalData) }),
+    ...(options.constants !== undefined && { constants: options.constants }),
     ...(options.overridableInitializers !== undefined && { overridableInitializers: options.overridableInitializers }),
   })
 }

@@ -56,7 +56,7 @@ function fromRaw(dtype: DType, count: number, bytes: Uint8Array, what: string): 
   const wanted = storageBytes(dtype, count)
   if (bytes.length !== wanted) throw sizeMismatch(what, dtype, count, `${wanted} bytes`, `${bytes.length}`)
   const size = array.BYTES_PER_ELEMENT
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, wanted / size)
 }
 

@@ -83,9 +83,9 @@ function readPacked(reader: Reader, kind: ScalarKind, before: ArrayLike<unknown>
   if (before.length === 0 && (kind === 'float' || kind === 'double')) {
     const size = kind === 'float' ? 4 : 8
     if ((end - reader.pos) % size !== 0) throw new WireError(`packed ${kind}s take ${end - reader.pos} bytes, no multiple of ${size}`, reader.pos)
-    const copy = reader.buf.slice(reader.pos, end)
+    const copy = new Uint8Array(reader.buf.subarray(reader.pos, end))
     reader.pos = end
-    return kind === 'float' ? new Float32Array(copy.buffer, copy.byteOffset, copy.length / 4) : new Float64Array(copy.buffer, copy.byteOffset, copy.length / 8)
+    return kind === 'float' ? new Float32Array(copy.buffer) : new Float64Array(copy.buffer)
   }
   const list: unknown[] = Array.isArray(before) ? before : Array.from(before)
   while (reader.pos < end) list.push(readScalar(reader, kind))

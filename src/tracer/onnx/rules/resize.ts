@@ -19,7 +19,7 @@ const resize: Rule = (call) => {
   return call.emit('resize', [call.input(0)], {
     mode, coordinates, nearest_mode: call.attrs.string('nearest_mode', 'round_prefer_floor'), cubic_a: call.attrs.float('cubic_coeff_a', -0.75),
     exclude_outside: call.attrs.bool('exclude_outside', false), extrapolation: call.attrs.float('extrapolation_value', 0),
-    antialias: call.attrs.bool('antialias', false), scales, shape, roi: coordinates === 'tf_crop_and_resize' ? roiOf(call, rank, axes) : [],
+    antialias: call.attrs.bool('antialias', false), scales, shape, roi: coordinates === 'tf_crop_and_resize' ? roiOf(call, rank, axes) : wholeRoi(rank),
   })
 }
 
@@ -32,7 +32,7 @@ const upsample: Rule = (call) => {
     : call.opset < 7 ? [1, 1, call.attrs.float('height_scale', 1), call.attrs.float('width_scale', 1)] : call.attrs.floats('scales', [])
   const { shape, scales } = byScales(call, own, own.map((_, i) => i), given)
   return call.emit('resize', [call.input(0)], {
-    mode: mode === 'bilinear' ? 'linear' : mode, coordinates: 'asymmetric', nearest_mode: 'floor', cubic_a: -0.75, exclude_outside: false, extrapolation: 0, antialias: false, scales, shape, roi: [],
+    mode: mode === 'bilinear' ? 'linear' : mode, coordinates: 'asymmetric', nearest_mode: 'floor', cubic_a: -0.75, exclude_outside: false, extrapolation: 0, antialias: false, scales, shape, roi: wholeRoi(own.length),
   })
 }
 
@@ -76,11 +76,13 @@ function bySizes(call: NodeCall, own: readonly Dim[], axes: readonly number[], w
   return { shape, scales }
 }
 
+const wholeRoi = (rank: number): number[] => Array.from({ length: 2 * rank }, (_, i) => (i < rank ? 0 : 1))
+
 /** Region of interest for all axes: starts, then ends. */
 function roiOf(call: NodeCall, rank: number, axes: readonly number[]): readonly number[] {
   const given = constantNumbers(call, 1, 'roi')
   if (given.length !== 2 * axes.length) call.fail('bad-attribute', `roi has ${given.length} numbers for ${axes.length} axes`)
-  const roi = Array.from({ length: 2 * rank }, (_, i) => (i < rank ? 0 : 1))
+  const roi = wholeRoi(rank)
   axes.forEach((a, i) => { roi[a] = given[i] as number; roi[rank + a] = given[axes.length + i] as number })
   return roi
 }
