@@ -46,7 +46,7 @@ describe('layering', () => {
   it('sees imports of every form and none in comments', () => {
     const text = [
       "import { a } from './a.js'", "import type {\n  B,\n} from './b.js'", "export * from './c.js'", "export { d } from './d.js'", "import './e.js'",
-      "const f = await import('./f.js')", "// import { x } from './x.js'", "/* import './y.js' */",
+      "const f = await import('./f.js')", "// import { x } from './x.js'", "if (name === 'import' && f('./z.js')) g()", "/* import './y.js' */",
     ].join('\n')
     expect(importsOf({ file: 'src/ir/t.ts', text }).imports).toEqual(['./a.js', './b.js', './c.js', './d.js', './e.js', './f.js'])
   })

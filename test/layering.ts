@@ -24,8 +24,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
 /** The module specifiers that a file imports, statically or dynamically. */
 export function importsOf({ file, text }: SourceFile): FileImports {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/[^\n]*/g, '$1')
-  const pattern = /\b(?:import|export)\s[^'"`]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/g
-  return { file, imports: [...code.matchAll(pattern)].map((m) => (m[1] ?? m[2]) as string) }
+  const pattern = /^\s*(?:import|export)\s[^'"`]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm
+  return { file, imports: [...code.matchAll(pattern)].map((m) => (m[1] ?? m[2] ?? m[3]) as string) }
 }
 
 /** One sentence for each import that the table forbids. Files directly in `src/` may import everything. */

@@ -28,7 +28,7 @@ function sizeOf({ file, text }: { readonly file: string; readonly text: string }
 
 /** `file:line` of each function of more than 80 lines in the given paths, as oxlint counts. */
 function longFunctions(...paths: readonly string[]): string[] {
-  const args = ['-c', join(ROOT, 'test/size.oxlintrc.json'), '--format', 'json', ...paths]
+  const args = ['-c', join(ROOT, '.oxlintrc.json'), '--format', 'json', ...paths]
   let out: string
   try {
     out = execFileSync(join(ROOT, 'node_modules/.bin/oxlint'), args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })

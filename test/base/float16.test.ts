@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from '../../src/base/float16.js'
 import { decodeFloat8e8m0, decodeSmallFloat, encodeFloat8e8m0, encodeSmallFloat, SMALL_FLOATS } from '../../src/base/small-float.js'

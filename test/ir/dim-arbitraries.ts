@@ -1,5 +1,5 @@
 /** Random dims as written, and plain evaluation of them. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { evaluateDim, type Dim, type DimOp } from '../../src/base/dim.js'
 import { applyDimOp } from '../../src/ir/dims.js'
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { add, ceilDiv, dimsEqual, divExact, floorDiv, max, min, mod, mul, product, select, sub, substituteDim, type Dim } from '../../src/ir/dims.js'
 import { parseDim, printDim, printShape } from '../../src/ir/dims-text.js'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { seededTensor } from '../../src/ir/host-tensor.js'
 import { shapeOf, dtypeOf } from '../../src/ir/graph.js'
