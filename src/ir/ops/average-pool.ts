@@ -1,11 +1,12 @@
 /** Average and Lp pooling. */
 import { elementCount, type HostTensor } from '../../base/dtype.js'
-import { add, ceilDiv, max, min, mul, sub, type Dim } from '../dims.js'
+import { add, ceilDiv, min, mul, sub, type Dim } from '../dims.js'
 import { fromNumbers } from '../host-tensor.js'
 import type { Axis, Compute, ComputeContext } from '../kernel/compute.js'
-import { binary, cast, constant, indexValue, load, local, REGISTER, unary, type Expr } from '../kernel/expr.js'
+import { binary, cast, constant, load, local, REGISTER, unary, type Expr } from '../kernel/expr.js'
 import { defineOp, type ConcreteType, type ReferenceCall } from '../op.js'
 import { tensorType, type TensorType } from '../types.js'
+import { greatest, minus, times } from './expressions.js'
 import { floatElements } from './float-elements.js'
 import { FLOATS, tensorInput } from './operands.js'
 import { inferPool, POOL_ATTRS, poolReference, poolSampleAttrs, poolSpace, poolWindows, type PoolAttrs } from './pool.js'
@@ -21,10 +22,11 @@ function paddedTaps(w: WindowAxis, o: Dim, ceil: boolean): Dim {
 
 function computeAverage(ctx: ComputeContext<AverageAttrs>): Compute {
   const [y] = ctx.outputs as [TensorType], space = poolSpace(ctx), type = REGISTER[y.dtype]
-  const counted = space.windows.map((w, i) => ctx.attrs.count_include_pad ? paddedTaps(w, `o${i}`, ctx.attrs.ceil_mode) : tapCount(space.taps[i] as Axis))
+  const counts = space.windows.map((w, i) => ctx.attrs.count_include_pad ? asIndex(paddedTaps(w, `o${i}`, ctx.attrs.ceil_mode)) : tapCount(space.taps[i] as Axis))
   // A window with nothing to count sums to 0, and so is its average.
-  const count = max(1, mul(1, ...counted))
-  const divisor: Expr = typeof count === 'number' ? constant(type, count) : cast(type, indexValue(count))
+  const divisor: Expr = counts.every((c) => c.kind === 'const')
+    ? constant(type, counts.reduce((p, c) => p * Number(c.value), 1))
+    : cast(type, greatest(counts.reduce(times), constant('i32', 1)))
   return {
     name: 'average_pool', buffers: ctx.buffers, axes: space.axes,
     stages: [
@@ -34,8 +36,14 @@ function computeAverage(ctx: ComputeContext<AverageAttrs>): Compute {
   }
 }
 
-function tapCount(axis: Axis): Dim {
-  return axis.lo === 0 ? (typeof axis.hi === 'number' ? axis.hi : max(0, axis.hi)) : max(0, sub(axis.hi, axis.lo ?? 0))
+/** Number of taps in a clamped axis, as a register: bounds are what the loop has, so they are computed once. */
+function tapCount({ lo = 0, hi }: Axis): Expr {
+  if (lo === 0 && typeof hi === 'number') return asIndex(hi)
+  return greatest(minus(asIndex(hi), asIndex(lo)), constant('i32', 0))
+}
+
+function asIndex(dim: Dim): Extract<Expr, { kind: 'const' | 'index' }> {
+  return typeof dim === 'number' ? { kind: 'const', type: 'i32', value: dim } : { kind: 'index', index: dim }
 }
 
 function referenceAverage(call: ReferenceCall<AverageAttrs>): HostTensor[] {

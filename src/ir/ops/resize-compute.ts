@@ -10,7 +10,7 @@ import { limitsOf } from './elements.js'
 import { minus, number, over, plus, times } from './expressions.js'
 import { FLOATS } from './operands.js'
 import { resizedAxes, type ResizeAttrs } from './resize-attributes.js'
-import { COORDINATES, floorFraction, NEAREST_MODES, oneOf, roundFraction, scaleOf, sourceCoordinate, type Fraction, type NearestMode, type ResizeAxis } from './resize-coordinates.js'
+import { COORDINATES, floorFraction, INTEGER_NUDGE, NEAREST_MODES, oneOf, roundFraction, scaleOf, sourceCoordinate, type Fraction, type NearestMode, type ResizeAxis } from './resize-coordinates.js'
 
 /** How one axis is read: input index of tap `t` (of the only tap for nearest), and what the stages need for it. */
 interface Reading {
@@ -44,9 +44,9 @@ export function resizeCompute(ctx: ComputeContext<ResizeAttrs>): Compute {
   return { name: 'resize', buffers: ctx.buffers, axes: y.shape.map((hi, i) => ({ name: `i${i}`, hi })), stages }
 }
 
-/** The register type in which weights and sums are: double for doubles and for integers that floats cannot hold. */
+/** The register type in which weights and sums are: double for doubles and for integers. */
 function weightType(x: TensorType): RegisterType {
-  return ['float64', 'int32', 'uint32', 'int64', 'uint64'].includes(x.dtype) ? 'f64' : 'f32'
+  return x.dtype === 'float64' || !FLOATS.includes(x.dtype) ? 'f64' : 'f32'
 }
 
 function accumulators(x: TensorType, attrs: ResizeAttrs, type: RegisterType, index: readonly Dim[]): Accumulator[] {
@@ -55,11 +55,12 @@ function accumulators(x: TensorType, attrs: ResizeAttrs, type: RegisterType, ind
   return attrs.antialias || attrs.exclude_outside ? [acc, { name: 'total', type, init: constant(type, 0), combine: 'add', value: w }] : [acc]
 }
 
-/** Integers are truncated and saturate at their dtype's limits. */
+/** Integers are truncated, once nudged outward so that a sum just short of a whole number is it, and saturate. */
 function toElement(sum: Expr, x: TensorType, type: RegisterType): Expr {
   if (FLOATS.includes(x.dtype)) return sum
-  const { lowest, highest } = limitsOf(x.dtype)
-  const limited = typeof lowest === 'bigint' ? sum : binary('min', binary('max', sum, number(type, lowest)), number(type, highest))
+  const { lowest, highest } = limitsOf(x.dtype), nudge = number(type, INTEGER_NUDGE)
+  const nudged = selectExpr(binary('lt', sum, number(type, 0)), minus(sum, nudge), plus(sum, nudge))
+  const limited = typeof lowest === 'bigint' ? nudged : binary('min', binary('max', nudged, number(type, lowest)), number(type, highest))
   return cast(REGISTER[x.dtype], limited)
 }
 

@@ -103,3 +103,6 @@ export function oneOf<T extends string>(name: string, value: string, allowed: re
   if (found === undefined) throw new IngotError('bad-attribute', `${name} '${value}' is not known`, { hint: `it must be one of ${allowed.join(', ')}` })
   return found
 }
+
+/** Added to the magnitude of an interpolated integer before it is truncated: above the rounding of doubles, below any fraction that can arise. */
+export const INTEGER_NUDGE = 2 ** -20

@@ -6,7 +6,7 @@ import type { ConcreteType, ReferenceCall } from '../op.js'
 import { limitsOf, pick } from './elements.js'
 import { boxOffsets, rowMajorStrides } from './offsets.js'
 import { FLOATS } from './operands.js'
-import { COORDINATES, NEAREST_MODES, oneOf, roundFraction, scaleOf, sourceCoordinate, type Fraction, type ResizeAxis } from './resize-coordinates.js'
+import { COORDINATES, INTEGER_NUDGE, NEAREST_MODES, oneOf, roundFraction, scaleOf, sourceCoordinate, type Fraction, type ResizeAxis } from './resize-coordinates.js'
 import { resizedAxes, type ResizeAttrs } from './resize-attributes.js'
 
 /** What one output coordinate takes: input coordinates with weights, or nothing where it lies outside the region (extrapolation). */
@@ -54,7 +54,7 @@ function interpolate(x: HostTensor, out: ConcreteType, axes: readonly ResizeAxis
   visitOutside(out.shape, axes, tables, (i) => { values[i] = extrapolation })
   if (FLOATS.includes(out.dtype)) return fromNumbers(out.dtype, out.shape, values)
   const { lowest, highest } = limitsOf(out.dtype)
-  return fromNumbers(out.dtype, out.shape, values.map((v) => Math.min(Math.max(Math.trunc(v), Number(lowest)), Number(highest))))
+  return fromNumbers(out.dtype, out.shape, values.map((v) => Math.min(Math.max(Math.trunc(v < 0 ? v - INTEGER_NUDGE : v + INTEGER_NUDGE), Number(lowest)), Number(highest))))
 }
 
 /** Calls `visit` for every element of the result with a coordinate outside the region of interest. */
