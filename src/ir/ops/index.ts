@@ -10,8 +10,11 @@ import { concat } from './concat.js'
 import { REPEATS } from './expand.js'
 import { fused } from './fused.js'
 import { GATHERS } from './gather.js'
+import { MAKERS, POSITIONALS } from './make.js'
+import { pad } from './pad.js'
 import { REDUCTIONS } from './reduce.js'
 import { RESHAPES } from './reshape.js'
+import { SCATTERS } from './scatter.js'
 import { slice } from './slice.js'
 import { transpose } from './transpose.js'
 import { UNARY } from './unary.js'
@@ -24,7 +27,7 @@ import { resize } from './resize.js'
 
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
-  ...RESHAPES, transpose, slice, concat, ...REPEATS, ...GATHERS,
+  ...RESHAPES, transpose, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS,
   matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize,
   ...BOOKKEEPING, fused,
