@@ -4,11 +4,21 @@ import { GraphBuilder } from '../../src/ir/build.js'
 import type { Value } from '../../src/ir/graph.js'
 import { fromNumbers, hostTensor, toNumbers } from '../../src/ir/host-tensor.js'
 import { bindSymbols, interpret } from '../../src/ir/interpret.js'
+import { defineOp, type Op } from '../../src/ir/op.js'
+import { OPS } from '../../src/ir/ops/index.js'
 import { parseGraph } from '../../src/ir/parse.js'
 
 const f32 = (shape: readonly number[], numbers: readonly number[]): HostTensor => fromNumbers('float32', shape, numbers)
 const zeros = (...shape: number[]): HostTensor => f32(shape, Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0))
 const numbersOf = (t: HostTensor | undefined): number[] => (t === undefined ? [] : Array.from(toNumbers(t)))
+
+/** Runs a nested graph without inputs, as control flow does. */
+const call = defineOp({
+  name: 'call', doc: 'Runs a graph.', source: 'a test', pattern: 'opaque', samples: [], attrs: { body: 'graph' },
+  infer: ({ attrs }) => attrs.body.outputs.map((o) => o.value.type),
+  reference: ({ attrs }) => Object.values(interpret(attrs.body, {})),
+})
+;(OPS as Map<string, Op>).set(call.name, call)
 
 const LINEAR = parseGraph(`graph @linear stage=inference (x: float32[n, 2]) -> (y: float32[n, 2], h: float32[n, 2]) {
   symbol n = extent(x, 0)
@@ -71,6 +81,23 @@ describe('the interpreter', () => {
       return y = %y
     }`)
     expect(numbersOf(interpret(graph, { x: f32([3], [1, 2, 3]) })['y'])).toEqual([-2, -4, -6])
+  })
+
+  it('gives nested graphs the values and symbols of the graphs around them, however deep', () => {
+    const graph = parseGraph(`graph @g stage=inference (x: float32[n]) -> (y: float32[2*n]) {
+      symbol n = extent(x, 0)
+      %h: float32[n] = neg(%x) @ "minus"
+      %y: float32[2*n] = call() {body = graph @a stage=inference () -> (o: float32[2*n]) {
+        %p: float32[2*n] = call() {body = graph @b stage=inference () -> (q: float32[2*n]) {
+          %c: float32[2*n] = concat(%h, %x) {axis = 0} @ "join"
+          %r: float32[2*n] = reshape(%c) {shape = [2*n]} @ "same"
+          return q = %r
+        }} @ "inner"
+        return o = %p
+      }} @ "outer"
+      return y = %y
+    }`)
+    expect(numbersOf(interpret(graph, { x: f32([2], [1, 2]) })['y'])).toEqual([-1, -2, 1, 2])
   })
 
   it('takes ten thousand nodes in linear time, letting values go after their last use', () => {
