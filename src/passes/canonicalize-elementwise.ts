@@ -74,14 +74,19 @@ function producerOf(value: Value | null | undefined, op: string, rewriting: Rewr
   return node?.op === op ? node : undefined
 }
 
+/** The bounds of a clip, and of relu, which is one. */
+function boundsOf(node: Node): { readonly min: number; readonly max: number } {
+  return node.op === 'relu' ? { min: 0, max: Infinity } : node.attrs as { readonly min: number; readonly max: number }
+}
+
 const clip: Rule = (node, rewriting) => {
   const [x] = node.inputs
   if (x === null || x === undefined) return undefined
   const { min, max } = node.attrs as { readonly min: number; readonly max: number }
   if (min === -Infinity && max === Infinity) return [x]
-  const inner = producerOf(x, 'clip', rewriting)
+  const inner = producerOf(x, 'clip', rewriting) ?? producerOf(x, 'relu', rewriting)
   if (inner !== undefined) {
-    const { min: lo, max: hi } = inner.attrs as { readonly min: number; readonly max: number }
+    const { min: lo, max: hi } = boundsOf(inner)
     if (lo <= hi && min <= max) return rewriting.replace(node, 'clip', [inner.inputs[0] ?? null], { min: Math.min(Math.max(lo, min), max), max: Math.min(Math.max(hi, min), max) })
   }
   return Object.is(min, 0) && max === Infinity && isFloat(dtypeOf(x)) ? rewriting.replace(node, 'relu', [x], {}) : undefined
