@@ -1,0 +1,108 @@
+/** WebAssembly instructions as bytes. Code is a nested list of bytes, operands before their instruction. Source: WebAssembly core specification 2.0, §5.4. */
+
+/** Bytes of code; nested so that pieces are joined without copying. */
+export type Code = readonly (number | Code)[]
+export type ValueType = 'i32' | 'i64' | 'f32' | 'f64'
+
+/** Encodings of value types. */
+export const VALUE_TYPES: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c }
+
+/** Names of consecutive opcodes from `first` on. */
+function opcodes<const N extends string>(first: number, names: string): Record<N, number> {
+  return Object.fromEntries(names.split(' ').map((n, i) => [n, first + i])) as Record<N, number>
+}
+
+const ints = (t: string): string => ['eqz', 'eq', 'ne', 'lt_s', 'lt_u', 'gt_s', 'gt_u', 'le_s', 'le_u', 'ge_s', 'ge_u'].map((n) => `${t}.${n}`).join(' ')
+const floats = (t: string): string => ['eq', 'ne', 'lt', 'gt', 'le', 'ge'].map((n) => `${t}.${n}`).join(' ')
+const intMath = (t: string): string => ['clz', 'ctz', 'popcnt', 'add', 'sub', 'mul', 'div_s', 'div_u', 'rem_s', 'rem_u', 'and', 'or', 'xor', 'shl', 'shr_s', 'shr_u', 'rotl', 'rotr'].map((n) => `${t}.${n}`).join(' ')
+const floatMath = (t: string): string => ['abs', 'neg', 'ceil', 'floor', 'trunc', 'nearest', 'sqrt', 'add', 'sub', 'mul', 'div', 'min', 'max', 'copysign'].map((n) => `${t}.${n}`).join(' ')
+
+/** Opcodes of one byte, without immediates. */
+const PLAIN: Readonly<Record<string, number>> = {
+  unreachable: 0x00, return: 0x0f, drop: 0x1a, select: 0x1b,
+  ...opcodes(0x45, `${ints('i32')} ${ints('i64')} ${floats('f32')} ${floats('f64')} ${intMath('i32')} ${intMath('i64')} ${floatMath('f32')} ${floatMath('f64')}`),
+  ...opcodes(0xa7, 'i32.wrap_i64 i32.trunc_f32_s i32.trunc_f32_u i32.trunc_f64_s i32.trunc_f64_u i64.extend_i32_s i64.extend_i32_u i64.trunc_f32_s i64.trunc_f32_u i64.trunc_f64_s i64.trunc_f64_u '
+    + 'f32.convert_i32_s f32.convert_i32_u f32.convert_i64_s f32.convert_i64_u f32.demote_f64 f64.convert_i32_s f64.convert_i32_u f64.convert_i64_s f64.convert_i64_u f64.promote_f32 '
+    + 'i32.reinterpret_f32 i64.reinterpret_f64 f32.reinterpret_i32 f64.reinterpret_i64 i32.extend8_s i32.extend16_s i64.extend8_s i64.extend16_s i64.extend32_s'),
+}
+/** Opcodes after the prefix 0xfc. */
+const SATURATING: Readonly<Record<string, number>> = opcodes(0, 'i32.trunc_sat_f32_s i32.trunc_sat_f32_u i32.trunc_sat_f64_s i32.trunc_sat_f64_u i64.trunc_sat_f32_s i64.trunc_sat_f32_u i64.trunc_sat_f64_s i64.trunc_sat_f64_u')
+const LOADS: Readonly<Record<string, number>> = opcodes(0x28, 'i32.load i64.load f32.load f64.load i32.load8_s i32.load8_u i32.load16_s i32.load16_u')
+const STORES: Readonly<Record<string, number>> = opcodes(0x36, 'i32.store i64.store f32.store f64.store i32.store8 i32.store16')
+
+/** Unsigned LEB128 of an integer below 2^53. */
+export function unsigned(n: number): number[] {
+  const out: number[] = []
+  for (let rest = n; ; ) {
+    const low = rest % 128
+    rest = Math.floor(rest / 128)
+    out.push(rest > 0 ? low | 128 : low)
+    if (rest === 0) return out
+  }
+}
+
+/** Signed LEB128. */
+export function signed(n: bigint): number[] {
+  const out: number[] = []
+  for (let rest = n; ; ) {
+    const low = Number(rest & 127n)
+    rest >>= 7n
+    const done = (rest === 0n && low < 64) || (rest === -1n && low >= 64)
+    out.push(done ? low : low | 128)
+    if (done) return out
+  }
+}
+
+/** A plain instruction on operands: `op('f64.add', a, b)`. */
+export function op(name: string, ...operands: readonly Code[]): Code {
+  const plain = PLAIN[name]
+  if (plain !== undefined) return [...operands, plain]
+  const saturating = SATURATING[name]
+  if (saturating === undefined) throw new RangeError(`no instruction ${name}`)
+  return [...operands, 0xfc, saturating]
+}
+
+/** A constant; numbers of f32 are rounded, integers taken modulo their width. */
+export function constant(type: ValueType, value: number | bigint): Code {
+  if (type === 'i32') return [0x41, ...signed(BigInt.asIntN(32, BigInt(value)))]
+  if (type === 'i64') return [0x42, ...signed(BigInt.asIntN(64, BigInt(value)))]
+  const view = new DataView(new ArrayBuffer(8))
+  if (type === 'f32') view.setFloat32(0, Number(value), true)
+  else view.setFloat64(0, Number(value), true)
+  return [type === 'f32' ? 0x43 : 0x44, ...new Uint8Array(view.buffer, 0, type === 'f32' ? 4 : 8)]
+}
+
+export const get = (local: number): Code => [0x20, ...unsigned(local)]
+export const set = (local: number, value: Code): Code => [value, 0x21, ...unsigned(local)]
+export const tee = (local: number, value: Code): Code => [value, 0x22, ...unsigned(local)]
+export const getGlobal = (global: number): Code => [0x23, ...unsigned(global)]
+export const setGlobal = (global: number, value: Code): Code => [value, 0x24, ...unsigned(global)]
+/** A call of function `index` on arguments. */
+export const call = (index: number, ...operands: readonly Code[]): Code => [...operands, 0x10, ...unsigned(index)]
+/** `condition ? a : b`, both evaluated. */
+export const select = (condition: Code, a: Code, b: Code): Code => [a, b, condition, 0x1b]
+/** `condition ? a : b`, one evaluated; without a type the branches leave nothing. */
+export const branch = (type: ValueType | undefined, condition: Code, a: Code, b: Code): Code => [condition, 0x04, type === undefined ? 0x40 : VALUE_TYPES[type], a, ...(b.length > 0 ? [0x05, b] : []), 0x0b]
+/** Runs `body`, and again while `condition` is not 0 after it. */
+export const loop = (body: Code, condition: Code): Code => [0x03, 0x40, body, condition, 0x0d, 0, 0x0b]
+/** Runs `body` while `condition` is not 0 before it. */
+export const loopWhile = (condition: Code, body: Code): Code => [0x02, 0x40, 0x03, 0x40, condition, 0x45, 0x0d, 1, body, 0x0c, 0, 0x0b, 0x0b]
+
+const log2 = (bytes: number): number => Math.log2(bytes)
+/** A load from `address` + `offset`; `name` is the instruction, `bytes` its width and alignment. */
+export function loadFrom(name: string, bytes: number, address: Code, offset: number): Code {
+  return [address, LOADS[name] as number, log2(bytes), ...unsigned(offset)]
+}
+/** A store of `value` to `address` + `offset`. */
+export function storeTo(name: string, bytes: number, address: Code, offset: number, value: Code): Code {
+  return [address, value, STORES[name] as number, log2(bytes), ...unsigned(offset)]
+}
+
+/** Nested code as one list of bytes. */
+export function flatten(code: Code, into: number[] = []): number[] {
+  for (const c of code) {
+    if (typeof c === 'number') into.push(c)
+    else flatten(c, into)
+  }
+  return into
+}
