@@ -4,8 +4,7 @@ import { digest } from './digest.js'
 import { FORMAT_VERSION, type ProgramData, type SectionName } from './format.js'
 import { damaged, index, list, record, text, validateProgram } from './validate.js'
 
-/** `{"digest":"` + 16 digits + `",` */
-const DIGEST_START = 11
+/** Bytes of `{"digest":"…16 digits…",`, which the digest does not cover. */
 const PREFIX_BYTES = 29
 
 /**
@@ -34,8 +33,8 @@ export function decodeProgram(bytes: Uint8Array): ProgramData {
 }
 
 function readHeader(bytes: Uint8Array): Record<string, unknown> {
-  const stored = String.fromCharCode(...bytes.subarray(DIGEST_START, DIGEST_START + 16))
-  if (digest(bytes.subarray(PREFIX_BYTES)) !== stored) damaged('header', 'does not match its digest')
+  const prefix = String.fromCharCode(...bytes.subarray(0, PREFIX_BYTES))
+  if (prefix !== `{"digest":"${digest(bytes.subarray(PREFIX_BYTES))}",`) damaged('header', 'does not match its digest')
   let parsed: unknown
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))

@@ -1,5 +1,5 @@
 /**
- * The artefact's checksum: 64 bits from four independent multiply-rotate lanes over little-endian words. It finds damage;
+ * The artefact's checksum: 64 bits from four independent multiply-shift lanes over little-endian words. It finds damage;
  * it is no defence against forgery, which is why everything in a header is validated besides.
  */
 
@@ -19,16 +19,17 @@ export function digest(bytes: Uint8Array): string {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes)
   const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 2)
   const [p0, p1, p2, p3] = PRIMES
-  let a: number = p0, b: number = p1, c: number = p2, d: number = p3, x = 0
+  let a: number = p0, b: number = p1, c: number = p2, d: number = p3
   const whole = words.length & ~3
+  // The shift after the product brings the upper bits, which a product only moves up, down again.
   for (let i = 0; i < whole; i += 4) {
-    x = a ^ (words[i] as number); a = Math.imul((x << 13) | (x >>> 19), p0)
-    x = b ^ (words[i + 1] as number); b = Math.imul((x << 13) | (x >>> 19), p1)
-    x = c ^ (words[i + 2] as number); c = Math.imul((x << 13) | (x >>> 19), p2)
-    x = d ^ (words[i + 3] as number); d = Math.imul((x << 13) | (x >>> 19), p3)
+    a = Math.imul(a ^ (words[i] as number), p0); a ^= a >>> 15
+    b = Math.imul(b ^ (words[i + 1] as number), p1); b ^= b >>> 15
+    c = Math.imul(c ^ (words[i + 2] as number), p2); c ^= c >>> 15
+    d = Math.imul(d ^ (words[i + 3] as number), p3); d ^= d >>> 15
   }
   for (let i = whole * 4; i < aligned.length; i++) {
-    x = a ^ (aligned[i] as number); a = Math.imul((x << 13) | (x >>> 19), p0)
+    a = Math.imul(a ^ (aligned[i] as number), p0); a ^= a >>> 15
   }
   const low = finish(a ^ finish(b ^ finish(c ^ finish(d ^ aligned.length))))
   const high = finish(d + finish(c + finish(b + finish(a + low))))

@@ -4,9 +4,9 @@ import { DTYPES, elementCount, storageBytes, type DType } from '../base/dtype.js
 import { IngotError } from '../base/error.js'
 import { dimLabel } from './dim-label.js'
 import { checkExtents, type BoundFeeds } from './feeds.js'
-import type { ProgramBuffer, ProgramHeader } from './format.js'
+import type { ProgramBuffer, ProgramHeader, Step } from './format.js'
 import { planOffsets, type PlanItem } from './plan.js'
-import { damaged, findRoots } from './validate.js'
+import { damaged, findRoots, type Signature } from './validate.js'
 
 /** A buffer's place: bytes from `offset` on of the arena or of the constants section. `length` counts stored elements (bytes for packed types). */
 export interface BufferPlace { readonly dtype: DType; readonly constant: boolean; readonly offset: number; readonly bytes: number; readonly length: number }
@@ -55,8 +55,19 @@ export function layOut(header: ProgramHeader, feeds: BoundFeeds): Layout {
   header.inputs.forEach(checkPort('inputs', inputShapes))
   header.outputs.forEach(checkPort('outputs', outputShapes))
   const params = header.steps.map((step) => step.params.map((dim) => integer(dim, -(2 ** 31), () => `a parameter of ${step.origin}`)))
+  if (header.target === 'js') params.forEach((given, i) => checkCall(header, i, given, sizes))
   const flops = header.steps.map((step) => (step.flops === undefined ? undefined : value(step.flops)))
   return { buffers, params, flops, inputShapes, outputShapes, arenaBytes, owners }
+}
+
+/** A kernel must find its buffers at least as long as it says it takes them: what it indexes follows from that. */
+function checkCall(header: ProgramHeader, i: number, params: readonly number[], sizes: readonly number[]): void {
+  const { kernel, buffers } = header.steps[i] as Step
+  const code = header.kernels[kernel]?.code as Signature
+  code.buffers.forEach(({ length }, k) => {
+    const wanted = evaluateDim(length, (name) => params[code.params.indexOf(name)] ?? NaN)
+    if (!((sizes[buffers[k] ?? -1] ?? 0) >= wanted)) damaged(`steps[${i}].buffers[${k}]`, `has ${sizes[buffers[k] ?? -1]} elements, the kernel takes ${wanted}`)
+  })
 }
 
 function placeBuffers(header: ProgramHeader, sizes: readonly number[], offsetOf: (dim: Dim) => number): Pick<Layout, 'buffers' | 'arenaBytes' | 'owners'> {

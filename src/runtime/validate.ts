@@ -166,19 +166,21 @@ function checkConstants(value: unknown, buffers: readonly ProgramBuffer[], secti
 }
 
 /** The part of a js kernel's code that the steps have to fit; the rest is for the renderer to check. */
-function signature(code: unknown, field: string): { params: number; arrays: readonly unknown[] } {
+export interface Signature { readonly params: readonly string[]; readonly buffers: readonly { readonly dtype: DType; readonly length: Dim }[] }
+
+function checkSignature(code: unknown, field: string): Signature {
   const kernel = record(code, field)
-  return {
-    params: list(kernel['params'], `${field}.params`).length,
-    arrays: list(kernel['buffers'], `${field}.buffers`).map((b, i) => DTYPES[dtype(record(b, `${field}.buffers[${i}]`)['dtype'], `${field}.buffers[${i}].dtype`)].array),
-  }
+  const params = list(kernel['params'], `${field}.params`).map((p, i) => text(p, `${field}.params[${i}]`))
+  const names = new Set(params)
+  each(kernel['buffers'], `${field}.buffers`, (buffer, at) => { dtype(buffer['dtype'], `${at}.dtype`); dim(buffer['length'], `${at}.length`, names) })
+  return kernel as unknown as Signature
 }
 
 function checkSteps(header: Record<string, unknown>, symbols: ReadonlySet<string>, buffers: readonly ProgramBuffer[]): void {
-  const signatures: ({ params: number; arrays: readonly unknown[] } | null)[] = []
+  const signatures: (Signature | null)[] = []
   const kernels = each(header['kernels'], 'kernels', (kernel, field) => {
     text(kernel['name'], `${field}.name`)
-    if (header['target'] === 'js') signatures.push(signature(kernel['code'], `${field}.code`))
+    if (header['target'] === 'js') signatures.push(checkSignature(kernel['code'], `${field}.code`))
     else { text(kernel['code'], `${field}.code`); signatures.push(null) }
   })
   each(header['steps'], 'steps', (step, field) => {
@@ -189,11 +191,12 @@ function checkSteps(header: Record<string, unknown>, symbols: ReadonlySet<string
     const params = list(step['params'], `${field}.params`)
     given.forEach((b, i) => {
       const buffer = buffers[index(b, `${field}.buffers[${i}]`, buffers.length)] as ProgramBuffer
-      if (wanted && DTYPES[buffer.dtype].array !== wanted.arrays[i]) damaged(`${field}.buffers[${i}]`, `is ${buffer.dtype}, which is not what the kernel takes`)
+      const taken = wanted?.buffers[i]
+      if (taken && DTYPES[buffer.dtype].array !== DTYPES[taken.dtype].array) damaged(`${field}.buffers[${i}]`, `is ${buffer.dtype}, which is not what the kernel takes`)
     })
     params.forEach((p, i) => dim(p, `${field}.params[${i}]`, symbols))
-    if (wanted && given.length !== wanted.arrays.length) damaged(`${field}.buffers`, `has ${given.length} entries, the kernel takes ${wanted.arrays.length}`)
-    if (wanted && params.length !== wanted.params) damaged(`${field}.params`, `has ${params.length} entries, the kernel takes ${wanted.params}`)
+    if (wanted && given.length !== wanted.buffers.length) damaged(`${field}.buffers`, `has ${given.length} entries, the kernel takes ${wanted.buffers.length}`)
+    if (wanted && params.length !== wanted.params.length) damaged(`${field}.params`, `has ${params.length} entries, the kernel takes ${wanted.params.length}`)
   })
 }
 
