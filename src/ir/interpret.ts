@@ -6,11 +6,11 @@ import { elementCount, storageBytes, DTYPES, type HostTensor } from '../base/dty
 import { invariant, IngotError } from '../base/error.js'
 import type { Dim } from './dims.js'
 import { bindSymbols, valueOf, type Feeds } from './feeds.js'
-import type { Graph, Node, Value } from './graph.js'
-import type { ConcreteType } from './op.js'
+import { isGraph, type Attr, type Attrs, type Graph, type Node, type Value } from './graph.js'
+import type { AttrSchema, ConcreteType } from './op.js'
 import { getOp } from './ops/index.js'
-import { capturedBy, usedBy } from './rewrite.js'
-import { mapAttrDims, substituteSymbols } from './specialize.js'
+import { capturedBy, substitute, usedBy } from './rewrite.js'
+import { SymbolSubstitution } from './substitute-symbols.js'
 import { printType, tensorType, type ValueType } from './types.js'
 
 export { bindSymbols } from './feeds.js'
@@ -65,12 +65,24 @@ function read(value: Value, frame: Frame): HostTensor {
 function runNode(node: Node, frame: Frame): HostTensor[] {
   const op = getOp(node.op)
   const inputs = node.inputs.map((v) => (v === null ? null : read(v, frame)))
-  const attrs = mapAttrDims(node, (dim) => concreteDim(dim, frame), (nested) => close(nested, frame))
+  const attrs = concreteAttrs(node, op.attrs, frame)
   const outputs = concreteTypes(node, inputs, attrs, frame)
   const results = withOrigin(node, () => op.reference({ inputs, attrs, outputs }))
   invariant(results.length === outputs.length, `the reference of ${node.op} gave ${results.length} results, not ${outputs.length}`)
   results.forEach((tensor, i) => checkResult(node, tensor, outputs[i] as ConcreteType))
   return results
+}
+
+/** The attributes with extents as numbers and nested graphs closed; the same object where there are neither. */
+function concreteAttrs(node: Node, schema: AttrSchema, frame: Frame): Attrs {
+  let out: Record<string, Attr> | undefined
+  for (const [name, attr] of Object.entries(node.attrs)) {
+    const kind = schema[name]
+    if (kind === 'dim') (out ??= { ...node.attrs })[name] = concreteDim(attr as Dim, frame)
+    else if (kind === 'dims') (out ??= { ...node.attrs })[name] = (attr as readonly Dim[]).map((d) => concreteDim(d, frame))
+    else if (isGraph(attr)) (out ??= { ...node.attrs })[name] = close(attr, frame)
+  }
+  return out ?? node.attrs
 }
 
 function concreteDim(dim: Dim, frame: Frame): number {
@@ -87,7 +99,7 @@ function close(graph: Graph, frame: Frame): Graph {
     const data = v.data === undefined ? frame.tensors.get(v) : undefined
     if (data !== undefined) values.set(v, { name: v.name, type: tensorType(data.dtype, data.shape), data })
   }
-  return substituteSymbols(graph, (s) => frame.symbols.get(s), values)
+  return new SymbolSubstitution((s) => frame.symbols.get(s)).graph(substitute(graph, values))
 }
 
 /** The types of a node's results in numbers; where the declared ones hold symbols without a value, by asking `infer` about the tensors at hand. */
