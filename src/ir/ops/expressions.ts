@@ -3,7 +3,7 @@ import type { DType } from '../../base/dtype.js'
 import { binary, constant, REGISTER, selectExpr, unary, type Expr, type RegisterType } from '../kernel/expr.js'
 import type { Element } from './elements.js'
 
-/** A constant of a register type: infinities, NaN and integers beyond 2^53 become text. */
+/** A constant of a register type: infinities, NaN, -0 and integers beyond 2^53 become text. */
 export function number(type: RegisterType, value: Element): Expr {
   if (typeof value === 'bigint') return constant(type, value >= -(2n ** 53n) && value <= 2n ** 53n ? Number(value) : String(value))
   if (Number.isNaN(value)) return constant(type, 'nan')

@@ -2,20 +2,25 @@
 import { IngotError } from '../../base/error.js'
 import type { Op } from '../op.js'
 import { ACTIVATIONS } from './activations.js'
+import { ARG_EXTREMES } from './arg-extreme.js'
 import { BINARY } from './binary.js'
 import { BOOKKEEPING } from './bookkeeping.js'
 import { castOp } from './cast.js'
+import { CHANNEL_NORMS } from './channel-norms.js'
 import { CHOICES } from './choose.js'
 import { concat } from './concat.js'
+import { cumsum } from './cumsum.js'
 import { REPEATS } from './expand.js'
 import { fused } from './fused.js'
 import { GATHERS } from './gather.js'
+import { ROW_NORMS } from './layer-norm.js'
 import { MAKERS, POSITIONALS } from './make.js'
 import { pad } from './pad.js'
 import { REDUCTIONS } from './reduce.js'
 import { RESHAPES } from './reshape.js'
 import { SCATTERS } from './scatter.js'
 import { slice } from './slice.js'
+import { SOFTMAXES } from './softmax.js'
 import { transpose } from './transpose.js'
 import { UNARY } from './unary.js'
 import { averagePool, lpPool } from './average-pool.js'
@@ -28,7 +33,7 @@ import { resize } from './resize.js'
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
-  ...REDUCTIONS,
+  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum,
   matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize,
   ...BOOKKEEPING, fused,
 ]

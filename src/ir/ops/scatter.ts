@@ -58,7 +58,7 @@ const scatterElements = defineOp({
   doc: 'The first input with each update written (or folded in, by `reduction`) at its own place, with the coordinate along `axis` replaced by its index.',
   source: 'ONNX ScatterElements-18; torch.scatter',
   attrs: { axis: 'int', reduction: 'string' },
-  pattern: 'opaque',
+  pattern: 'reduction',
   infer(call, ctx) {
     const [x, indices, updates] = scatterTypes(call, call.attrs.reduction)
     checkAxis(call.attrs.axis, x.shape.length)
@@ -98,7 +98,7 @@ const scatterNd = defineOp({
   doc: 'The first input with slices of updates written (or folded in, by `reduction`) at index tuples, which the last axis of the indices holds.',
   source: 'ONNX ScatterND-18',
   attrs: { reduction: 'string' },
-  pattern: 'opaque',
+  pattern: 'reduction',
   infer(call, ctx) {
     const [x, indices, updates] = scatterTypes(call, call.attrs.reduction)
     const length = tupleLength(indices.shape)

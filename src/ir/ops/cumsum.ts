@@ -1,0 +1,66 @@
+/** Running sums along an axis. */
+import { elementCount } from '../../base/dtype.js'
+import { sub, type Dim } from '../dims.js'
+import { axesOver } from '../kernel/elementwise-compute.js'
+import { load, local, REGISTER } from '../kernel/expr.js'
+import type { Stmt } from '../kernel/kernel.js'
+import { defineOp } from '../op.js'
+import type { TensorType } from '../types.js'
+import { elementOf, elementsOf, newElements, tensorOfElements } from './elements.js'
+import { onlyOutput, required } from './elementwise.js'
+import { number, plus } from './expressions.js'
+import { flatIndex, kernelOf, loopsOver } from './hand-written.js'
+import { offsetsOver } from './offsets.js'
+import { checkAxis, NUMBERS, tensorInput } from './operands.js'
+
+/** Cumulative sum. A scan, so its kernel is written by hand. */
+export const cumsum = defineOp({
+  name: 'cumsum',
+  doc: 'The sum of all elements up to each one along `axis`, without itself where `exclusive`, from the end where `reverse`.',
+  source: 'ONNX CumSum-14; torch.cumsum',
+  attrs: { axis: 'int', exclusive: 'bool', reverse: 'bool' },
+  pattern: 'reduction',
+  infer(call) {
+    const x = tensorInput(call, 0, NUMBERS)
+    checkAxis(call.attrs.axis, x.shape.length)
+    return [x]
+  },
+  reference({ inputs, attrs, outputs }) {
+    const [x] = required(inputs)
+    const output = onlyOutput(outputs)
+    const from = elementsOf(x), out = newElements(output.dtype, elementCount(output.shape))
+    const steps = offsetsOver(x.shape, (a) => a === attrs.axis)
+    if (attrs.reverse) steps.reverse()
+    for (const start of offsetsOver(x.shape, (a) => a !== attrs.axis)) {
+      let sum = elementOf(output.dtype, 0)
+      for (const step of steps) {
+        const before = sum
+        sum = (sum as number) + (from[start + step] as number)
+        out[start + step] = attrs.exclusive ? before : sum
+      }
+    }
+    return [tensorOfElements(output, out)]
+  },
+  kernel(ctx) {
+    const x = ctx.inputs[0] as TensorType
+    const { axis, exclusive, reverse } = ctx.attrs
+    const axes = axesOver(x.shape)
+    const along = x.shape[axis] as Dim
+    const at = flatIndex(x.shape, axes.map((a, i) => (i !== axis ? a.name : reverse ? sub(sub(along, 1), 'k') : 'k')))
+    const type = REGISTER[x.dtype]
+    const sum = local('sum', type)
+    const accumulate: Stmt = { kind: 'set', name: 'sum', value: plus(sum, load('x0', [at])) }
+    const store: Stmt = { kind: 'store', buffer: 'y0', index: at, value: sum }
+    const scan: Stmt = { kind: 'for', variable: 'k', lo: 0, hi: along, step: 1, body: exclusive ? [store, accumulate] : [accumulate, store] }
+    const row: readonly Stmt[] = [{ kind: 'var', name: 'sum', type, value: number(type, 0) }, scan]
+    return kernelOf('cumsum', ctx, loopsOver(axes.filter((_, i) => i !== axis), row, true))
+  },
+  samples: [
+    { inputs: [{ dtype: 'float32', shape: [3, 5] }], attrs: { axis: 1, exclusive: false, reverse: false } },
+    { inputs: [{ dtype: 'int64', shape: [2, 3, 2] }], attrs: { axis: 1, exclusive: true, reverse: false } },
+    { inputs: [{ dtype: 'int32', shape: [6], range: [-9, 9] }], attrs: { axis: 0, exclusive: false, reverse: true } },
+    { inputs: [{ dtype: 'float16', shape: [4, 2] }], attrs: { axis: 0, exclusive: true, reverse: true } },
+    { inputs: [{ dtype: 'uint8', shape: [5], data: [200, 100, 3, 4, 5] }], attrs: { axis: 0, exclusive: false, reverse: false } },
+    { inputs: [{ dtype: 'float32', shape: [2, 0] }], attrs: { axis: 1, exclusive: false, reverse: false } },
+  ],
+})
