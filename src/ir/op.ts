@@ -34,12 +34,13 @@ export type AttrsOf<S extends AttrSchema> = { readonly [K in keyof S]: AttrKinds
  * How output elements depend on input elements; fusion reads this and never op names.
  * - `elementwise`: output [i…] reads inputs at [i…] (after numpy broadcasting)
  * - `injective`: each output element reads one element of each input, elsewhere (transpose, slice, gather, concat)
+ * - `joining`: each output element is one element of one of the inputs (concat): a store per input
  * - `reduction`: rows are reduced or normalised: softmax, sums, norms, pooling
  * - `contraction`: heavy multiply-add work: matmul, conv
  * - `alias`: the output is the input's storage with another shape (reshape, squeeze)
  * - `opaque`: none of these; never fused (recurrences, control flow, host ops)
  */
-export type Pattern = 'elementwise' | 'injective' | 'reduction' | 'contraction' | 'alias' | 'opaque'
+export type Pattern = 'elementwise' | 'injective' | 'joining' | 'reduction' | 'contraction' | 'alias' | 'opaque'
 
 /** What `infer` is given beside inputs and attributes. */
 export interface InferContext {

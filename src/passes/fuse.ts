@@ -5,25 +5,25 @@
  *   %b1 = add(%a, %b)               ⇒       %a = matmul(%x_in, %w_in)   %b1 = add(%a, %b_in)
  *   %c = relu(%b1)                          return relu(%b1) }
  *
- * A group is a tree of values with one use each: at most one anchor (a contraction or reduction), elementwise nodes of the
- * anchor's result shape after it, and before a reduction the elementwise and injective nodes that make its first input;
+ * A group is a tree of values with one use each: at most one anchor (a contraction, reduction or join), elementwise nodes of
+ * the anchor's result shape after it, before a reduction the elementwise and injective nodes that make its first input, and
+ * before a join (concat) those that make any of its inputs;
  * or elementwise and injective nodes alone. Decisions read traits (`pattern`, the cost of `scalar`), never op names.
  * Does not: compute anything twice that is dear (see fuse-cost.ts), put producers into contractions, fuse across aliases
- * (a reshape is free) or opaque ops, wrap single nodes, or make bodies of more than 32 nodes.
+ * (a reshape is free), opaque ops or concatenations, wrap single nodes, or make bodies of more than 32 nodes.
  * Stage: canonical ⇒ fused. Preserves bits (a body computes what its nodes did, in the same types). Linear in nodes.
  */
 import { elementCount } from '../base/dtype.js'
 import { GraphBuilder } from '../ir/build.js'
 import { isStatic, shapesEqual } from '../ir/dims.js'
-import { nestedGraphs, shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
+import { dtypeOf, nestedGraphs, shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import { getOp } from '../ir/ops/index.js'
 import { mapNested } from '../ir/rewrite.js'
+import { MAX_FUSED_NODES } from '../ir/verify-stage.js'
 import { elementwiseCost, growsLittle, hasKernels, readsPerElement } from './fuse-cost.js'
 import type { Pass } from './pass.js'
 import { countUses, reserveNames } from './rewriter.js'
 
-/** Longer bodies gain nothing: their inputs and intermediate values no longer fit registers. */
-const MAX_NODES = 32
 /** What may be computed again for every element of a larger consumer: a conversion, an addition. */
 const TRIVIAL_COST = 2
 /** What a reduction may spend on making an element of its input, summed over the times it reads it; a transcendental function costs 16. */
@@ -42,7 +42,7 @@ export const fuse: Pass = {
   },
 }
 
-type Role = 'elementwise' | 'injective' | 'reduction' | 'contraction'
+type Role = 'elementwise' | 'injective' | 'joining' | 'reduction' | 'contraction'
 
 interface Group {
   readonly nodes: Node[]
@@ -77,7 +77,7 @@ function fuseGraph(graph: Graph, uses: ReadonlyMap<Value, number>, names: GraphB
   return { ...graph, stage: 'fused', nodes }
 }
 
-const isAnchor = (role: Role): boolean => role === 'reduction' || role === 'contraction'
+const isAnchor = (role: Role): boolean => role === 'joining' || role === 'reduction' || role === 'contraction'
 
 /** What a node may be in a group; undefined keeps it out of all. */
 function roleOf(node: Node): Role | undefined {
@@ -87,7 +87,8 @@ function roleOf(node: Node): Role | undefined {
   const op = getOp(node.op)
   switch (op.pattern) {
     case 'elementwise': return op.scalar === undefined ? undefined : 'elementwise'
-    case 'injective': case 'reduction': case 'contraction': return op.compute === undefined ? undefined : op.pattern
+    case 'injective': return op.compute === undefined || sourcesOf(node) > 1 ? undefined : 'injective'
+    case 'reduction': case 'contraction': return op.compute === undefined ? undefined : op.pattern
     case 'alias': case 'opaque': return undefined
   }
 }
@@ -108,21 +109,31 @@ function candidates(node: Node, role: Role, uses: ReadonlyMap<Value, number>, de
 }
 
 function mayJoin(producer: Group, value: Value, group: Group, node: Node, role: Role): boolean {
-  if (producer.nodes.length + group.nodes.length > MAX_NODES) return false
+  if (producer.nodes.length + group.nodes.length > MAX_FUSED_NODES) return false
   const from = shapeOf(value), to = shapeOf(node.outputs[0] as Value)
   if (producer.anchor !== undefined) return role === 'elementwise' && group.anchor === undefined && shapesEqual(from, to)
   const cheap = producer.cost <= TRIVIAL_COST
   switch (role) {
     case 'elementwise': return shapesEqual(from, to) ? group.anchor === undefined || !producer.moves : group.anchor === undefined && cheap
-    case 'injective': return largeInputs(node) === 1 && (cheap || growsLittle(from, to))
+    case 'injective': return node.inputs.filter((v) => v !== null && isLarge(v)).length === 1 && (cheap || growsLittle(from, to))
+    case 'joining': return true
     case 'reduction': return value === node.inputs[0] && producer.cost * readsPerElement(node) <= PROLOGUE_COST
     case 'contraction': return false
   }
 }
 
-/** Inputs of more than one element. A node that selects among several would evaluate the producers of all for each element. */
-function largeInputs(node: Node): number {
-  return node.inputs.filter((v) => v !== null && !(isStatic(shapeOf(v)) && elementCount(shapeOf(v) as readonly number[]) === 1)).length
+const isLarge = (value: Value): boolean => {
+  const shape = shapeOf(value)
+  return !isStatic(shape) || elementCount(shape) !== 1
+}
+
+/**
+ * Large inputs of the result's dtype. A node that moves elements of several (a concatenation) selects among all of them for
+ * each element, so alone it is a few copies, and in a group it would be dear.
+ */
+function sourcesOf(node: Node): number {
+  const [result] = node.outputs
+  return node.inputs.filter((v) => v !== null && result !== undefined && isLarge(v) && dtypeOf(v) === dtypeOf(result)).length
 }
 
 function join(producer: Group, group: Group, groups: Map<Node, Group>): void {

@@ -33,7 +33,7 @@ export const concat = defineOp({
   doc: 'The inputs one after the other along `axis`.',
   source: 'ONNX Concat-13; torch.cat',
   attrs: { axis: 'int' },
-  pattern: 'injective',
+  pattern: 'joining',
   infer(call, ctx) {
     const types = call.inputs.map((_, i) => tensorInput(call, i))
     const first = types[0]
