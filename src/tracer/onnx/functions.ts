@@ -17,6 +17,21 @@ export class FunctionTable {
     }
   }
 
+  /** Number of nodes that `nodes` come to once functions are inlined; a function that calls itself counts nothing here. */
+  expandedNodes(nodes: readonly Message<'NodeProto'>[]): number {
+    const sizes = new Map<OnnxFunction, number>()
+    const sizeOf = (list: readonly Message<'NodeProto'>[]): number => {
+      let sum = 0
+      for (const node of list) {
+        const body = this.find(node.domain ?? '', node.opType ?? '', node.overload ?? '')
+        if (body !== undefined && !sizes.has(body)) { sizes.set(body, 0); sizes.set(body, sizeOf(body.proto.node)) }
+        sum += body === undefined ? 1 : sizes.get(body) ?? 0
+      }
+      return sum
+    }
+    return sizeOf(nodes)
+  }
+
   find(domain: string, name: string, overload: string): OnnxFunction | undefined { return this.#byKey.get(keyOf(domain, name, overload)) }
 }
 

@@ -28,11 +28,15 @@ export interface ImportOptions {
   readonly constants?: Readonly<Record<string, HostTensor>>
 }
 
+/** Functions that call functions may multiply without end: a model may not grow beyond this many nodes, or nest deeper than this. */
+const MAX_NODES = 1_000_000, MAX_DEPTH = 100
+
 /** A graph at stage `traced` that computes what the model does. Throws the importer's errors, each naming node, op and opset. */
 export function importModel(model: Message<'ModelProto'>, options: ImportOptions = {}): Graph {
   const functions = new FunctionTable(model.functions)
   const opsets = opsetsOf(model.opsetImport)
   refuseUnsupported(model.graph?.node ?? [], opsets, functions)
+  if (functions.expandedNodes(model.graph?.node ?? []) > MAX_NODES) throw tooLarge()
   const first = importOnce(model, opsets, functions, options, () => true)
   const used = usedSymbols(first)
   const idle = first.symbols.filter((s) => s.source.kind === 'element' && !used.has(s.name))
@@ -41,11 +45,17 @@ export function importModel(model: Message<'ModelProto'>, options: ImportOptions
   return importOnce(model, opsets, functions, options, (input) => wanted.has(input))
 }
 
+function tooLarge(): IngotError {
+  return new IngotError('onnx-invalid', `inlining functions gives more than ${MAX_NODES} nodes or ${MAX_DEPTH} levels`, { hint: 'the model is damaged, or made to exhaust memory' })
+}
+
 interface Replay {
   readonly builder: GraphBuilder
   readonly functions: FunctionTable
   readonly options: ImportOptions
   readonly signed: Set<string>
+  /** Nodes replayed so far. */
+  readonly count: { nodes: number }
 }
 
 /** Names in force: those of one graph or function body, then those of the graphs around it. */
@@ -62,7 +72,7 @@ interface Scope {
 
 function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: FunctionTable, options: ImportOptions, wantsElements: (input: number) => boolean): Graph {
   const graph = model.graph as GraphProto
-  const replay: Replay = { builder: new GraphBuilder({ name: graph.name || 'main', stage: 'traced' }), functions, options, signed: new Set() }
+  const replay: Replay = { builder: new GraphBuilder({ name: graph.name || 'main', stage: 'traced' }), functions, options, signed: new Set(), count: { nodes: 0 } }
   const scope: Scope = { values: new Map(), outer: undefined, opsets, attributes: undefined, calls: [], prefix: '' }
   const initialised = new Set([...graph.initializer.map((t) => t.name ?? ''), ...graph.sparseInitializer.map((t) => t.values?.name ?? '')])
   const overridable = options.overridableInitializers === true
@@ -121,6 +131,8 @@ function outputValue(scope: Scope, name: string): Value {
 }
 
 function replayNodes(replay: Replay, scope: Scope, nodes: readonly NodeProto[]): void {
+  replay.count.nodes += nodes.length
+  if (replay.count.nodes > MAX_NODES || scope.calls.length > MAX_DEPTH) throw tooLarge()
   for (const { node, index } of sortNodes(nodes, (name) => scope.values.has(name) || lookUp(scope.outer, name) !== undefined)) {
     const origin = scope.prefix + nodeName(node, index)
     const results = replayNode(replay, scope, node, origin)

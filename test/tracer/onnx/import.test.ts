@@ -1,0 +1,193 @@
+import { describe, expect, test } from 'vitest'
+import type { HostTensor } from '../../../src/base/dtype.js'
+import { printDim } from '../../../src/ir/dims-text.js'
+import { shapeOf, type Graph } from '../../../src/ir/graph.js'
+import { hostTensor, toNumbers } from '../../../src/ir/host-tensor.js'
+import { interpret } from '../../../src/ir/interpret.js'
+import { verifyGraph } from '../../../src/ir/verify.js'
+import { importOnnxSync, type ImportOnnxOptions } from '../../../src/tracer/onnx/index.js'
+import { ATTRIBUTE_TYPE, DATA_TYPE, errorOf, floatAttribute, model, node, port, referenceAttribute, tensorAttribute, type ModelParts } from './onnx-models.js'
+
+const load = (parts: ModelParts, options: ImportOnnxOptions = {}): Graph => {
+  const graph = importOnnxSync(model(parts), options)
+  verifyGraph(graph)
+  return graph
+}
+const outputShape = (graph: Graph): string[] => shapeOf(graph.outputs[0]?.value ?? { name: '', type: { kind: 'tensor', dtype: 'bool', shape: [] } }).map(printDim)
+const run = (graph: Graph, feeds: Readonly<Record<string, HostTensor>>): number[] => Array.from(toNumbers(Object.values(interpret(graph, feeds))[0] as HostTensor))
+const f32 = (shape: readonly number[], data: readonly number[]): HostTensor => hostTensor('float32', shape, data)
+const i64 = (data: readonly number[]): HostTensor => hostTensor('int64', [data.length], data.map(BigInt))
+const int64 = (name: string, values: readonly number[], dims: readonly number[] = [values.length]) => ({ name, dims: [...dims], dataType: DATA_TYPE.INT64, int64Data: [...values] })
+
+describe('symbols', () => {
+  test('named extents are symbols of that name, unnamed ones are called after input and axis', () => {
+    const graph = load({ inputs: [port('x', ['batch', '', 'p2o.Dim.0', 3])], nodes: [node('Relu', ['x'], ['y'])] })
+    expect(outputShape(graph)).toEqual(['batch', 'x_1', 'p2o.Dim.0', '3'])
+    expect(graph.symbols.map((s) => s.name)).toEqual(['batch', 'x_1', 'p2o.Dim.0'])
+  })
+
+  test('a dim_param that spells an expression over other symbols is that expression', () => {
+    const graph = load({ inputs: [port('m', ['past + seq']), port('a', ['seq']), port('b', ['past'])], nodes: [node('Concat', ['b', 'a'], ['c'], { axis: 0 }), node('Add', ['c', 'm'], ['y'])] })
+    expect(graph.symbols.map((s) => s.name).sort()).toEqual(['past', 'seq'])
+    expect(graph.constraints).toEqual([])
+  })
+
+  test('any other text is a symbol of exactly that name', () => {
+    expect(outputShape(load({ inputs: [port('x', ['no such + thing'])], nodes: [node('Relu', ['x'], ['y'])] }))).toEqual(['`no such + thing`'])
+  })
+
+  test('a shape that is fed while running gives symbolic extents, with 0 and -1 read as ONNX does', () => {
+    const graph = load({ inputs: [port('x', [2, 3, 4]), port('shape', [3], DATA_TYPE.INT64)], nodes: [node('Reshape', ['x', 'shape'], ['y'])] })
+    expect(graph.symbols.map((s) => s.source.kind)).toEqual(['element', 'element', 'element'])
+    const x = f32([2, 3, 4], Array.from({ length: 24 }, (_, i) => i))
+    const shapeFor = (s: readonly number[]): readonly number[] | undefined => interpret(graph, { x, shape: i64(s) })['y']?.shape
+    expect(shapeFor([4, 2, 3])).toEqual([4, 2, 3])
+    expect(shapeFor([0, -1, 2])).toEqual([2, 6, 2])
+    expect(shapeFor([-1, 0, 8])).toEqual([1, 3, 8])
+  })
+
+  test('elements of integer inputs that give no shape are no symbols', () => {
+    const graph = load({ inputs: [port('x', [5]), port('i', [3], DATA_TYPE.INT64)], nodes: [node('Gather', ['x', 'i'], ['y'])] })
+    expect(graph.symbols).toEqual([])
+    expect(graph.inputs[1]?.dims).toBeUndefined()
+    expect(run(graph, { x: f32([5], [0, 10, 20, 30, 40]), i: i64([4, 0, -2]) })).toEqual([40, 0, 30])
+  })
+
+  test('shape arithmetic disappears', () => {
+    const nodes = [
+      node('Shape', ['x'], ['s']), node('Gather', ['s', 'zero'], ['b'], { axis: 0 }), node('Unsqueeze', ['b', 'axis0'], ['b1']),
+      node('Concat', ['b1', 'rest'], ['to'], { axis: 0 }), node('Reshape', ['x', 'to'], ['y']),
+    ]
+    const graph = load({ inputs: [port('x', ['batch', 4, 6])], nodes, initializers: [int64('zero', [0], []), int64('axis0', [0]), int64('rest', [-1])] })
+    expect(outputShape(graph)).toEqual(['batch', '24'])
+  })
+})
+
+describe('constants', () => {
+  const w = { name: 'w', dims: [2], dataType: DATA_TYPE.FLOAT, floatData: [10, 20] }
+  const add = [node('Add', ['x', 'w'], ['y'])]
+
+  test('an initialiser that is also an input (IR 3) is a constant, unless inputs may override it', () => {
+    const parts = { irVersion: 3, inputs: [port('x', [2]), port('w', [2])], initializers: [w], nodes: add }
+    expect(load(parts).inputs.map((v) => v.name)).toEqual(['x'])
+    expect(load(parts, { overridableInitializers: true }).inputs.map((v) => v.name)).toEqual(['x', 'w'])
+  })
+
+  test('an input can be fixed to a value', () => {
+    const graph = load({ inputs: [port('x', [2]), port('w', [2])], nodes: add }, { constants: { w: f32([2], [1, 2]) } })
+    expect(graph.inputs.map((v) => v.name)).toEqual(['x'])
+    expect(run(graph, { x: f32([2], [1, 1]) })).toEqual([2, 3])
+  })
+
+  test('fixing an input that is none, or to another dtype, is refused', async () => {
+    const bytes = model({ inputs: [port('x', [2])], nodes: [node('Relu', ['x'], ['y'])] })
+    expect((await errorOf(() => importOnnxSync(bytes, { constants: { z: i64([1]) } }))).code).toBe('bad-option')
+    expect((await errorOf(() => importOnnxSync(bytes, { constants: { x: i64([1, 2]) } }))).code).toBe('feed-dtype')
+  })
+
+  test.each<readonly [string, Parameters<typeof node>[3], readonly number[]]>([
+    ['value', { value: tensorAttribute({ dims: [2], dataType: 1, floatData: [1, 2] }) }, [1, 2]],
+    ['value_float', { value_float: floatAttribute(3) }, [3]],
+    ['value_floats', { value_floats: { type: ATTRIBUTE_TYPE.FLOATS, floats: [4, 5] } }, [4, 5]],
+    ['value_int', { value_int: 6 }, [6]],
+    ['value_ints', { value_ints: [7, 8] }, [7, 8]],
+    ['sparse_value', { sparse_value: { type: ATTRIBUTE_TYPE.SPARSE_TENSOR, sparseTensor: { dims: [2, 2], values: { dims: [1], dataType: 1, floatData: [9] }, indices: { dims: [1], dataType: 7, int64Data: [2] } } } }, [0, 0, 9, 0]],
+  ])('Constant in the form %s', (_, attributes, expected) => {
+    const graph = load({ nodes: [node('Constant', [], ['y'], attributes)] })
+    expect(Array.from(toNumbers(graph.outputs[0]?.value.data as HostTensor))).toEqual(expected)
+  })
+
+  test('a sparse initialiser with coordinates is made dense', () => {
+    const sparse = { dims: [2, 3], values: { name: 's', dims: [2], dataType: 1, floatData: [5, 6] }, indices: { dims: [2, 2], dataType: 7, int64Data: [0, 1, 1, 2] } }
+    const graph = load({ nodes: [node('Identity', ['s'], ['y'])], more: { graph: { name: 'g', node: [node('Identity', ['s'], ['y'])], sparseInitializer: [sparse], output: [{ name: 'y' }] } } })
+    expect(Array.from(toNumbers(graph.outputs[0]?.value.data as HostTensor))).toEqual([0, 5, 0, 0, 0, 6])
+  })
+})
+
+describe('model-local functions', () => {
+  const opsets = [{ domain: '', version: 17 }, { domain: 'local', version: 1 }]
+  const call = (name: string, attributes: Parameters<typeof node>[3] = {}) => node(name, ['x'], ['y'], attributes, { domain: 'local', name: 'call' })
+  const leaky = { name: 'Leaky', domain: 'local', input: ['a'], output: ['b'], attribute: ['slope'], opsetImport: [{ domain: '', version: 17 }], node: [node('LeakyRelu', ['a'], ['b'], { alpha: referenceAttribute('slope', ATTRIBUTE_TYPE.FLOAT) })] }
+  const inputs = [port('x', [2])]
+  const x = f32([2], [-1, 1])
+
+  test('a function is inlined, its attribute references taken from the call or left to the default', () => {
+    const parts = (attributes: Parameters<typeof node>[3]): ModelParts => ({ inputs, nodes: [call('Leaky', attributes)], more: { opsetImport: opsets, functions: [leaky] } })
+    expect(run(load(parts({ slope: floatAttribute(0.5) })), { x })).toEqual([-0.5, 1])
+    expect(run(load(parts({})), { x })[0]).toBeCloseTo(-0.01)
+  })
+
+  test('nodes of a function are located by the call', () => {
+    expect(load({ inputs, nodes: [call('Leaky')], more: { opsetImport: opsets, functions: [leaky] } }).nodes[0]?.origin).toBe('call/LeakyRelu_0')
+  })
+
+  test('functions that call each other without end are refused and named', async () => {
+    const to = (name: string, other: string) => ({ name, domain: 'local', input: ['a'], output: ['b'], opsetImport: opsets, node: [node(other, ['a'], ['b'], {}, { domain: 'local' })] })
+    const error = await errorOf(() => load({ inputs, nodes: [call('F')], more: { opsetImport: opsets, functions: [to('F', 'G'), to('G', 'F')] } }))
+    expect(error.code).toBe('recursive-function')
+    expect(error.message).toContain('local.F → local.G → local.F')
+  })
+
+  test('functions that multiply without end are refused soon', async () => {
+    const double = (i: number) => ({
+      name: `F${i}`, domain: 'local', input: ['a'], output: ['c'], opsetImport: opsets,
+      node: i === 40 ? [node('Relu', ['a'], ['c'])] : [node(`F${i + 1}`, ['a'], ['b'], {}, { domain: 'local' }), node(`F${i + 1}`, ['b'], ['c'], {}, { domain: 'local' })],
+    })
+    const error = await errorOf(() => load({ inputs, nodes: [call('F0')], more: { opsetImport: opsets, functions: Array.from({ length: 41 }, (_, i) => double(i)) } }))
+    expect(error.code).toBe('onnx-invalid')
+  })
+})
+
+describe('If', () => {
+  const branch = (op: string) => ({ type: ATTRIBUTE_TYPE.GRAPH, g: { name: op, node: [node(op, ['x'], ['r'])], output: [{ name: 'r' }] } })
+  const nodes = [node('If', ['c'], ['y'], { then_branch: branch('Neg'), else_branch: branch('Abs') })]
+
+  test.each([[1, -3], [0, 3]])('a condition that is %i while compiling takes its branch', (condition, expected) => {
+    const graph = load({ inputs: [port('x', [1])], nodes, initializers: [{ name: 'c', dims: [], dataType: DATA_TYPE.BOOL, int32Data: [condition] }] })
+    expect(run(graph, { x: f32([1], [3]) })).toEqual([expected])
+  })
+
+  test('a condition that is only known while running is unsupported, and says so', async () => {
+    const error = await errorOf(() => load({ inputs: [port('x', [1]), port('c', [], DATA_TYPE.BOOL)], nodes }))
+    expect(error).toMatchObject({ code: 'unsupported-op', where: { op: 'If' } })
+  })
+})
+
+describe('opsets', () => {
+  test('Softmax before opset 13 normalises all axes from its axis on', () => {
+    const x = f32([1, 2, 2], [0, 0, 0, 0])
+    const parts = (opset: number): ModelParts => ({ opset, inputs: [port('x', [1, 2, 2])], nodes: [node('Softmax', ['x'], ['y'], { axis: 1 })] })
+    expect(run(load(parts(12)), { x })).toEqual([0.25, 0.25, 0.25, 0.25])
+    expect(run(load(parts(13)), { x })).toEqual([0.5, 0.5, 0.5, 0.5])
+  })
+
+  test('Add of opset 6 aligns its second operand at an axis', () => {
+    const graph = load({ opset: 6, inputs: [port('x', [2, 3]), port('b', [2])], nodes: [node('Add', ['x', 'b'], ['y'], { broadcast: 1, axis: 0 })] })
+    expect(run(graph, { x: f32([2, 3], [1, 2, 3, 4, 5, 6]), b: f32([2], [10, 20]) })).toEqual([11, 12, 13, 24, 25, 26])
+  })
+
+  test('ReduceSum takes its axes as an attribute up to opset 12 and as an input from 13 on', () => {
+    const x = f32([2, 2], [1, 2, 3, 4])
+    expect(run(load({ opset: 12, inputs: [port('x', [2, 2])], nodes: [node('ReduceSum', ['x'], ['y'], { axes: [1], keepdims: 0 })] }), { x })).toEqual([3, 7])
+    expect(run(load({ opset: 13, inputs: [port('x', [2, 2])], initializers: [int64('a', [0])], nodes: [node('ReduceSum', ['x', 'a'], ['y'], { keepdims: 0 })] }), { x })).toEqual([4, 6])
+  })
+})
+
+describe('slices of symbolic axes', () => {
+  const sliced = (starts: readonly number[], ends: readonly number[], steps: readonly number[] = [1]): Graph => load({
+    inputs: [port('x', ['n'])], nodes: [node('Slice', ['x', 's', 'e', 'a', 't'], ['y'])],
+    initializers: [int64('s', starts), int64('e', ends), int64('a', [0]), int64('t', steps)],
+  })
+  const END = 2 ** 53
+
+  test.each<readonly [string, number, number, number, readonly number[]]>([
+    ['[:3]', 0, 3, 1, [0, 1, 2]], ['[:9]', 0, 9, 1, [0, 1, 2, 3, 4]], ['[-2:]', -2, END, 1, [3, 4]], ['[1:-1]', 1, -1, 1, [1, 2, 3]],
+    ['[::2]', 0, END, 2, [0, 2, 4]], ['[::-1]', -1, -END, -1, [4, 3, 2, 1, 0]], ['[3:0:-2]', 3, 0, -2, [3, 1]], ['[9:1:-1]', 9, 1, -1, [4, 3, 2]],
+  ])('x%s of five elements', (_, start, end, step, expected) => {
+    expect(run(sliced([start], [end], [step]), { x: f32([5], [0, 1, 2, 3, 4]) })).toEqual(expected)
+  })
+
+  test('x[-2:] of one element breaks the bound that it was compiled under', async () => {
+    expect((await errorOf(() => run(sliced([-2], [END]), { x: f32([1], [0]) }))).code).toBe('constraint-violated')
+  })
+})
