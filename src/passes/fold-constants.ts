@@ -38,6 +38,7 @@ const foldNode: Rule = (node, rewriting) => {
   if (dims !== undefined && only !== undefined) {
     const { dtype, shape } = tensorOf(only)
     if (isStatic(dims)) return constants(node, [integerTensor({ dtype, shape }, dims)], rewriting)
+    if (dtype === 'bool') return undefined
     return rewriting.replace(node, 'dims_tensor', [], { dims, shape: shape as readonly number[], dtype })
   }
   if (node.inputs.some((v) => v !== null && v.data === undefined) || tooLarge(node)) return undefined

@@ -81,7 +81,8 @@ function fold(node: Node, conv: Node, channels: number, { scale, shift }: Affine
   const before = bias?.data === undefined ? new Float64Array(channels) : toNumbers(bias.data)
   const after = before.map((b, m) => b * (scale[m] ?? 1) + (shift[m] ?? 0))
   const weights = Array.from(scale).every((s) => s === 1) ? w : rewriting.constant(scaledWeights(w.data, conv, scale), w.name)
-  const shifts = rewriting.constant(fromNumbers(dtypeOf(w), [channels], after), bias?.name ?? 'bias')
+  const shifted = bias?.data !== undefined || after.some((b) => b !== 0)
+  const shifts = shifted ? rewriting.constant(fromNumbers(dtypeOf(w), [channels], after), bias?.name ?? 'bias') : null
   return rewriting.replace(node, conv.op, [x, weights, shifts], conv.attrs)
 }
 

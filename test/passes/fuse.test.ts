@@ -77,6 +77,10 @@ describe('fuse', () => {
     expect(fusedShape(graphOf((add, x, z) => add('relu', [add('transpose', [add('add', [x, z])], { perm: [1, 0] })])))).toEqual(['add transpose relu'])
   })
 
+  it('leaves a concatenation alone: in a group it would choose among its parts for each element', () => {
+    expect(fusedShape(graphOf((add, x, z) => add('relu', [add('concat', [add('neg', [x]), z], { axis: 1 })])))).toEqual(['neg', 'concat', 'relu'])
+  })
+
   it('ends a group at a reshape, which costs nothing by itself', () => {
     expect(fusedShape(graphOf((add, x, z) => add('relu', [add('reshape', [add('neg', [add('add', [x, z])])], { shape: ['rows', 2, 4] })])))).toEqual(['add neg', 'reshape', 'relu'])
   })

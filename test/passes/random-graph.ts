@@ -72,7 +72,7 @@ function moveOrReduce(g: Growing, { what, b, n }: Step, x: Value, shape: readonl
     case 11: return typeof extent !== 'number' ? g.add('neg', [x]) : g.add('slice', [x], { axes: [axis], starts: [b % (extent + 1)], steps: [1], sizes: [extent - (b % (extent + 1))] })
     case 12: return rank > 4 ? g.add('abs', [x]) : g.add('concat', b % 3 === 0 ? [x] : [x, partner(g, x, b)].filter((v) => shapesEqual(shapeOf(v), shape)), { axis })
     case 13: return g.add(REDUCTIONS[b % REDUCTIONS.length] as string, [x], { axes: b % 5 === 0 ? [] : [axis], keepdims: b % 2 === 0 || b % 5 === 0 })
-    case 14: return g.add('reduce_sum', [x], { axes: [axis], keepdims: true })
+    case 14: return g.add('softmax', [x], { axis })
     default: { const last = shape[rank - 1] as Dim; return rank < 2 || !isStatic([last]) ? g.add('tanh', [x]) : g.add('matmul', [x, g.constant([last as number, 1 + (b % 5)], b)], { trans_a: false, trans_b: false }) }
   }
 }
