@@ -6,16 +6,18 @@ import { decodeProgram } from './decode.js'
 import { checkExtents, readFeeds, type BoundFeeds, type Feeds, type NumericStorage } from './feeds.js'
 import type { Port, ProgramData } from './format.js'
 import type { Binding, Host } from './host.js'
-import { jsHost, renderKernels, type JsKernel } from './js/host.js'
+import type { KernelFunction } from './calls.js'
+import { jsHost } from './js/host.js'
 import { layOut, type Layout } from './layout.js'
 import { liveLowerBound } from './plan.js'
 import { makeProfile, type Profile } from './profile.js'
 import { readSource } from './source.js'
 import { Tensor } from './tensor.js'
 import { validateProgram } from './validate.js'
+import { wasmHost } from './wasm/host.js'
 
 /** A program as an ES module, as `ingot compile --emit module` writes it: `import * as model from './model.mjs'`. */
-export interface ProgramModule { readonly data: ProgramData; readonly kernels: readonly JsKernel[] }
+export interface ProgramModule { readonly data: ProgramData; readonly kernels: readonly KernelFunction[] }
 
 /** A program, its module, its bytes, or where they are: a path (Node) or a URL; in a browser a string is a URL relative to the page. */
 export type ProgramSource = ProgramData | ProgramModule | Uint8Array | ArrayBuffer | string | URL
@@ -174,8 +176,9 @@ function checked(program: ProgramData): ProgramData {
   return program
 }
 
-async function start(program: ProgramData, kernels: readonly JsKernel[] | null, options: LoadOptions): Promise<Session> {
+async function start(program: ProgramData, kernels: readonly KernelFunction[] | null, options: LoadOptions): Promise<Session> {
   const { target } = program.header
-  if (target === 'js') return new Session(program, jsHost(program, kernels ?? await renderKernels(program)), options)
-  throw new IngotError('target-unavailable', `this runtime has no host for the ${target} target`, { hint: 'compile the model with target js' })
+  if (target === 'js') return new Session(program, await jsHost(program, kernels), options)
+  if (target === 'wasm') return new Session(program, await wasmHost(program), options)
+  throw new IngotError('target-unavailable', `this runtime has no host for the ${target} target`, { hint: 'compile the model for wasm or js' })
 }

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { renderWasmModule } from '../../src/codegen/wasm/render.js'
+import type { Kernel } from '../../src/ir/kernel/kernel.js'
+import { decodeProgram } from '../../src/runtime/decode.js'
+import { encodeProgram } from '../../src/runtime/encode.js'
+import type { ProgramData } from '../../src/runtime/format.js'
+import { load } from '../../src/runtime/session.js'
+import { errorOf } from './expect-code.js'
+import { countUp, gatherTwo, scaleAdd } from './sample-programs.js'
+
+/** The same program for the wasm target. */
+const asWasm = ({ header, sections }: ProgramData): ProgramData => ({
+  header: { ...header, target: 'wasm', kernels: header.kernels.map(({ name }) => ({ name, code: name })) },
+  sections: { ...sections, wasm: renderWasmModule(header.kernels.map((kernel) => kernel.code as Kernel)) },
+})
+
+test('a wasm program gives what the js program gives, at any batch', async () => {
+  using js = await load(scaleAdd())
+  using wasm = await load(decodeProgram(encodeProgram(asWasm(scaleAdd()))))
+  for (const batch of [1, 7, 100, 2]) {
+    const feeds = { x: Float32Array.from({ length: batch * 3 }, (_, i) => i / 7), z: Float32Array.from({ length: batch * 3 }, (_, i) => -i) }
+    expect(await wasm.run(feeds)).toEqual(js.runSync(feeds))
+    expect(Object.values(wasm.runSync(feeds)).map((t) => t.data)).toEqual(Object.values(js.runSync(feeds)).map((t) => t.data))
+  }
+})
+
+test('the memory is as many pages as constants and arena need, and grows with the shapes', async () => {
+  using session = await load(asWasm(countUp()))
+  session.runSync({ count: [10] })
+  expect(session.memory.arenaBytes).toBe(65536)
+  const y = session.runSync({ count: [100_000] })['y']?.data
+  expect(y?.[99_999]).toBe(99_999)
+  expect(session.memory.arenaBytes).toBe(7 * 65536)
+  expect(session.runSync({ count: [3] })['y']?.data).toEqual(Float32Array.of(0, 1, 2))
+  session.trim()
+  expect(session.memory.arenaBytes).toBe(0)
+  expect(session.runSync({ count: [3] })['y']?.data).toEqual(Float32Array.of(0, 1, 2))
+})
+
+test('an index outside its axis is an error with the values, and the next run works', async () => {
+  using session = await load(asWasm(gatherTwo()))
+  const error = await errorOf('index-out-of-range', () => session.runSync({ ids: [0, 3] }))
+  expect(error.message).toContain('index 3 is outside an axis of extent 3 in kernel gather')
+  expect(error.where.origin).toBe('node "lookup"')
+  expect(session.runSync({ ids: [0, -1] })['y']?.data).toEqual(Float32Array.of(10, 30))
+})
+
+test('memory that the platform does not have is an error', async () => {
+  using session = await load(asWasm(countUp()))
+  await errorOf('out-of-memory', () => session.runSync({ count: [2n ** 45n] }))
+  expect(session.runSync({ count: [1] })['y']?.data).toEqual(Float32Array.of(0))
+})
+
+test('a wasm section that is no module, or not this program’s, is refused', async () => {
+  const program = asWasm(gatherTwo())
+  await errorOf('artefact-damaged', () => load({ ...program, sections: { ...program.sections, wasm: Uint8Array.of(0, 97, 115, 109, 9) } }))
+  using other = await load({ ...program, sections: { ...program.sections, wasm: asWasm(countUp()).sections.wasm as Uint8Array } })
+  expect((await errorOf('artefact-damaged', () => other.runSync({ ids: [0, 1] }))).message).toContain('"gather"')
+})
