@@ -6,6 +6,7 @@ import { visitSymbols, type Dim } from '../../base/dim.js'
 import { tensorOf, type Attrs, type Value } from '../../ir/graph.js'
 import { fromNumbers } from '../../ir/host-tensor.js'
 import type { AttributeReader } from './attributes.js'
+import { decided } from './rules/bounds.js'
 import type { Message } from './schema.js'
 
 /** Replays one ONNX node; gives its outputs in order (fewer than the node names is an error, undefined for one that cannot be had). */
@@ -85,7 +86,7 @@ export class NodeCall {
 
   /** Elements of integer input `i` as dims; throws `shape-not-static` where they are only known at run time. */
   dims(i: number, what: string): readonly Dim[] {
-    return dimsOf(this.input(i)) ?? this.fail('shape-not-static', `${what} (input %${this.input(i).name}) is only known while running`, 'it must be a constant, come from shapes, or be a small integer input of the model')
+    return dimsOf(this.input(i))?.map((d) => decided(this, d)) ?? this.fail('shape-not-static', `${what} (input %${this.input(i).name}) is only known while running`, 'it must be a constant, come from shapes, or be a small integer input of the model')
   }
 
   /** Like `dims`, as numbers. */

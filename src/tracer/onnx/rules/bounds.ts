@@ -1,6 +1,6 @@
 /** Minimum and maximum of dims that are provable from extents being ≥ 0, so that clamps vanish where they do nothing. */
 import type { Dim } from '../../../base/dim.js'
-import { max, min, sub } from '../../../ir/dims.js'
+import { applyDimOp, max, min, sub } from '../../../ir/dims.js'
 import type { NodeCall } from '../call.js'
 
 /** True where `dim` cannot be negative, given that extents are not. */
@@ -33,4 +33,19 @@ export function greater(call: NodeCall, a: Dim, b: Dim): Dim {
 /** `dim` kept between `low` and `high`, as min(max(dim, low), high). */
 export function clamp(call: NodeCall, dim: Dim, low: Dim, high: Dim): Dim {
   return lesser(call, greater(call, dim, low), high)
+}
+
+/** `dim` with comparisons decided and extrema dropped where extents being ≥ 0 suffices: `batch == -1` is 0. */
+export function decided(call: NodeCall, dim: Dim): Dim {
+  if (typeof dim !== 'object') return dim
+  const args = (dim.slice(1) as Dim[]).map((d) => decided(call, d))
+  const [a, b] = args as [Dim, Dim]
+  const below = (x: Dim, y: Dim): boolean => isNonNegative(call, sub(sub(y, x), 1))
+  switch (dim[0]) {
+    case 'eq': return below(a, b) || below(b, a) ? 0 : applyDimOp('eq', args)
+    case 'lt': return below(a, b) ? 1 : isNonNegative(call, sub(a, b)) ? 0 : applyDimOp('lt', args)
+    case 'min': return args.reduce((x, y) => lesser(call, x, y))
+    case 'max': return args.reduce((x, y) => greater(call, x, y))
+    default: return applyDimOp(dim[0], args)
+  }
 }
