@@ -26,15 +26,18 @@ import { UNARY } from './unary.js'
 import { averagePool, lpPool } from './average-pool.js'
 import { convTranspose } from './conv-transpose.js'
 import { conv } from './conv.js'
+import { gru } from './gru.js'
+import { lstm } from './lstm.js'
 import { matmul } from './matmul.js'
 import { maxPool, maxPoolIndices } from './max-pool.js'
 import { resize } from './resize.js'
+import { rnn } from './rnn.js'
 
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum,
-  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize,
+  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn,
   ...BOOKKEEPING, fused,
 ]
 

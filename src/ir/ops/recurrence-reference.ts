@@ -1,0 +1,63 @@
+/** Reference of LSTM, GRU and RNN: one sequence, one direction and one step at a time, in doubles. */
+import { elementCount, type HostTensor } from '../../base/dtype.js'
+import { fromNumbers } from '../host-tensor.js'
+import type { ReferenceCall } from '../op.js'
+import { floatElements } from './float-elements.js'
+import { bindActivations, type BoundActivation } from './recurrence-activation.js'
+import { inputAt, layoutOf, outputAt, stateAt, type CellShape, type RecurrentAttrs } from './recurrence.js'
+
+/** What a cell has at one step: the hidden state `h` (and cell state `c`) to be replaced, and its direction's parameters. */
+export interface Step {
+  readonly hidden: number
+  /** Input projection plus W's bias, one row of `hidden` numbers per gate. */
+  readonly projected: Float64Array
+  readonly h: Float64Array
+  readonly c: Float64Array
+  readonly functions: readonly BoundActivation[]
+  /** Element `row` of R times `state`, without bias. */
+  recur(row: number, state: Float64Array): number
+  /** Element `row` of R's bias. */
+  recurrentBias(row: number): number
+  /** Element `i` of the direction's peepholes; 0 without P. */
+  peephole(i: number): number
+}
+
+/** Runs `step` over all sequences and directions; results are Y and the final states. */
+export function runRecurrence(call: ReferenceCall<RecurrentAttrs>, cell: CellShape, step: (s: Step) => void): HostTensor[] {
+  const [x, w, r, b, lens, h0, c0, p] = call.inputs as readonly (HostTensor | null | undefined)[] & readonly [HostTensor, HostTensor, HostTensor]
+  const l = layoutOf(x.shape, call.attrs), { hidden, features, time } = l, rows = cell.gates * hidden
+  const [xs, ws, rs] = [x, w, r].map(floatElements) as [Float64Array, Float64Array, Float64Array]
+  const [bs, ps, hs, cs] = [b, p, h0, c0].map((t) => (t == null ? undefined : floatElements(t)))
+  const functions = bindActivations(call.attrs), results = call.outputs.map((o) => new Float64Array(elementCount(o.shape)))
+  const projected = new Float64Array(rows)
+  l.directions.forEach((reverse, d) => {
+    for (let n = 0; n < l.batch; n++) {
+      const at = stateAt(l, d, n) as number, length = lens == null ? time : Number(lens.data[n])
+      const h = new Float64Array(hidden), c = new Float64Array(hidden)
+      if (hs !== undefined) h.set(hs.subarray(at, at + hidden))
+      if (cs !== undefined) c.set(cs.subarray(at, at + hidden))
+      for (let s = 0; s < length; s++) {
+        const t = reverse ? length - 1 - s : s
+        for (let row = 0; row < rows; row++) {
+          projected[row] = dot(ws, (d * rows + row) * features, xs, inputAt(l, t, n) as number, features) + (bs?.[2 * d * rows + row] ?? 0)
+        }
+        step({
+          hidden, projected, h, c, functions: functions.slice(d * cell.functions, (d + 1) * cell.functions),
+          recur: (row, state) => dot(rs, (d * rows + row) * hidden, state, 0, hidden),
+          recurrentBias: (row) => bs?.[(2 * d + 1) * rows + row] ?? 0,
+          peephole: (i) => ps?.[d * cell.peepholes * hidden + i] ?? 0,
+        })
+        results[0]?.set(h, outputAt(l, d, t, n) as number)
+      }
+      results[1]?.set(h, at)
+      results[2]?.set(c, at)
+    }
+  })
+  return results.map((values, i) => fromNumbers(x.dtype, call.outputs[i]?.shape ?? [], values))
+}
+
+function dot(a: Float64Array, aAt: number, b: Float64Array, bAt: number, count: number): number {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += (a[aAt + i] as number) * (b[bAt + i] as number)
+  return sum
+}

@@ -1,0 +1,110 @@
+/** What LSTM, GRU and RNN share: attributes, types of operands and results, and how their tensors are laid out. */
+import type { DType } from '../../base/dtype.js'
+import { IngotError } from '../../base/error.js'
+import { add, mul, type Dim } from '../dims.js'
+import type { Call, InferContext } from '../op.js'
+import { printType, tensorType, type TensorType } from '../types.js'
+import { bindActivations } from './recurrence-activation.js'
+import { checkDType, checkSameDType, findTensorInput, FLOATS, tensorInput } from './operands.js'
+import { requireEntries, requireRank } from './requirements.js'
+
+/** Attribute schema of every recurrence. `activations` has one set per direction; `clip` is Infinity for none; `layout` 1 has the batch first. */
+export const RECURRENT_ATTRS = { direction: 'string', hidden: 'int', activations: 'strings', alphas: 'floats', betas: 'floats', clip: 'float', layout: 'int' } as const
+
+export interface RecurrentAttrs {
+  readonly direction: string
+  readonly hidden: number
+  readonly activations: readonly string[]
+  readonly alphas: readonly number[]
+  readonly betas: readonly number[]
+  readonly clip: number
+  readonly layout: number
+}
+
+/** What tells one recurrence from another. */
+export interface CellShape {
+  readonly name: string
+  /** Matrices stacked in W and R. */
+  readonly gates: number
+  /** Activation functions per direction. */
+  readonly functions: number
+  /** 2 with a cell state beside the hidden one. */
+  readonly states: 1 | 2
+  /** Vectors stacked in P. */
+  readonly peepholes: number
+}
+
+/** For each direction, whether it runs from the end. */
+export function directionsOf(attrs: RecurrentAttrs): readonly boolean[] {
+  switch (attrs.direction) {
+    case 'forward': return [false]
+    case 'reverse': return [true]
+    case 'bidirectional': return [false, true]
+    default: throw new IngotError('bad-attribute', `direction '${attrs.direction}' is not known`, { hint: 'it must be forward, reverse or bidirectional' })
+  }
+}
+
+/** Extents and index functions of a recurrence's tensors; all indices are flat. */
+export interface RecurrentLayout<D extends Dim> { readonly time: D; readonly batch: D; readonly features: D; readonly hidden: number; readonly directions: readonly boolean[]; readonly batchFirst: boolean }
+
+/** The layout of a recurrence on an input of shape `x`. */
+export function layoutOf<D extends Dim>(x: readonly D[], attrs: RecurrentAttrs): RecurrentLayout<D> {
+  const [a, b, features] = x as readonly [D, D, D], batchFirst = attrs.layout === 1
+  return { time: batchFirst ? b : a, batch: batchFirst ? a : b, features, hidden: attrs.hidden, directions: directionsOf(attrs), batchFirst }
+}
+
+/** Where the features of step `t` of sequence `n` start in X. */
+export function inputAt(l: RecurrentLayout<Dim>, t: Dim, n: Dim): Dim {
+  return mul(l.batchFirst ? add(mul(n, l.time), t) : add(mul(t, l.batch), n), l.features)
+}
+
+/** Where the result of direction `d` at step `t` of sequence `n` starts in Y. */
+export function outputAt(l: RecurrentLayout<Dim>, d: number, t: Dim, n: Dim): Dim {
+  const count = l.directions.length
+  return mul(l.batchFirst ? add(mul(add(mul(n, l.time), t), count), d) : add(mul(add(mul(t, count), d), l.batch), n), l.hidden)
+}
+
+/** Where the state of direction `d` of sequence `n` starts in initial and final states. */
+export function stateAt(l: RecurrentLayout<Dim>, d: number, n: Dim): Dim {
+  return mul(l.batchFirst ? add(mul(n, l.directions.length), d) : add(mul(d, l.batch), n), l.hidden)
+}
+
+/** Types of the results: Y, then one final state per state of the cell. Throws `shape-mismatch`, `dtype-mismatch` or `bad-attribute`. */
+export function inferRecurrence(call: Call<RecurrentAttrs>, cell: CellShape, ctx: InferContext): TensorType[] {
+  const { attrs } = call
+  requireEntries('hidden', [attrs.hidden], 1, 1)
+  if (attrs.layout !== 0 && attrs.layout !== 1) throw new IngotError('bad-attribute', `layout must be 0 (time first) or 1 (batch first), but is ${attrs.layout}`)
+  if (!(attrs.clip > 0)) throw new IngotError('bad-attribute', `clip must be positive, but is ${attrs.clip}`, { hint: 'Infinity clips nothing' })
+  const x = tensorInput(call, 0, FLOATS)
+  requireRank(x, 'X', 3, attrs.layout === 1 ? '[batch, time, features]' : '[time, batch, features]')
+  const l = layoutOf(x.shape, attrs), count = l.directions.length, h = attrs.hidden
+  if (attrs.activations.length !== count * cell.functions) {
+    throw new IngotError('bad-attribute', `${cell.name} needs ${cell.functions} activation${cell.functions === 1 ? '' : 's'} for each of ${count} direction${count === 1 ? '' : 's'}, but has [${attrs.activations.join(', ')}]`)
+  }
+  bindActivations(attrs)
+  const state = l.batchFirst ? [l.batch, count, h] : [count, l.batch, h]
+  const expected: readonly (readonly [string, readonly Dim[]] | null)[] = [
+    null, ['W', [count, cell.gates * h, l.features]], ['R', [count, cell.gates * h, h]], ['B', [count, 2 * cell.gates * h]], null,
+    ['initial_h', state], ['initial_c', state], ['P', [count, cell.peepholes * h]],
+  ]
+  expected.forEach((entry, i) => { if (entry !== null && (i <= 2 || findTensorInput(call, i) !== undefined)) checkOperand(call, i, entry[0], entry[1], x, ctx) })
+  const lens = findTensorInput(call, 4)
+  if (lens !== undefined) {
+    checkDType(lens.dtype, ['int32'] as readonly DType[], 'sequence_lens')
+    requireRank(lens, 'sequence_lens', 1, '[batch]')
+    ctx.assume(lens.shape[0] as Dim, l.batch, 'sequence_lens has one length for each sequence')
+  }
+  const y = l.batchFirst ? [l.batch, l.time, count, h] : [l.time, count, l.batch, h]
+  return [tensorType(x.dtype, y), ...Array.from({ length: cell.states }, () => tensorType(x.dtype, state))]
+}
+
+function checkOperand(call: Call<RecurrentAttrs>, i: number, name: string, shape: readonly Dim[], x: TensorType, ctx: InferContext): void {
+  const type = tensorInput(call, i)
+  checkSameDType(x, type, `X and ${name}`)
+  requireRank(type, name, shape.length, printType(tensorType(x.dtype, shape)))
+  shape.forEach((d, axis) => {
+    const given = type.shape[axis] as Dim
+    if (typeof d === 'number' && typeof given === 'number' && d !== given) throw new IngotError('shape-mismatch', `${name} must be ${printType(tensorType(x.dtype, shape))} but is ${printType(type)}`, { hint: 'its extents follow from X, hidden and direction' })
+    ctx.assume(given, d, `${name} is ${printType(tensorType(x.dtype, shape))}`)
+  })
+}

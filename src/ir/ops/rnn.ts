@@ -1,0 +1,43 @@
+/** Elman recurrence. */
+import { local } from '../kernel/expr.js'
+import type { Stmt } from '../kernel/kernel.js'
+import { defineOp } from '../op.js'
+import { clipNumber } from './recurrence-activation.js'
+import { eachElement, recurrenceKernel, type CellWriter } from './recurrence-kernel.js'
+import { runRecurrence, type Step } from './recurrence-reference.js'
+import { recurrentSamples } from './recurrence-samples.js'
+import { inferRecurrence, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
+
+const CELL: CellShape = { name: 'rnn', gates: 1, functions: 1, states: 1, peepholes: 0 }
+
+function stepNumbers(s: Step, attrs: RecurrentAttrs): void {
+  const old = Float64Array.from(s.h)
+  for (let j = 0; j < s.hidden; j++) {
+    const sum = (s.projected[j] as number) + s.recur(j, old) + s.recurrentBias(j)
+    s.h[j] = s.functions[0]?.value(clipNumber(sum, attrs.clip)) ?? 0
+  }
+}
+
+function stepKernel(w: CellWriter): Stmt[] {
+  return [eachElement(w, [
+    ...w.sums([{ name: 'sum', gate: 0, input: true, state: 'h', biases: ['w', 'r'] }]),
+    ...w.activate('value', 0, local('sum', w.type)),
+    { kind: 'store', buffer: 'hn', index: w.at, value: local('value', w.type) },
+  ])]
+}
+
+/** ONNX RNN. Results: Y, Y_h. */
+export const rnn = defineOp({
+  name: 'rnn',
+  doc: 'Elman recurrence h = f(W x + R h + B) over X with sequence lengths and an initial state; steps past the end of a sequence give zeros and keep the state.',
+  source: 'ONNX RNN-14; torch.nn.RNN',
+  attrs: RECURRENT_ATTRS,
+  pattern: 'opaque',
+  infer: (call, ctx) => inferRecurrence(call, CELL, ctx),
+  reference: (call) => runRecurrence(call, CELL, (s) => { stepNumbers(s, call.attrs) }),
+  kernel: (ctx) => recurrenceKernel(ctx, CELL, [], stepKernel),
+  samples: [
+    ...recurrentSamples(CELL, ['Tanh']),
+    ...['Relu', 'Sigmoid', 'Affine', 'LeakyRelu', 'ThresholdedRelu', 'ScaledTanh', 'HardSigmoid', 'Elu', 'Softsign', 'Softplus'].flatMap((f) => recurrentSamples(CELL, [f]).slice(0, 1)),
+  ],
+})
