@@ -1,5 +1,5 @@
 /** Random graphs for fast-check: elementwise, movement, reduction and matmul nodes over a symbolic batch. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { GraphBuilder } from '../../src/ir/build.js'
 import { isStatic, mul, shapesEqual, type Dim } from '../../src/ir/dims.js'
 import { shapeOf, type Attrs, type Graph, type Value } from '../../src/ir/graph.js'
