@@ -16,8 +16,8 @@ import { Tensor } from './tensor.js'
 import { validateProgram } from './validate.js'
 import { wasmHost } from './wasm/host.js'
 
-/** A program as an ES module, as `ingot compile --emit module` writes it: `import * as model from './model.mjs'`. */
-export interface ProgramModule { readonly data: ProgramData; readonly kernels: readonly KernelFunction[] }
+/** What holds a program: the compiler's result, or (with its kernels) an ES module as `ingot compile --emit module` writes it, `import * as model from './model.mjs'`. */
+export interface ProgramModule { readonly data: ProgramData; readonly kernels?: readonly KernelFunction[] }
 
 /** A program, its module, its bytes, or where they are: a path (Node) or a URL; in a browser a string is a URL relative to the page. */
 export type ProgramSource = ProgramData | ProgramModule | Uint8Array | ArrayBuffer | string | URL
@@ -166,7 +166,7 @@ export async function load(source: ProgramSource, options: LoadOptions = {}): Pr
   if (typeof source === 'string' || source instanceof URL) return load(await readSource(source), options)
   if (source instanceof Uint8Array) return start(decodeProgram(source), null, options)
   if (source instanceof ArrayBuffer) return start(decodeProgram(new Uint8Array(source)), null, options)
-  if (typeof source === 'object' && source !== null && 'data' in source && 'kernels' in source) return start(checked(source.data), source.kernels, options)
+  if (typeof source === 'object' && source !== null && 'data' in source) return start(checked(source.data), source.kernels ?? null, options)
   if (typeof source === 'object' && source !== null && 'header' in source) return start(checked(source), null, options)
   throw new IngotError('bad-option', 'load takes a program, an emitted module, bytes, a path or a URL', { hint: 'a graph has to be compiled first: await load(await compile(graph))' })
 }
