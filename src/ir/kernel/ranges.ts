@@ -85,26 +85,45 @@ function extreme(op: 'min' | 'max', ends: readonly (Dim | undefined)[], partial:
   return op === 'min' ? min(...known) : max(...known)
 }
 
+/** Steps that one proof may take: enough for every index of the ops, and a limit for what people may write. */
+const PROOF_STEPS = 24
+interface Fuel { steps: number }
+
 /** True where `dim`, over parameters ≥ 0, is proven to be ≥ 0. */
 export function isNonNegative(dim: Dim): boolean {
-  return proveNonNegative(dim, 12)
+  return typeof dim === 'number' ? dim >= 0 : proveNonNegative(dim, { steps: PROOF_STEPS })
 }
 
-function proveNonNegative(dim: Dim, fuel: number): boolean {
+function proveNonNegative(dim: Dim, fuel: Fuel): boolean {
   if (typeof dim === 'number') return dim >= 0
   if (typeof dim === 'string') return true
+  if (fuel.steps-- <= 0) return false
   const terms = termsOf(dim)
-  if (terms.every((t) => t.coefficient >= 0 && t.atoms.every((a) => typeof a !== 'object' || (fuel > 0 && terms.length + t.atoms.length > 2 && proveNonNegative(a, fuel - 1))))) return true
-  if (fuel === 0) return false
+  if (terms.every((t) => t.coefficient >= 0 && t.atoms.every((a) => isAtomNonNegative(a, fuel)))) return true
   return terms.some((t, i) => t.atoms.some((atom, j) => {
     if (typeof atom !== 'object') return false
     const others = t.atoms.filter((_, k) => k !== j)
-    if (!others.every((a) => typeof a !== 'object' || proveNonNegative(a, fuel - 1))) return false
+    if (!others.every((a) => isAtomNonNegative(a, fuel))) return false
     const rest = sumOf(terms.filter((_, k) => k !== i))
     /** The whole with `bound` in place of the atom, all of it times `scale` (a positive number). */
-    const replaced = (bound: Dim, scale = 1): boolean => proveNonNegative(add(mul(scale, rest), mul(t.coefficient, ...others, bound)), fuel - 1)
+    const replaced = (bound: Dim, scale = 1): boolean => fuel.steps > 0 && proveNonNegative(add(mul(scale, rest), mul(t.coefficient, ...others, bound)), fuel)
     return withBounds(atom, t.coefficient > 0, replaced)
   }))
+}
+
+function isAtomNonNegative(atom: Dim, fuel: Fuel): boolean {
+  if (typeof atom !== 'object') return typeof atom === 'string' || atom >= 0
+  const proves = (d: Dim): boolean => proveNonNegative(d, fuel)
+  const args = argsOf(atom), [a, b] = args as [Dim, Dim]
+  switch (atom[0]) {
+    case 'floordiv': return proves(a) && proves(b)
+    case 'mod': return proves(b)
+    case 'min': return args.every(proves)
+    case 'max': return args.some(proves)
+    case 'select': return args.slice(1).every(proves)
+    case 'eq': case 'lt': return true
+    default: return proves(atom)
+  }
 }
 
 /** Tries to prove with `atom` replaced by a bound of it: below where its coefficient is positive, else above. */

@@ -4,7 +4,7 @@
  */
 import { visitSymbols } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
-import { sub, type Dim } from '../dims.js'
+import { sub, substituteDim, type Dim } from '../dims.js'
 import { printDim } from '../dims-text.js'
 import { REGISTER, type Expr, type RegisterType } from './expr.js'
 import type { Kernel, KernelBuffer, Stmt } from './kernel.js'
@@ -21,6 +21,8 @@ interface Scope {
   /** Integer names with their ranges; parameters have none. */
   readonly ints: ReadonlyMap<string, Range | undefined>
   readonly registers: ReadonlyMap<string, { readonly type: RegisterType; readonly mutable: boolean }>
+  /** Index locals in terms of loop variables and parameters. */
+  readonly definitions: ReadonlyMap<string, Dim>
   /** True where every statement here certainly runs: loops around are not empty and no `if` is. */
   readonly certain: boolean
   /** Names whose bounds are reached: variables of loops with numeric bounds. */
@@ -43,7 +45,7 @@ export function verifyKernel(kernel: Kernel): KernelFacts {
     visitSymbols(b.length, (s) => { if (!kernel.params.includes(s)) fail(kernel, `the length ${printDim(b.length)} of ${b.name} uses ${s}, which is no parameter`) })
   }
   const facts = { accesses: 0, proven: 0 }
-  checkBody(kernel.body, { kernel, buffers, ints: new Map(kernel.params.map((p) => [p, undefined])), registers: new Map(), certain: true, exact: new Set(), facts })
+  checkBody(kernel.body, { kernel, buffers, ints: new Map(kernel.params.map((p) => [p, undefined])), registers: new Map(), definitions: new Map(), certain: true, exact: new Set(), facts })
   return facts
 }
 
@@ -52,8 +54,8 @@ function fail(kernel: Kernel, what: string, stmt?: Stmt): never {
 }
 
 function checkBody(body: readonly Stmt[], outer: Scope): void {
-  const ints = new Map(outer.ints), registers = new Map(outer.registers), exact = new Set(outer.exact)
-  const scope: Scope = { ...outer, ints, registers, exact }
+  const ints = new Map(outer.ints), registers = new Map(outer.registers), definitions = new Map(outer.definitions)
+  const scope: Scope = { ...outer, ints, registers, definitions }
   const define = (s: Stmt, name: string): void => {
     if (ints.has(name) || registers.has(name) || scope.buffers.has(name)) fail(scope.kernel, `${name} is defined already`, s)
   }
@@ -63,15 +65,15 @@ function checkBody(body: readonly Stmt[], outer: Scope): void {
       case 'index':
         checkDim(s.value, s, scope)
         define(s, s.name)
-        ints.set(s.name, boundsOf(s.value, rangeIn(scope)))
-        if (isExact(s.value, scope)) exact.add(s.name)
+        ints.set(s.name, undefined)
+        definitions.set(s.name, expand(s.value, scope))
         break
       case 'data-index': {
         const type = typeOf(s.value, s, scope)
         if (type === 'f32' || type === 'f64' || type === 'bool') fail(scope.kernel, `an index is read from a ${type}`, s)
         checkDim(s.extent, s, scope)
         define(s, s.name)
-        ints.set(s.name, { lo: 0, hi: boundsOf(sub(s.extent, 1), rangeIn(scope)).hi })
+        ints.set(s.name, { lo: 0, hi: boundsOf(sub(expand(s.extent, scope), 1), rangeIn(scope)).hi })
         break
       }
       case 'let': case 'var':
@@ -96,6 +98,8 @@ function checkBody(body: readonly Stmt[], outer: Scope): void {
 
 const rangeIn = (scope: Scope) => (name: string): Range | undefined => scope.ints.get(name)
 
+const expand = (dim: Dim, scope: Scope): Dim => substituteDim(dim, (name) => scope.definitions.get(name))
+
 /** True where the bounds of `dim` are reached: a sum in which each name occurs once and all are exact. */
 function isExact(dim: Dim, scope: Scope): boolean {
   const terms = termsOf(dim)
@@ -117,11 +121,11 @@ function checkFor(s: Extract<Stmt, { kind: 'for' }>, scope: Scope): void {
   checkDim(s.lo, s, scope)
   checkDim(s.hi, s, scope)
   if (!Number.isInteger(s.step) || s.step < 1) fail(scope.kernel, `the step ${s.step} is not a positive integer`, s)
-  const extent = sub(s.hi, s.lo)
+  const lo = expand(s.lo, scope), hi = expand(s.hi, scope), extent = sub(hi, lo)
   if (typeof extent === 'number' && extent > 0 && extent % s.step !== 0) fail(scope.kernel, `the step ${s.step} does not divide the extent ${extent}`, s)
-  const ints = new Map(scope.ints).set(s.variable, loopRange(s.lo, s.hi, s.step, rangeIn(scope)))
+  const ints = new Map(scope.ints).set(s.variable, loopRange(lo, hi, s.step, rangeIn(scope)))
   const exact = new Set(scope.exact)
-  if (typeof s.lo === 'number' && typeof s.hi === 'number') exact.add(s.variable)
+  if (typeof lo === 'number' && typeof hi === 'number') exact.add(s.variable)
   checkBody(s.body, { ...scope, ints, exact, certain: scope.certain && isNeverNegative(sub(extent, s.step), rangeIn(scope)) })
 }
 
@@ -155,7 +159,8 @@ function checkStore(s: Extract<Stmt, { kind: 'store' }>, scope: Scope): void {
 }
 
 /** Counts the access, and throws where it certainly leaves the buffer in some iteration. */
-function checkAccess(name: string, index: Dim, s: Stmt, scope: Scope): void {
+function checkAccess(name: string, written: Dim, s: Stmt, scope: Scope): void {
+  const index = expand(written, scope)
   const buffer = scope.buffers.get(name) ?? fail(scope.kernel, `there is no buffer ${name}`, s)
   scope.facts.accesses++
   if (isInside(index, buffer.length, rangeIn(scope))) { scope.facts.proven++; return }
@@ -163,5 +168,5 @@ function checkAccess(name: string, index: Dim, s: Stmt, scope: Scope): void {
   const { lo, hi } = boundsOf(index, rangeIn(scope))
   const over = hi !== undefined && isNeverNegative(sub(hi, buffer.length), () => undefined)
   const under = typeof lo === 'number' && lo < 0
-  if (over || under) fail(scope.kernel, `${name}[${printDim(index)}] reaches element ${printDim((over ? hi : lo) as Dim)} of ${printDim(buffer.length)}`, s)
+  if (over || under) fail(scope.kernel, `${name}[${printDim(written)}] reaches element ${printDim((over ? hi : lo) as Dim)} of ${printDim(buffer.length)}`, s)
 }

@@ -1,0 +1,50 @@
+/** Random schedules that fit a compute: splits, orders with every inner part inside its outer one, unrolled inner parts. */
+import * as fc from 'fast-check'
+import type { Axis, Compute } from '../../src/ir/kernel/compute.js'
+import type { Directive, Schedule } from '../../src/ir/kernel/schedule.js'
+
+interface Choice { readonly factor: number; readonly unroll: boolean; readonly again: boolean }
+
+/** `parallel`: the outermost loop may be marked. Nests whose bounds depend on the other axes of the nest keep their order. */
+export function anySchedule(compute: Compute): fc.Arbitrary<Schedule> {
+  const nests = new Map<string, readonly Axis[]>([['outer', compute.axes]])
+  for (const s of compute.stages) if (s.kind !== 'let' && s.axes.length > 0) nests.set(s.axes.map((a) => a.name).join(), s.axes)
+  return fc.tuple(...[...nests.values()].map((axes) => nestSchedule(axes))).map((parts) => parts.flat())
+}
+
+function nestSchedule(axes: readonly Axis[]): fc.Arbitrary<readonly Directive[]> {
+  const choice: fc.Arbitrary<Choice> = fc.record({ factor: fc.integer({ min: 1, max: 5 }), unroll: fc.boolean(), again: fc.boolean() })
+  return fc.record({ choices: fc.tuple(...axes.map(() => fc.option(choice, { nil: undefined }))), keys: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 16, maxLength: 16 }), parallel: fc.boolean() }).map(({ choices, keys, parallel }) => {
+    const out: Directive[] = [], unroll: Directive[] = []
+    const before: [string, string][] = []
+    let order: string[] = []
+    axes.forEach((axis, i) => {
+      const c = choices[i]
+      if (c === undefined) { order.push(axis.name); return }
+      const outer = `${axis.name}o`, inner = `${axis.name}i`
+      out.push({ kind: 'split', axis: axis.name, factor: c.factor, outer, inner })
+      before.push([outer, inner])
+      order.push(outer, inner)
+      if (c.again) {
+        out.push({ kind: 'split', axis: outer, factor: 2, outer: `${outer}o`, inner: `${outer}i` })
+        order = order.flatMap((n) => (n === outer ? [`${outer}o`, `${outer}i`] : [n]))
+        before.push([`${outer}o`, `${outer}i`], [`${outer}o`, inner])
+        before.splice(before.findIndex(([a]) => a === outer), 1)
+      }
+      if (c.unroll) unroll.push({ kind: 'unroll', axis: inner })
+    })
+    const sorted = order.map((name, i) => ({ name, key: keys[i % keys.length] as number })).sort((a, b) => a.key - b.key).map((e) => e.name)
+    for (let moved = true; moved;) {
+      moved = false
+      for (const [a, b] of before) {
+        const ia = sorted.indexOf(a), ib = sorted.indexOf(b)
+        if (ib < ia) { sorted.splice(ia, 1); sorted.splice(ib, 0, a); moved = true }
+      }
+    }
+    if (sorted.length > 1) out.push({ kind: 'reorder', axes: sorted })
+    out.push(...unroll)
+    const first = sorted[0]
+    if (parallel && first !== undefined && axes[0]?.name !== 'k' && !first.endsWith('i')) return out
+    return out
+  })
+}
