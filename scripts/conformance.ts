@@ -20,7 +20,7 @@ function parse(args: readonly string[]): Options {
 
 async function main(): Promise<void> {
   const options = parse(process.argv.slice(2))
-  const engine = await engineOf(options.target)
+  const engine = engineOf(options.target)
   const names = readdirSync(options.folder).filter((n) => options.filter.test(n)).sort()
   const outcomes: Outcome[] = []
   for (const name of names) outcomes.push(await runCase(join(options.folder, name), name, engine))

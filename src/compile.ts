@@ -33,7 +33,7 @@ export interface CompileOptions extends ImportOnnxOptions {
   readonly target?: Target
   /** Extents to fix, by input name; others stay symbolic. */
   readonly shapes?: InputShapes
-  /** Passes to run instead of the default pipeline. */
+  /** Passes to run instead of the target's pipeline. */
   readonly passes?: readonly string[]
   /** Verify the graph after every pass; on by default only where `INGOT_DEBUG` names `verify`. */
   readonly verify?: boolean
@@ -51,6 +51,14 @@ export interface CompileReport {
   readonly kernels: number
   /** Bookkeeping nodes stripped, by op name (`autograd.record`: 12). */
   readonly stripped: Readonly<Record<string, number>>
+}
+
+/** Passes that a target wants before `fuse`. */
+const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding'], wasm: ['expand-padding'], wgsl: [] }
+
+/** The passes that a graph goes through for a target, in order. */
+export function pipelineFor(target: Target): readonly string[] {
+  return DEFAULT_PIPELINE.flatMap((pass) => (pass === 'fuse' ? [...TARGET_PASSES[target], pass] : [pass]))
 }
 
 /** Targets that whole programs can be compiled for today. */
@@ -80,7 +88,7 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const imported = isGraphSource(source) ? source : await timed('import', 'import', () => importOnnx(source, options), same)
   let graph = options.shapes === undefined ? imported : await timed('specialize', 'specialize-shapes', () => specializeShapes(imported, options.shapes ?? {}), same)
   const stripped = countBookkeeping(graph)
-  for (const pass of options.passes ?? DEFAULT_PIPELINE) {
+  for (const pass of options.passes ?? pipelineFor(target)) {
     const before = graph
     graph = await timed('pass', pass, () => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') }), same)
   }

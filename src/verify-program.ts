@@ -2,12 +2,12 @@
  * Does a target compute what the reference interpreter computes? Compiles a graph, runs it, compares outputs; where they
  * differ, finds the first node whose result does.
  */
-import { compile } from './compile.js'
+import { compile, pipelineFor } from './compile.js'
 import type { HostTensor } from './base/dtype.js'
 import type { Graph } from './ir/graph.js'
 import { toNumbers } from './ir/host-tensor.js'
 import { interpret } from './ir/interpret.js'
-import { DEFAULT_PIPELINE, runPasses } from './passes/index.js'
+import { runPasses } from './passes/index.js'
 import type { Target } from './runtime/format.js'
 import { load } from './runtime/index.js'
 
@@ -81,7 +81,7 @@ async function runOn(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, 
 
 /** Every intermediate result of the final graph becomes an output; the first one that differs is the answer. */
 async function findDivergence(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, target: Target, tolerance: number): Promise<VerifyReport['firstDiverging']> {
-  const final = runPasses(graph, DEFAULT_PIPELINE)
+  const final = runPasses(graph, pipelineFor(target))
   const values = final.nodes.flatMap((n) => n.outputs.map((value) => ({ node: n, value })))
   const opened: Graph = { ...final, outputs: values.map(({ value }) => ({ name: value.name, value })) }
   const expected = interpret(opened, feeds)
