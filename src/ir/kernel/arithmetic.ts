@@ -2,6 +2,7 @@
  * What each unary and binary operation gives for each register type: the meaning of kernel arithmetic, exactly. i32 and u32
  * wrap, i64 and u64 are BigInt and wrap, bool is 0 or 1; integer division by 0 gives 0; shifts take the count modulo the width.
  */
+import { erf } from '../../base/erf.js'
 import type { BinaryOp, RegisterType, UnaryOp } from './expr.js'
 
 /** The contents of a register: a bigint for i64 and u64, else a number. */
@@ -17,19 +18,6 @@ export function roundHalfEven(x: number): number {
   if (!(rest === 0.5)) return x
   const even = low % 2 === 0 ? low : low + 1
   return even === 0 && x < 0 ? -0 : even
-}
-
-/** The error function to double precision: the all-positive series of Abramowitz & Stegun 7.1.6. */
-export function erf(x: number): number {
-  if (Number.isNaN(x)) return x
-  const z = Math.abs(x)
-  if (z > 6) return Math.sign(x)
-  let term = z, sum = z
-  for (let n = 1; term > sum * 1e-17 && n < 300; n++) {
-    term *= (2 * z * z) / (2 * n + 1)
-    sum += term
-  }
-  return (x < 0 ? -1 : 1) * Math.min(1, (2 / Math.sqrt(Math.PI)) * Math.exp(-z * z) * sum)
 }
 
 function floorMod(a: number, b: number): number {

@@ -107,11 +107,12 @@ const oneHot = defineOp({
   doc: 'A new axis of `depth` elements at `axis`: the second of `values` at the index, the first elsewhere; negative indices count from the end, and one out of range marks nothing.',
   source: 'ONNX OneHot-11 of integer indices; torch.nn.functional.one_hot',
   attrs: { axis: 'int', depth: 'dim' }, pattern: 'injective',
-  infer(call) {
+  infer(call, ctx) {
     const indices = tensorInput(call, 0, INTEGERS), values = tensorInput(call, 1)
     const { axis, depth } = call.attrs
     checkAttribute(axis >= 0 && axis <= indices.shape.length, `axis ${axis} is not from 0 to ${indices.shape.length}`)
-    checkShape(values.shape.length === 1 && values.shape[0] === 2, `the values ${printShape(values.shape)} must be two elements: off and on`)
+    checkShape(values.shape.length === 1, `the values ${printShape(values.shape)} must be two elements: off and on`)
+    ctx.assume(values.shape[0] as Dim, 2, 'the values of one_hot are two elements: off and on')
     return [tensorType(values.dtype, [...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)])]
   },
   reference({ inputs, attrs, outputs }) {

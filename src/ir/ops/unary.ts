@@ -3,6 +3,7 @@ import type { DType } from '../../base/dtype.js'
 import { erf } from '../../base/erf.js'
 import * as dims from '../dims.js'
 import type { Dim } from '../dims.js'
+import { roundHalfEven } from '../kernel/arithmetic.js'
 import { constant, REGISTER, selectExpr, unary, type Expr, type RegisterType } from '../kernel/expr.js'
 import { defineOp, type Op, type Sample, type SampleInput } from '../op.js'
 import { tensorType } from '../types.js'
@@ -26,14 +27,6 @@ interface UnaryRow extends ElementFunctions {
 const kernelOp = (op: Parameters<typeof unary>[0]) => (x: Expr): Expr => unary(op, x)
 const absDim = (x: Dim): Dim => dims.max(x, dims.mul(-1, x))
 const signDim = (x: Dim): Dim => dims.sub(dims.lt(0, x), dims.lt(x, 0))
-
-/** The nearest integer; halves go to the even one. */
-export function roundHalfEven(x: number): number {
-  const low = Math.floor(x)
-  const rest = x - low
-  if (!Number.isFinite(x) || rest === 0) return x
-  return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1
-}
 
 const EDGES = [NaN, Infinity, -Infinity, 0, -1.5, 1e30]
 
