@@ -6,7 +6,9 @@ import { EINSUM } from './einsum.js'
 import { ELEMENTWISE, MICROSOFT_ELEMENTWISE } from './elementwise.js'
 import { INDEXING } from './indexing.js'
 import { MICROSOFT_NORMALIZATION, NORMALIZATION } from './normalization.js'
+import { LOSSES } from './losses.js'
 import { POOLS } from './pools.js'
+import { QUANTIZATION } from './quantization.js'
 import { RECURRENT } from './recurrent.js'
 import { REDUCTIONS } from './reductions.js'
 import { RESIZE } from './resize.js'
@@ -16,7 +18,7 @@ import { SLICES } from './slices.js'
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...RESIZE, ...RECURRENT, ...EINSUM,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION,
   }],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS }],
 ])
