@@ -77,7 +77,7 @@ const fill = defineOp({
 
 const dimsTensor = defineOp({
   name: 'dims_tensor', doc: 'A small integer tensor whose elements are extents, or arithmetic on them.', source: 'what becomes of ONNX Shape-23 and the shape arithmetic behind it',
-  attrs: { dims: 'dims', shape: 'ints', dtype: 'dtype' }, pattern: 'injective',
+  attrs: { dims: 'dims', shape: 'ints', dtype: 'dtype' }, pattern: 'joining',
   infer(call) {
     const { dims, shape, dtype } = call.attrs
     checkDType(dtype, INTEGERS, 'a tensor of extents')

@@ -79,6 +79,23 @@ describe('the kernel of every op computes what its reference does, on every samp
   }
 })
 
+describe('the compute of an elementwise or injective op', () => {
+  it('is one store at the point of its axes, so that fusion can put it in place of loads', () => {
+    const others: string[] = []
+    for (const op of WITH_KERNELS) {
+      if ((op.pattern !== 'elementwise' && op.pattern !== 'injective') || op.compute === undefined) continue
+      const { compute } = op
+      op.samples.forEach((_, i) => {
+        const { stages, axes } = compute(staticSituation(sampleCase(op, i)).ctx)
+        const [only] = stages
+        const isMap = stages.length === 1 && only?.kind === 'store' && only.axes.length === 0 && only.index.join() === axes.map((a) => a.name).join()
+        if (!isMap) others.push(`${op.name} sample ${i}`)
+      })
+    }
+    expect(others).toEqual([])
+  })
+})
+
 describe('the kernel of every op stays right where extents are symbols', () => {
   for (const op of WITH_KERNELS) {
     it(op.name, () => {
