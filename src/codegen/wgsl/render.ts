@@ -1,0 +1,201 @@
+/**
+ * The `wgsl` target's renderer: a kernel as one WebGPU compute shader. The outermost loop, where it is parallel, is spread
+ * over invocations in groups of 64, the groups over two dimensions so that neither exceeds the 65,535 that WebGPU allows;
+ * a kernel without such a loop runs in one invocation. Buffers are f32, i32 or u32 for now.
+ */
+import type { Dim } from '../../base/dim.js'
+import type { DType } from '../../base/dtype.js'
+import { IngotError } from '../../base/error.js'
+import { ceilDiv, min, sub } from '../../ir/dims.js'
+import { REGISTER } from '../../ir/kernel/expr.js'
+import type { Kernel, Stmt } from '../../ir/kernel/kernel.js'
+import { renderExpr, renderIndex, wgslType, type Typed, type WgslScope, type WgslType } from './expression.js'
+import { HELPERS, helperText } from './helpers.js'
+import { Identifiers } from './names.js'
+
+/** Most workgroups in one dimension of a dispatch: `maxComputeWorkgroupsPerDimension` of every WebGPU device. */
+const MAX_GROUPS = 65535
+const GROUP_SIZE = 64
+
+/** What is bound at `@group(0)`: a kernel's buffer, its parameters (i32 each, in a uniform block) or the fault cell (4 i32: 1 where an index was out of range, the index, the extent, 0). */
+export type WgslBinding =
+  | { readonly kind: 'buffer'; readonly binding: number; readonly name: string; readonly access: 'read' | 'read_write' }
+  | { readonly kind: 'params'; readonly binding: number; readonly names: readonly string[] }
+  | { readonly kind: 'fault'; readonly binding: number }
+
+export interface WgslKernel {
+  readonly code: string
+  /** The compute entry point; also fit as a label. */
+  readonly entryPoint: string
+  /** Groups to dispatch, over the kernel's parameters. A zero means that there is nothing to do. */
+  readonly workgroups: readonly [Dim, Dim, Dim]
+  readonly bindings: readonly WgslBinding[]
+}
+
+/** The shader of a kernel. `origins` go into its comment. Throws `unsupported-dtype` for what WGSL or this renderer lacks. */
+export function renderWgsl(kernel: Kernel, origins: readonly string[] = []): WgslKernel {
+  const scope = new ShaderScope(kernel)
+  const [only] = kernel.body
+  const parallel = kernel.body.length === 1 && only?.kind === 'for' && only.parallel === true ? only : undefined
+  const lines = parallel === undefined ? renderBlock(kernel.body, scope, '  ') : renderPoint(parallel, scope)
+  const bindings = bindingsOf(kernel, scope.used.has('data_index'))
+  const code = [
+    `// ${[kernel.name, ...origins].join(' · ').replace(/[^ -~·]/g, '?')}`,
+    ...bindings.flatMap((b) => declare(b, kernel, scope)),
+    ...[helperText(scope.used)].filter((t) => t !== ''),
+    '',
+    `@compute @workgroup_size(${parallel === undefined ? 1 : GROUP_SIZE})`,
+    `fn ${scope.entryPoint}(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {`,
+    lines.trimEnd(),
+    '}', '',
+  ].join('\n')
+  const groups = parallel === undefined ? 1 : ceilDiv(countOf(parallel), GROUP_SIZE)
+  return { code, entryPoint: scope.entryPoint, bindings, workgroups: [min(groups, MAX_GROUPS), ceilDiv(groups, MAX_GROUPS), 1] }
+}
+
+type For = Extract<Stmt, { readonly kind: 'for' }>
+
+const countOf = (s: For): Dim => ceilDiv(sub(s.hi, s.lo), s.step)
+
+/** The body of the parallel loop for the iteration that this invocation has. */
+function renderPoint(s: For, scope: ShaderScope): string {
+  const count = renderIndex(countOf(s), scope), lo = renderIndex(s.lo, scope)
+  const variable = scope.declareIndex(s.variable, lo.positive)
+  const point = `i32((group.y * groups.x + group.x) * ${GROUP_SIZE}u + local)`
+  const start = s.lo === 0 && s.step === 1 ? 'point' : `${lo.text} + point * ${s.step}`
+  return `  let point = ${point};\n  if (point >= ${count.level < 2 ? `(${count.text})` : count.text}) { return; }\n  let ${variable} = ${start};\n${renderBlock(s.body, scope, '  ')}`
+}
+
+function bindingsOf(kernel: Kernel, faults: boolean): WgslBinding[] {
+  const bindings = kernel.buffers.map((b, binding): WgslBinding => ({ kind: 'buffer', binding, name: b.name, access: b.role === 'in' ? 'read' : 'read_write' }))
+  if (kernel.params.length > 0) bindings.push({ kind: 'params', binding: bindings.length, names: kernel.params })
+  if (faults) bindings.push({ kind: 'fault', binding: bindings.length })
+  return bindings
+}
+
+const ELEMENTS: Readonly<Partial<Record<DType, string>>> = { float32: 'f32', int32: 'i32', uint32: 'u32' }
+
+function declare(b: WgslBinding, kernel: Kernel, scope: ShaderScope): string[] {
+  const place = `@group(0) @binding(${b.binding})`
+  switch (b.kind) {
+    case 'params': return [`struct Params { ${b.names.map((n) => `${scope.paramField(n)}: i32`).join(', ')} }`, `${place} var<uniform> params: Params;`]
+    case 'fault': return [`${place} var<storage, read_write> fault: vec4<i32>;`]
+    case 'buffer': {
+      const { id, dtype } = scope.buffer(b.name)
+      const element = ELEMENTS[dtype]
+      if (element === undefined) throw new IngotError('unsupported-dtype', `kernel ${kernel.name} has the ${dtype} buffer ${b.name}, which the wgsl target does not have yet`, { where: { origin: kernel.name, dtype }, hint: 'compile for the wasm or js target' })
+      return [`${place} var<storage, ${b.access}> ${id}: array<${element}>;`]
+    }
+  }
+}
+
+/** Names in scope and helpers used. */
+class ShaderScope implements WgslScope {
+  readonly used = new Set<string>()
+  readonly entryPoint: string
+  readonly #kernel: Kernel
+  readonly #ids = new Identifiers(['point', ...Object.keys(HELPERS)])
+  #indices: Map<string, boolean>
+  #registers = new Map<string, WgslType>()
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel
+    this.#indices = new Map(kernel.params.map((p) => [p, true]))
+    for (const b of kernel.buffers) this.#ids.of('buffer', b.name)
+    this.entryPoint = this.#ids.of('kernel', kernel.name)
+  }
+
+  paramField(name: string): string { return this.#ids.of('param', name) }
+
+  index(name: string): { readonly id: string; readonly positive: boolean } {
+    const positive = this.#indices.get(name)
+    if (positive === undefined) return this.#unknown(`index ${name}`)
+    return { id: this.#kernel.params.includes(name) ? `params.${this.paramField(name)}` : this.#ids.of('index', name), positive }
+  }
+
+  register(name: string): { readonly id: string; readonly type: WgslType } {
+    const type = this.#registers.get(name)
+    return type === undefined ? this.#unknown(`register ${name}`) : { id: this.#ids.of('register', name), type }
+  }
+
+  buffer(name: string): { readonly id: string; readonly dtype: DType } {
+    const found = this.#kernel.buffers.find((b) => b.name === name)
+    return found === undefined ? this.#unknown(`buffer ${name}`) : { id: this.#ids.of('buffer', name), dtype: found.dtype }
+  }
+
+  use(helper: string): string {
+    this.used.add(helper)
+    return helper
+  }
+
+  declareIndex(name: string, positive: boolean): string {
+    this.#indices.set(name, positive)
+    return this.#ids.of('index', name)
+  }
+
+  declareRegister(name: string, type: WgslType): string {
+    this.#registers.set(name, type)
+    return this.#ids.of('register', name)
+  }
+
+  temporary(name: string): string { return this.#ids.of('next', `next_${name}`) }
+
+  /** Runs `inner`; names declared in it end with it. */
+  block<T>(inner: () => T): T {
+    const indices = this.#indices, registers = this.#registers
+    this.#indices = new Map(indices)
+    this.#registers = new Map(registers)
+    const result = inner()
+    this.#indices = indices
+    this.#registers = registers
+    return result
+  }
+
+  #unknown(what: string): never {
+    throw new IngotError('verify-kernel', `kernel ${this.#kernel.name} uses ${what}, which is not declared`, { where: { origin: this.#kernel.name } })
+  }
+}
+
+function renderBlock(body: readonly Stmt[], scope: ShaderScope, indent: string): string {
+  return scope.block(() => body.map((s) => `${indent}${renderStmt(s, scope, indent)}\n`).join(''))
+}
+
+function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
+  const inner = (body: readonly Stmt[]): string => `{\n${renderBlock(body, scope, `${indent}  `)}${indent}}`
+  switch (s.kind) {
+    case 'for': return scope.block(() => {
+      const lo = renderIndex(s.lo, scope), hi = renderIndex(s.hi, scope)
+      const v = scope.declareIndex(s.variable, lo.positive)
+      return `for (var ${v}: i32 = ${lo.text}; ${v} < ${hi.level < 2 ? `(${hi.text})` : hi.text}; ${s.step === 1 ? `${v}++` : `${v} += ${s.step}`}) ${inner(s.body)}`
+    })
+    case 'index': { const value = renderIndex(s.value, scope); return `let ${scope.declareIndex(s.name, value.positive)}: i32 = ${value.text};` }
+    case 'data-index': {
+      const value = renderExpr(s.value, scope), extent = renderIndex(s.extent, scope)
+      if (value.type === 'f32' || value.type === 'bool') throw new IngotError('verify-kernel', `a ${value.type} is used as an index`)
+      return `let ${scope.declareIndex(s.name, true)} = ${scope.use('data_index')}(${value.type === 'u32' ? `i32(${value.text})` : value.text}, ${extent.text});`
+    }
+    case 'let': case 'var': {
+      const value = typed(renderExpr(s.value, scope), wgslType(s.type))
+      return `${s.kind} ${scope.declareRegister(s.name, wgslType(s.type))}: ${s.type} = ${value};`
+    }
+    case 'set': { const { id, type } = scope.register(s.name); return `${id} = ${typed(renderExpr(s.value, scope), type)};` }
+    case 'set-all': {
+      const targets = s.sets.map((t) => ({ ...scope.register(t.name), next: scope.temporary(t.name), value: t.value }))
+      const lines = [...targets.map((t) => `let ${t.next} = ${typed(renderExpr(t.value, scope), t.type)};`), ...targets.map((t) => `${t.id} = ${t.next};`)]
+      return `{\n${lines.map((l) => `${indent}  ${l}\n`).join('')}${indent}}`
+    }
+    case 'store': {
+      const { id, dtype } = scope.buffer(s.buffer)
+      return `${id}[${renderIndex(s.index, scope).text}] = ${typed(renderExpr(s.value, scope), wgslType(REGISTER[dtype]))};`
+    }
+    case 'if': {
+      const otherwise = s.else.length > 0 ? ` else ${inner(s.else)}` : ''
+      return `if (${typed(renderExpr(s.condition, scope), 'bool')}) ${inner(s.then)}${otherwise}`
+    }
+  }
+}
+
+function typed(value: Typed, type: WgslType): string {
+  if (value.type !== type) throw new IngotError('verify-kernel', `a ${value.type} stands where a ${type} is due`)
+  return value.text
+}
