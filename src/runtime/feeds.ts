@@ -1,11 +1,11 @@
 /** What a user feeds, turned into one storage and one shape per input of the program. */
-import { DTYPES, elementCount, type HostTensor, type TensorStorage } from '../base/dtype.js'
+import { DTYPES, elementCount, storageBytes, type HostTensor, type TensorStorage } from '../base/dtype.js'
 import { IngotError, type ErrorCode } from '../base/error.js'
 import { evaluateDim, visitSymbols, type Dim } from '../base/dim.js'
 import { dimLabel, shapeLabel } from './dim-label.js'
 import type { Port, ProgramHeader } from './format.js'
 import { readNested, type NestedValues } from './nested.js'
-import { float16Bits, STORAGE, Tensor } from './tensor.js'
+import { float16Bits, kindOf, STORAGE, Tensor } from './tensor.js'
 
 /** Elements of a number dtype. */
 export type NumericStorage = Exclude<TensorStorage, readonly string[]>
@@ -56,7 +56,7 @@ function readFeed(port: Port, feed: Feed): { readonly data: NumericStorage; read
     return { data: nested.data as NumericStorage, shape: nested.shape }
   }
   const { dtype, shape } = feed as HostTensor
-  if (dtype !== port.dtype) refuse('feed-dtype', port, `takes ${port.dtype}, was fed ${String(dtype)}`, `convert the values, or compile the model for ${String(dtype)}`)
+  if (dtype !== port.dtype) refuse('feed-dtype', port, `takes ${port.dtype}, was fed ${String(dtype)}`, 'convert the values')
   if (!Array.isArray(shape)) refuse('feed-rank', port, 'was fed an object without a shape', 'feed a Tensor or {dtype, shape, data}')
   checkRank(port, shape)
   // A plain {dtype, shape, data} is checked as a tensor is.
@@ -66,16 +66,16 @@ function readFeed(port: Port, feed: Feed): { readonly data: NumericStorage; read
 function asStorage(port: Port, view: ArrayBufferView): NumericStorage {
   const wanted = DTYPES[port.dtype].array?.name ?? ''
   const stored = port.dtype === 'float16' ? float16Bits(view) : view
-  const kind = Object.prototype.toString.call(stored).slice(8, -1)
+  const kind = kindOf(stored)
   if (kind !== wanted && !(wanted === 'Uint8Array' && kind === 'Uint8ClampedArray')) {
-    refuse('feed-dtype', port, `takes ${port.dtype}, whose elements come in a ${wanted}, and was fed a ${kind}`, `feed ${wanted}.from(values) or a Tensor`)
+    refuse('feed-dtype', port, `takes ${port.dtype} in a ${wanted}, was fed a ${kind}`, `feed ${wanted}.from(values)`)
   }
   return stored as NumericStorage
 }
 
 function checkRank(port: Port, shape: readonly number[]): void {
   if (shape.length !== port.shape.length) {
-    refuse('feed-rank', port, `is declared ${shapeLabel(port.shape)} (rank ${port.shape.length}), was fed ${shapeLabel(shape)} (rank ${shape.length})`, 'reshape the feed; extents of 1 have to be written out')
+    refuse('feed-rank', port, `is declared ${shapeLabel(port.shape)} (rank ${port.shape.length}), was fed ${shapeLabel(shape)} (rank ${shape.length})`, 'reshape the feed')
   }
 }
 
@@ -104,7 +104,7 @@ function solveSymbols(header: ProgramHeader, data: readonly NumericStorage[], sh
 
 function readElement(port: Port, data: NumericStorage, at: number): number {
   const value = Number(data[at])
-  if (!Number.isSafeInteger(value)) refuse('feed-extent', port, at < data.length ? `has ${data[at]} as element ${at}, which is no extent` : `has ${data.length} elements, and extents depend on element ${at}`, 'feed all the elements that the model was compiled for')
+  if (!Number.isSafeInteger(value)) refuse('feed-extent', port, `gives an extent with element ${at}, which is ${data[at]}`, 'feed what the model was compiled for')
   return value
 }
 
@@ -118,17 +118,17 @@ function solveShape(port: Port, length: number, known: ReadonlyMap<string, numbe
   const rest = elementCount(shape.filter((_, i) => port.shape[i] !== first))
   if (first !== undefined) {
     const extent = rest > 0 ? length / rest : -1
-    if (!Number.isInteger(extent) || extent < 0 || DTYPES[port.dtype].bits < 8) refuse('feed-extent', port, `is declared ${shapeLabel(port.shape)}, which no ${dimLabel(first)} makes of ${length} elements`, `feed a multiple of ${rest} elements, or {dtype, shape, data}`)
+    if (!Number.isInteger(extent) || extent < 0 || DTYPES[port.dtype].bits < 8) refuse('feed-extent', port, `is declared ${shapeLabel(port.shape)}, which no ${dimLabel(first)} makes of ${length} elements`, `feed a multiple of ${rest} elements`)
     shape[shape.indexOf(-1)] = extent
   } else if (storedLength(port, shape) !== length) {
-    refuse('feed-extent', port, `is declared ${shapeLabel(port.shape)}, which is ${elementCount(shape)} elements here, and was fed ${length}`, 'feed exactly that many')
+    refuse('feed-extent', port, `is declared ${shapeLabel(port.shape)} = ${elementCount(shape)} elements, was fed ${length}`, 'feed exactly that many')
   }
   return shape
 }
 
 function storedLength(port: Port, shape: readonly number[]): number {
-  const { bits } = DTYPES[port.dtype]
-  return bits < 8 ? Math.ceil((elementCount(shape) * bits) / 8) : elementCount(shape)
+  const count = elementCount(shape)
+  return DTYPES[port.dtype].bits < 8 ? storageBytes(port.dtype, count) : count
 }
 
 /** Throws `feed-extent` unless every fed extent is what `expected` (the declared shapes at these symbols) says. */

@@ -88,7 +88,7 @@ export class Session {
 
   #start(feeds: Feeds): Record<string, Tensor> | Promise<Record<string, Tensor>> {
     const host = this.#host
-    if (host === null) throw new IngotError('session-disposed', `the session of ${this.#program.header.name} was disposed of`, { hint: 'load the program again' })
+    if (host === null) throw new IngotError('session-disposed', `the session of ${this.#program.header.name} was disposed of`, { hint: 'load it again' })
     const read = readFeeds(this.#program.header, feeds)
     const { layout, binding } = this.#bind(host, read)
     const results = binding.run(read.data, this.#times)
@@ -166,14 +166,10 @@ export async function load(source: ProgramSource, options: LoadOptions = {}): Pr
   if (typeof source === 'string' || source instanceof URL) return load(await readSource(source), options)
   if (source instanceof Uint8Array) return start(decodeProgram(source), null, options)
   if (source instanceof ArrayBuffer) return start(decodeProgram(new Uint8Array(source)), null, options)
-  if (typeof source === 'object' && source !== null && 'data' in source) return start(checked(source.data), source.kernels ?? null, options)
-  if (typeof source === 'object' && source !== null && 'header' in source) return start(checked(source), null, options)
-  throw new IngotError('bad-option', 'load takes a program, an emitted module, bytes, a path or a URL', { hint: 'a graph has to be compiled first: await load(await compile(graph))' })
-}
-
-function checked(program: ProgramData): ProgramData {
-  validateProgram(program.header, program.sections ?? {})
-  return program
+  const { data, kernels } = 'data' in Object(source) ? (source as ProgramModule) : { data: source as ProgramData }
+  if (!('header' in Object(data))) throw new IngotError('bad-option', 'load takes a program, an emitted module, bytes, a path or a URL', { hint: 'compile a graph first' })
+  validateProgram(data.header, data.sections ?? {})
+  return start(data, kernels ?? null, options)
 }
 
 async function start(program: ProgramData, kernels: readonly KernelFunction[] | null, options: LoadOptions): Promise<Session> {

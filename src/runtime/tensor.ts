@@ -62,19 +62,23 @@ export class Tensor implements HostTensor {
 function checkStorage(dtype: DType, shape: readonly number[], storage: TensorStorage): TensorStorage {
   const bad = (what: string): IngotError => new IngotError('bad-tensor', what, { where: { dtype } })
   const info = DTYPES[dtype]
-  if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) throw bad(`[${shape.join(', ')}] is no shape: extents are integers from 0`)
+  if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) throw bad(`[${shape.join(', ')}] is no shape`)
   const count = elementCount(shape)
   const wanted = info.array === null || info.bits >= 8 ? count : storageBytes(dtype, count)
   const stored = dtype === 'float16' ? float16Bits(storage) : storage
-  const kind = Array.isArray(stored) ? 'Array' : Object.prototype.toString.call(stored).slice(8, -1)
-  if (kind !== (info.array?.name ?? 'Array')) throw bad(`${dtype} tensors store their elements in ${info.array?.name ?? 'an array of strings'}, not ${kind}`)
-  if (stored.length !== wanted) throw bad(`a tensor of shape [${shape.join(', ')}] has ${count} elements, the data has ${stored.length}`)
+  const kind = kindOf(stored)
+  const wantedKind = info.array?.name ?? 'Array'
+  if (kind !== wantedKind) throw bad(`the elements of ${dtype} come in ${wantedKind}, not ${kind}`)
+  if (stored.length !== wanted) throw bad(`shape [${shape.join(', ')}] has ${count} elements, the data ${stored.length}`)
   return stored
 }
 
+/** `Float32Array`, `Array`… of any realm. */
+export const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1)
+
 /** A Float16Array, where the platform has them, seen as its bits; anything else as it is. */
 export function float16Bits<T>(storage: T): T | Uint16Array {
-  return ArrayBuffer.isView(storage) && Object.prototype.toString.call(storage) === '[object Float16Array]'
+  return ArrayBuffer.isView(storage) && kindOf(storage) === 'Float16Array'
     ? new Uint16Array(storage.buffer, storage.byteOffset, storage.byteLength / 2)
     : storage
 }
