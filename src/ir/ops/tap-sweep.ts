@@ -19,6 +19,7 @@ interface AxisSpan { readonly lo: number; readonly hi: number; readonly shift: n
 
 /** The sweep over windows `axes` (extents are those of the strided plane) with `dense` points along each axis; all extents numbers. */
 export function tapSweep(axes: readonly WindowAxis[], dense: readonly number[]): TapSweep {
+  if (isPointwise(axes, dense)) return tapSweep([{ ...(axes[0] as WindowAxis), extent: dense.reduce((p, d) => p * d, 1) }], [dense.reduce((p, d) => p * d, 1)])
   const last = axes.length - 1
   const stridedStrides = rowMajorStrides(axes.map((w) => w.extent as number)), denseStrides = rowMajorStrides(dense)
   const steps = axes.map((w, i) => w.stride * (stridedStrides[i] as number))
@@ -47,6 +48,11 @@ export function tapSweep(axes: readonly WindowAxis[], dense: readonly number[]):
       })
     },
   }
+}
+
+/** True for several axes on which both planes coincide point for point: they act as one axis. */
+function isPointwise(axes: readonly WindowAxis[], dense: readonly number[]): boolean {
+  return axes.length > 1 && axes.every((w, i) => w.kernel === 1 && w.stride === 1 && w.before === 0 && w.extent === dense[i])
 }
 
 /** Per axis, the dense points that `tap` relates to points inside, and the shift of the strided index. */
