@@ -102,7 +102,17 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
   return sign(x) * (1 - 1 / (p * p));
 }`,
   },
-  narrow_half: { text: 'fn narrow_half(x: f32) -> f32 { return unpack2x16float(pack2x16float(vec2<f32>(x, 0))).x; }' },
+  // By bits: compilers take unpack2x16float(pack2x16float(x)) to be x.
+  narrow_half: {
+    text: `fn narrow_half(x: f32) -> f32 {
+  if (is_nan(x)) { return x; }
+  if (abs(x) >= 65520) { return sign(x) * infinity(); }
+  if (abs(x) < 0.00006103515625) { return round(x * 16777216) / 16777216; }
+  let w = bitcast<u32>(x);
+  return bitcast<f32>((w + 0xfffu + ((w >> 13u) & 1u)) & 0xffffe000u);
+}`,
+    needs: ['is_nan', 'infinity'],
+  },
   narrow_brain: {
     text: `fn narrow_brain(x: f32) -> f32 {
   let w = bitcast<u32>(x);

@@ -12,7 +12,7 @@ export function damaged(what: string): IngotError {
 
 const RESERVED = new Set(('abstract arguments as async await boolean break case catch class const continue debugger default delete do else enum eval export extends false final finally for function get if implements import in '
   + 'instanceof interface let native new null of package private protected public return set static super switch this throw throws true try typeof undefined var void while with yield '
-  + 'Math Number BigInt NaN Infinity Object RangeError Float32Array Uint32Array kernels data program base64').split(' ').concat(Object.keys(HELPERS)))
+  + 'Math Number BigInt NaN Infinity Object RangeError Float32Array Uint32Array kernels data decode atob Uint8Array').split(' ').concat(Object.keys(HELPERS)))
 
 /** Kinds of names: each has its own namespace in kernels. */
 export type NameKind = 'buffer' | 'index' | 'register'
