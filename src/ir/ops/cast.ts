@@ -1,6 +1,6 @@
 /** Cast between dtypes. */
 import { dimsOf } from '../integer-elements.js'
-import { isStatic, sub, eq } from '../dims.js'
+import { eq, sub } from '../dims.js'
 import type { Value } from '../graph.js'
 import type { Expr } from '../kernel/expr.js'
 import { defineOp } from '../op.js'
@@ -22,9 +22,10 @@ export const castOp = defineOp({
     return [tensorType(call.attrs.to, x.shape)]
   },
   symbolic(call) {
+    const { to } = call.attrs
     const known = dimsOf(call.inputs[0] as Value)
-    if (known === undefined || call.attrs.to !== 'bool') return known !== undefined && isStatic(known) && call.attrs.to === 'int32' ? known.map((d) => d | 0) : known
-    return known.map((d) => sub(1, eq(d, 0)))
+    if (to === 'bool') return known?.map((d) => sub(1, eq(d, 0)))
+    return to === 'int32' ? known?.map((d) => (typeof d === 'number' ? d | 0 : d)) : known
   },
   reference({ inputs, outputs }) {
     const [x] = required(inputs)

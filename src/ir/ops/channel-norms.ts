@@ -57,7 +57,7 @@ const groupNorm = defineOp({
     const grouped = mapRows({ ...x, shape }, { dtype: output.dtype, shape }, (a) => a === 2, (row, at) => {
       const { mean, variance } = momentsOf(row)
       const factor = 1 / Math.sqrt(variance + attrs.epsilon)
-      row.forEach((v, k) => { const at_ = channel(at(k)); row[k] = (v - mean) * factor * (s[at_] as number) + (b[at_] as number) })
+      row.forEach((v, k) => { const own = channel(at(k)); row[k] = (v - mean) * factor * (s[own] as number) + (b[own] as number) })
     })
     return [{ ...grouped, shape: output.shape }]
   },

@@ -28,6 +28,8 @@ interface ReduceRow {
   readonly reduce: (elements: readonly Element[], dtype: DType) => Element
   /** Computed in doubles (f64 registers) for integers too, truncated at the end: logarithms and roots. */
   readonly inDoubles?: true
+  /** Elements are taken relative to the greatest one, which is added to the result: exponentials that must not overflow. */
+  readonly fromPeak?: true
   /** What is folded, of one element; the identity where absent. */
   readonly map?: (x: Expr, type: RegisterType) => Expr
   readonly combine: (dtype: DType) => BinaryOp
@@ -103,7 +105,7 @@ const TABLE = {
   reduce_l1: { doc: 'The sum of absolute values over `axes`.', source: 'ONNX ReduceL1-18', dtypes: NUMBERS, reduce: (e, d) => total(e, d, magnitude), map: (x, t) => (t === 'u32' || t === 'u64' ? x : unary('abs', x)), combine: adding, init: zero },
   reduce_l2: { doc: 'The square root of the sum of squares over `axes`.', source: 'ONNX ReduceL2-18; torch.linalg.vector_norm', dtypes: NUMBERS, inDoubles: true, reduce: (e) => Math.sqrt(sumOfDoubles(e, (x) => x * x)), map: (x) => times(x, x), combine: adding, init: zero, finish: (s) => unary('sqrt', s) },
   reduce_log_sum: { doc: 'The logarithm of the sum over `axes`.', source: 'ONNX ReduceLogSum-18', dtypes: NUMBERS, inDoubles: true, reduce: (e) => Math.log(sumOfDoubles(e, (x) => x)), combine: adding, init: zero, finish: (s) => unary('log', s) },
-  reduce_log_sum_exp: { doc: 'The logarithm of the sum of exponentials over `axes`, without overflow.', source: 'ONNX ReduceLogSumExp-18; torch.logsumexp', dtypes: NUMBERS, inDoubles: true, reduce: logSumExp, map: (x) => unary('exp', x), combine: adding, init: zero, finish: (s) => unary('log', s) },
+  reduce_log_sum_exp: { doc: 'The logarithm of the sum of exponentials over `axes`, without overflow.', source: 'ONNX ReduceLogSumExp-18; torch.logsumexp', dtypes: NUMBERS, inDoubles: true, fromPeak: true, reduce: logSumExp, map: (x) => unary('exp', x), combine: adding, init: zero, finish: (s) => unary('log', s) },
   reduce_sum_square: { doc: 'The sum of squares over `axes`.', source: 'ONNX ReduceSumSquare-18', dtypes: NUMBERS, reduce: (e, d) => total(e, d, findElementClass(d) === 'int' ? ((x: never) => Math.imul(x, x)) : square), map: (x) => times(x, x), combine: adding, init: zero },
 } as const satisfies Record<string, ReduceRow>
 
@@ -135,7 +137,7 @@ function forEachRow<T>(shape: readonly number[], axes: readonly number[], elemen
 }
 
 /** Stages that fold by the row's `combine` and store. */
-function stagesOf(name: string, row: ReduceRow, dtype: DType, shape: readonly Dim[], attrs: ReduceAttrs): { readonly axes: readonly Axis[]; readonly stages: readonly Stage[] } {
+function stagesOf(row: ReduceRow, dtype: DType, shape: readonly Dim[], attrs: ReduceAttrs): { readonly axes: readonly Axis[]; readonly stages: readonly Stage[] } {
   const { outer, inner, from, to } = reduceAxes(shape, attrs.axes, attrs.keepdims)
   const own = REGISTER[dtype]
   const type: RegisterType = row.inDoubles === true && own !== 'f32' ? 'f64' : own
@@ -144,7 +146,7 @@ function stagesOf(name: string, row: ReduceRow, dtype: DType, shape: readonly Di
   const stages: Stage[] = []
   let shifted = x
   let result = (sum: Expr): Expr => (row.finish === undefined ? sum : row.finish(sum, count, type))
-  if (name === 'reduce_log_sum_exp') {
+  if (row.fromPeak === true) {
     const peak = local('peak', type)
     stages.push({ kind: 'reduce', axes: inner, lets: [], accumulators: [{ name: 'peak', type, init: number(type, -Infinity), combine: 'max', value: x }] })
     stages.push({ kind: 'let', lets: [{ kind: 'value', name: 'shift', type, value: selectExpr(unary('isinf', peak), number(type, 0), peak) }] })
@@ -214,7 +216,7 @@ function defineReduce(name: string, row: ReduceRow): Op {
     compute(ctx) {
       const x = ctx.inputs[0]
       invariant(x !== null && x !== undefined, `${name} lacks its input`)
-      return { name, buffers: ctx.buffers, ...stagesOf(name, row, x.dtype, x.shape, ctx.attrs) }
+      return { name, buffers: ctx.buffers, ...stagesOf(row, x.dtype, x.shape, ctx.attrs) }
     },
     samples: samplesOf(row),
   })

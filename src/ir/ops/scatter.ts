@@ -32,11 +32,11 @@ function scatterTypes(call: Parameters<typeof tensorInput>[0], reduction: string
 /** Writes `updates`, rows of `length` elements, at `starts`. */
 function scatterRows(x: HostTensor, updates: HostTensor, starts: Int32Array, length: number, reduction: string, output: ConcreteType): HostTensor {
   const fold = REDUCTIONS[reduction]?.fold
-  const from = elementsOf(x), with_ = elementsOf(updates), out = newElements(output.dtype, from.length)
+  const from = elementsOf(x), replacing = elementsOf(updates), out = newElements(output.dtype, from.length)
   for (let i = 0; i < from.length; i++) out[i] = from[i] as Element
   starts.forEach((start, r) => {
     for (let k = 0; k < length; k++) {
-      const update = with_[r * length + k] as Element
+      const update = replacing[r * length + k] as Element
       out[start + k] = fold === undefined ? update : fold(out[start + k] as Element, update)
     }
   })
