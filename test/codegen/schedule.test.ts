@@ -73,12 +73,12 @@ describe('the kernels are what a person would write', () => {
   in x0: float32[K*M]
   in x1: float32[K*N]
   out y0: float32[M*N]
-  for i = 0 to M {
+  for i in [0, M) {
     index p = K*i
     index p_2 = N*i
-    for j = 0 to N {
+    for j in [0, N) {
       var acc: f32 = 0.0
-      for k = 0 to K {
+      for k in [0, K) {
         index p_1 = N*k + j
         set acc = acc + (x0[k + p] * x1[p_1])
       }
@@ -98,7 +98,7 @@ describe('the kernels are what a person would write', () => {
   })
   it('what is constant in a loop is computed outside it, and not at all where the loop may be empty and it could fault', () => {
     const text = printKernel(applySchedule(gatherCase(5, 3, [0, 1]).compute, [], 'g'))
-    expect(text).toContain('  for r = 0 to 2 {\n    data-index g = x1[r] within R\n')
+    expect(text).toContain('  for r in [0, 2) {\n    data-index g = x1[r] within R\n')
     const bias = matmulCase(2, 2, 2, true).compute
     const [reduce, store] = bias.stages
     if (reduce?.kind !== 'reduce' || store === undefined) throw new Error('the case has changed')

@@ -4,10 +4,10 @@
  *   kernel matmul_2x3xn(n) {
  *     in x0: float32[2*n]
  *     out y0: float32[6]
- *     for i = 0 to 2 {
+ *     for i in [0, 2) {
  *       index p0 = n*i
  *       var acc: f32 = 0.0
- *       for k = 0 to n { set acc = acc + x0[p0 + k] }      (one statement a line)
+ *       for k in [0, n) { set acc = acc + x0[p0 + k] }      (one statement a line)
  *       y0[3*i] = acc
  *     }
  *   }
@@ -53,13 +53,13 @@ function printConstant(type: string, value: number | string): string {
   return /[.e]/.test(text) ? text : `${text}.0`
 }
 
-const range = (lo: Dim, hi: Dim, step: number): string => `${printDim(lo)} to ${printDim(hi)}${step === 1 ? '' : ` step ${step}`}`
+const range = (lo: Dim, hi: Dim, step: number): string => `[${printDim(lo)}, ${printDim(hi)})${step === 1 ? '' : ` step ${step}`}`
 
 /** The lines of a statement, indented by `indent`. */
 export function printStmt(s: Stmt, indent = ''): string {
   const block = (body: readonly Stmt[]): string => `{\n${body.map((t) => `${printStmt(t, `${indent}  `)}\n`).join('')}${indent}}`
   switch (s.kind) {
-    case 'for': return `${indent}${s.parallel === true ? 'parallel ' : ''}for ${printDim(s.variable)} = ${range(s.lo, s.hi, s.step)} ${block(s.body)}`
+    case 'for': return `${indent}${s.parallel === true ? 'parallel ' : ''}for ${printDim(s.variable)} in ${range(s.lo, s.hi, s.step)} ${block(s.body)}`
     case 'index': return `${indent}index ${printDim(s.name)} = ${printDim(s.value)}`
     case 'data-index': return `${indent}data-index ${printDim(s.name)} = ${printExpr(s.value)} within ${printDim(s.extent)}`
     case 'let': case 'var': return `${indent}${s.kind} ${s.name}: ${s.type} = ${printExpr(s.value)}`

@@ -100,10 +100,11 @@ const rangeIn = (scope: Scope) => (name: string): Range | undefined => scope.int
 
 const expand = (dim: Dim, scope: Scope): Dim => substituteDim(dim, (name) => scope.definitions.get(name))
 
-/** True where the bounds of `dim` are reached: a sum in which each name occurs once and all are exact. */
+/** True where the bounds of `dim` are reached: a sum in which each loop variable occurs once, and all of them reach theirs. */
 function isExact(dim: Dim, scope: Scope): boolean {
-  const terms = termsOf(dim)
-  return terms.every((t) => t.atoms.length <= 1 && t.atoms.every((a) => typeof a === 'string' && scope.exact.has(a)))
+  const moving = termsOf(dim).flatMap((t) => t.atoms).filter((a) => typeof a !== 'string' || scope.ints.get(a) !== undefined)
+  const names = new Set(moving)
+  return names.size === moving.length && moving.every((a) => typeof a === 'string' && scope.exact.has(a))
 }
 
 function checkDim(dim: Dim, s: Stmt, scope: Scope): void {
