@@ -49,7 +49,8 @@ function tapRun(w: WindowAxis, o: Dim): TapRun {
   const shifted = add(o, w.before)
   const common = gcd(w.stride, w.dilation), step = w.stride / common, back = w.dilation / common
   const first = mod(mul(floorDiv(shifted, common), inverse(back, step)), step)
-  const start = floorDiv(sub(shifted, mul(first, w.dilation)), w.stride)
+  // Without dilation the first tap is the remainder that this division drops anyway.
+  const start = w.dilation === 1 ? floorDiv(shifted, w.stride) : floorDiv(sub(shifted, mul(first, w.dilation)), w.stride)
   const solvable = eq(mod(shifted, common), 0)
   return {
     first, step,
