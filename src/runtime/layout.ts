@@ -33,9 +33,9 @@ export function layOut(header: ProgramHeader, feeds: BoundFeeds): Layout {
   const values = new Map(header.symbols.map((symbol, i) => [symbol.name, feeds.symbols[i] ?? 0]))
   const value = (dim: Dim): number => (typeof dim === 'number' ? dim : evaluateDim(dim, (name) => values.get(name) ?? NaN))
   const bindings = header.symbols.map((symbol, i) => `${symbol.name} = ${feeds.symbols[i]}`).join(', ')
-  const integer = (dim: Dim, least: number, what: () => string): number => {
+  const integer = (dim: Dim, least: number, what: () => string, end = 2 ** 53): number => {
     const n = value(dim)
-    if (Number.isSafeInteger(n) && n >= least) return n
+    if (Number.isSafeInteger(n) && n >= least && n < end) return n
     throw new IngotError('constraint-violated', `${what()} is ${dimLabel(dim)} = ${n} where ${bindings}`, { hint: 'the model does not work with inputs of these shapes' })
   }
   const inputShapes = header.inputs.map((port) => port.shape.map(value))
@@ -54,7 +54,7 @@ export function layOut(header: ProgramHeader, feeds: BoundFeeds): Layout {
   }
   header.inputs.forEach(checkPort('inputs', inputShapes))
   header.outputs.forEach(checkPort('outputs', outputShapes))
-  const params = header.steps.map((step) => step.params.map((dim) => integer(dim, -(2 ** 31), () => `a parameter of ${step.origin}`)))
+  const params = header.steps.map((step) => step.params.map((dim) => integer(dim, -(2 ** 31), () => `a 32-bit parameter of ${step.origin}`, 2 ** 31)))
   if (header.target === 'js') params.forEach((given, i) => checkCall(header, i, given, sizes))
   const flops = header.steps.map((step) => (step.flops === undefined ? undefined : value(step.flops)))
   return { buffers, params, flops, inputShapes, outputShapes, arenaBytes, owners }

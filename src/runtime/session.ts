@@ -161,7 +161,7 @@ export class Session {
   }
 }
 
-/** Makes a session of a program. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
+/** Makes a session of a program. Bytes given are kept, not copied, so do not change them while the session lives. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
 export async function load(source: ProgramSource, options: LoadOptions = {}): Promise<Session> {
   if (typeof source === 'string' || source instanceof URL) return load(await readSource(source), options)
   if (source instanceof Uint8Array) return start(decodeProgram(source), null, options)

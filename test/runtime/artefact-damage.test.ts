@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { assert, property, uint8Array } from 'fast-check'
 import { expect, test } from 'vitest'
 import { IngotError } from '../../src/base/error.js'
 import { decodeProgram } from '../../src/runtime/decode.js'
@@ -36,7 +36,7 @@ test('a file cut anywhere is refused', async () => {
 })
 
 test('arbitrary bytes after the magic are refused', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (tail) => {
+  assert(property(uint8Array({ maxLength: 300 }), (tail) => {
     const bytes = Uint8Array.of(0x49, 0x4e, 0x47, 0x54, 1, 0, 0, 0, ...tail)
     expect(() => decodeProgram(bytes)).toThrow(IngotError)
   }), { seed: 11, numRuns: 500 })

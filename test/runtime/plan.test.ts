@@ -1,8 +1,8 @@
-import fc from 'fast-check'
+import { array, assert, integer, nat, property, record } from 'fast-check'
 import { expect, test } from 'vitest'
 import { liveLowerBound, planOffsets, type PlanItem } from '../../src/runtime/plan.js'
 
-const item = fc.record({ bytes: fc.nat(5000), first: fc.integer({ min: -1, max: 60 }), span: fc.nat(30) }).map(({ bytes, first, span }): PlanItem => ({ bytes, first, last: first + span }))
+const item = record({ bytes: nat(5000), first: integer({ min: -1, max: 60 }), span: nat(30) }).map(({ bytes, first, span }): PlanItem => ({ bytes, first, last: first + span }))
 
 /** Most live bytes by trying every step. */
 const bruteBound = (items: readonly PlanItem[]): number =>
@@ -25,19 +25,19 @@ const checkPlan = (items: readonly PlanItem[]): void => {
 }
 
 test('buffers that are live in the same step never overlap, and the total is no less than what is live', () => {
-  fc.assert(fc.property(fc.array(item, { maxLength: 60 }), checkPlan), { seed: 7, numRuns: 300 })
+  assert(property(array(item, { maxLength: 60 }), checkPlan), { seed: 7, numRuns: 300 })
 })
 
 test('many short lives are placed without overlap too', () => {
-  fc.assert(fc.property(fc.array(fc.record({ bytes: fc.nat(3000), first: fc.nat(2000), span: fc.nat(3) }).map(({ bytes, first, span }) => ({ bytes, first, last: first + span })), { minLength: 150, maxLength: 250 }), checkPlan), { seed: 8, numRuns: 20 })
+  assert(property(array(record({ bytes: nat(3000), first: nat(2000), span: nat(3) }).map(({ bytes, first, span }) => ({ bytes, first, last: first + span })), { minLength: 150, maxLength: 250 }), checkPlan), { seed: 8, numRuns: 20 })
 })
 
 test('the lower bound is the most that is live in one step', () => {
-  fc.assert(fc.property(fc.array(item, { maxLength: 40 }), (items) => { expect(liveLowerBound(items)).toBe(bruteBound(items)) }), { seed: 9, numRuns: 300 })
+  assert(property(array(item, { maxLength: 40 }), (items) => { expect(liveLowerBound(items)).toBe(bruteBound(items)) }), { seed: 9, numRuns: 300 })
 })
 
 test('the same items give the same plan', () => {
-  fc.assert(fc.property(fc.array(item, { maxLength: 60 }), (items) => { expect(planOffsets(items)).toEqual(planOffsets(items.map((i) => ({ ...i })))) }), { seed: 10 })
+  assert(property(array(item, { maxLength: 60 }), (items) => { expect(planOffsets(items)).toEqual(planOffsets(items.map((i) => ({ ...i })))) }), { seed: 10 })
 })
 
 test('no items need no memory', () => {

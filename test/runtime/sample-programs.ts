@@ -131,3 +131,8 @@ export function countUp(): ProgramData {
     sections: {},
   }
 }
+
+/** The program with a buffer of n · 2^30 elements more. */
+export function withScratch({ header, sections }: ProgramData): ProgramData {
+  return { header: { ...header, buffers: [...header.buffers, arena('float32', ['*', 2 ** 30, 'n'], 0, 0)] }, sections }
+}

@@ -1,0 +1,54 @@
+/** What a page downloads to run a program: the runtime's bundle, minified and compressed, and nothing of the compiler. */
+import { gzipSync } from 'node:zlib'
+import { build, type BuildResult, type OutputFile } from 'esbuild'
+import { beforeAll, expect, test } from 'vitest'
+import { ROOT } from './source-files.js'
+
+/** Gzipped bytes of what every page loads, and of all together with the renderer, which only js artefacts import. */
+const ENTRY_BYTES = 11_500
+const TOTAL_BYTES = 18_000
+
+let files: readonly OutputFile[] = []
+let meta: NonNullable<BuildResult['metafile']>
+
+beforeAll(async () => {
+  const result = await build({
+    entryPoints: ['src/runtime/index.ts'], absWorkingDir: ROOT, bundle: true, minify: true, splitting: true, format: 'esm',
+    platform: 'browser', target: 'es2022', outdir: 'out', write: false, metafile: true, logLevel: 'silent',
+  })
+  expect(result.warnings).toEqual([])
+  files = result.outputFiles
+  meta = result.metafile
+})
+
+const gzipped = (chosen: readonly OutputFile[]): number => chosen.reduce((sum, file) => sum + gzipSync(file.contents, { level: 9 }).length, 0)
+
+/** Output paths that `path` loads at once. */
+function loadedWith(path: string, seen = new Set<string>()): ReadonlySet<string> {
+  if (seen.has(path)) return seen
+  seen.add(path)
+  for (const { path: next, kind } of meta.outputs[path]?.imports ?? []) if (kind === 'import-statement') loadedWith(next, seen)
+  return seen
+}
+
+test('the runtime is small, with and without the renderer', () => {
+  const entry = loadedWith('out/index.js')
+  expect(gzipped(files.filter((file) => [...entry].some((path) => file.path.endsWith(path))))).toBeLessThanOrEqual(ENTRY_BYTES)
+  expect(gzipped(files)).toBeLessThanOrEqual(TOTAL_BYTES)
+})
+
+test('the runtime contains nothing from outside its room and the base', () => {
+  const inputs = Object.values(meta.outputs).flatMap((output) => Object.keys(output.inputs))
+  expect(inputs.length).toBeGreaterThan(10)
+  expect(inputs.filter((input) => !/^src\/(runtime|base)\//.test(input))).toEqual([])
+})
+
+test('only what renders kernels is loaded on demand, and nothing else can evaluate text', () => {
+  const evaluating = files.filter((file) => /\bnew Function\b|\beval\(/.test(file.text)).map((file) => file.path.split('/').at(-1))
+  expect(evaluating).toHaveLength(1)
+  expect(evaluating[0]).toMatch(/^render-/)
+})
+
+test('an encoder is no part of the runtime', () => {
+  expect(Object.keys(meta.inputs)).not.toContain('src/runtime/encode.ts')
+})
