@@ -33,8 +33,8 @@ export type AttrsOf<S extends AttrSchema> = { readonly [K in keyof S]: AttrKinds
 /**
  * How output elements depend on input elements; fusion reads this and never op names.
  * - `elementwise`: output [i…] reads inputs at [i…] (after numpy broadcasting)
- * - `injective`: each output element reads one element of each input, elsewhere (transpose, slice, gather, concat)
- * - `joining`: each output element is one element of one of the inputs (concat): a store per input
+ * - `injective`: each output element reads one element of each input, elsewhere (transpose, slice, gather)
+ * - `joining`: each output element is one element of one of the inputs (concat, pad): a store per input
  * - `reduction`: rows are reduced or normalised: softmax, sums, norms, pooling
  * - `contraction`: heavy multiply-add work: matmul, conv
  * - `alias`: the output is the input's storage with another shape (reshape, squeeze)
@@ -68,6 +68,32 @@ export interface SampleInput {
   readonly range?: readonly [number, number]
 }
 
+/** Where a gradient is built: on eager tensors or on values of a graph, which `V` stands for. */
+export interface GradContext<V> {
+  /** The (first) result of an op. */
+  emit(op: string, inputs: readonly (V | null)[], attrs: Attrs): V
+  shape(value: V): readonly Dim[]
+  dtype(value: V): DType
+  /** A constant of rank 0. */
+  scalar(dtype: DType, value: number): V
+}
+
+/** The forward call that a gradient belongs to; `inputs` and `outputs` hold what the rule saved, null elsewhere. */
+export interface GradCall<V, A> {
+  readonly inputs: readonly (V | null)[]
+  readonly outputs: readonly (V | null)[]
+  readonly types: { readonly inputs: readonly (TensorType | null)[]; readonly outputs: readonly TensorType[] }
+  readonly attrs: A
+}
+
+/** How an op is differentiated. `wants[i]` says whether input `i` needs a gradient. */
+export interface GradRule<A> {
+  /** Which inputs and outputs `backward` reads; nothing else is kept alive, and nothing else is refused when it changes. */
+  saves(attrs: A, wants: readonly boolean[]): { readonly inputs: readonly number[]; readonly outputs: readonly number[] }
+  /** The gradients of the inputs, in their shapes and dtypes, from those of the outputs; null for zero or not wanted. `dys` has null where no gradient arrived. */
+  backward<V>(ctx: GradContext<V>, call: GradCall<V, A>, dys: readonly (V | null)[], wants: readonly boolean[]): readonly (V | null)[]
+}
+
 export interface OpSpec<S extends AttrSchema> {
   /** Lower-case with `_` between words: the name in text and in kernels. */
   readonly name: string
@@ -89,6 +115,8 @@ export interface OpSpec<S extends AttrSchema> {
   compute?(ctx: ComputeContext<AttrsOf<S>>): Compute
   /** Hand-written kernel IR, for loops that a compute cannot say (recurrences, scans). */
   kernel?(ctx: ComputeContext<AttrsOf<S>>): Kernel
+  /** Reverse-mode derivative; absent for ops whose results are no floats, and where nobody needs it. */
+  readonly grad?: GradRule<AttrsOf<S>>
   readonly samples: readonly Sample<AttrsOf<S>>[]
 }
 

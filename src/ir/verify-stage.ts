@@ -57,7 +57,7 @@ function verifyAnchor(body: Graph, node: Node, graph: Graph): void {
   const after = new Set<Value>()
   for (const inner of body.nodes) {
     const { pattern } = getOp(inner.op)
-    const isAnchor = pattern === 'contraction' || pattern === 'reduction'
+    const isAnchor = pattern === 'contraction' || pattern === 'reduction' || pattern === 'joining'
     if (pattern === 'opaque') broken('fused-node', `${inner.op} cannot be fused`, graph, node)
     if (isAnchor && anchor !== undefined) broken('fused-anchor', `the body has two anchors, ${anchor.op} and ${inner.op}`, graph, node)
     if (isAnchor) {

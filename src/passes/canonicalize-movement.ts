@@ -1,6 +1,7 @@
 /** The rules of canonicalize for ops that move elements, and for matmul's operands. */
 import { dimsEqual, shapesEqual, type Dim } from '../ir/dims.js'
-import { shapeOf, type Node, type Value } from '../ir/graph.js'
+import { dtypeOf, shapeOf, type Node, type Value } from '../ir/graph.js'
+import { isFloat } from './constants.js'
 import type { Rewriting, Rule } from './rewriter.js'
 
 function first(node: Node): Value | undefined {
@@ -93,10 +94,11 @@ function swapsLastTwo(perm: readonly number[]): boolean {
   return r >= 2 && perm[r - 1] === r - 2 && perm[r - 2] === r - 1 && perm.slice(0, r - 2).every((p, i) => p === i)
 }
 
-/** Reducing over no axes changes nothing for these. */
+/** Reducing over no axes changes nothing for these; sums of floats begin with 0, which turns -0 into 0. */
 const reduceNothing: Rule = (node) => {
   const x = first(node)
-  return x !== undefined && (node.attrs['axes'] as readonly number[]).length === 0 ? [x] : undefined
+  const sums = node.op === 'reduce_sum' || node.op === 'reduce_mean'
+  return x !== undefined && (node.attrs['axes'] as readonly number[]).length === 0 && !(sums && isFloat(dtypeOf(x))) ? [x] : undefined
 }
 
 /** Rules by op. */

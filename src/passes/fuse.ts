@@ -6,17 +6,17 @@
  *   %c = relu(%b1)                          return relu(%b1) }
  *
  * A group is a tree of values with one use each: at most one anchor (a contraction, reduction or join), elementwise nodes of
- * the anchor's result shape after it, before a reduction the elementwise and injective nodes that make its first input, and
- * before a join (concat) those that make any of its inputs;
- * or elementwise and injective nodes alone. Decisions read traits (`pattern`, the cost of `scalar`), never op names.
+ * the anchor's result shape after it, and before it the elementwise and injective nodes that make the first input of a
+ * reduction or any input of a join; or elementwise and injective nodes alone. Decisions read traits (`pattern`, the cost of
+ * `scalar`), never op names.
  * Does not: compute anything twice that is dear (see fuse-cost.ts), put producers into contractions, fuse across aliases
- * (a reshape is free), opaque ops or concatenations, wrap single nodes, or make bodies of more than 32 nodes.
+ * (a reshape is free) or opaque ops, wrap single nodes, or make bodies of more than 32 nodes.
  * Stage: canonical ⇒ fused. Preserves bits (a body computes what its nodes did, in the same types). Linear in nodes.
  */
 import { elementCount } from '../base/dtype.js'
 import { GraphBuilder } from '../ir/build.js'
 import { isStatic, shapesEqual } from '../ir/dims.js'
-import { dtypeOf, nestedGraphs, shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
+import { nestedGraphs, shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import { getOp } from '../ir/ops/index.js'
 import { mapNested } from '../ir/rewrite.js'
 import { MAX_FUSED_NODES } from '../ir/verify-stage.js'
@@ -87,8 +87,7 @@ function roleOf(node: Node): Role | undefined {
   const op = getOp(node.op)
   switch (op.pattern) {
     case 'elementwise': return op.scalar === undefined ? undefined : 'elementwise'
-    case 'injective': return op.compute === undefined || sourcesOf(node) > 1 ? undefined : 'injective'
-    case 'reduction': case 'contraction': return op.compute === undefined ? undefined : op.pattern
+    case 'injective': case 'joining': case 'reduction': case 'contraction': return op.compute === undefined ? undefined : op.pattern
     case 'alias': case 'opaque': return undefined
   }
 }
@@ -116,6 +115,7 @@ function mayJoin(producer: Group, value: Value, group: Group, node: Node, role: 
   switch (role) {
     case 'elementwise': return shapesEqual(from, to) ? group.anchor === undefined || !producer.moves : group.anchor === undefined && cheap
     case 'injective': return node.inputs.filter((v) => v !== null && isLarge(v)).length === 1 && (cheap || growsLittle(from, to))
+    // A join stores each part on its own, so what makes a part is computed once for each of its elements.
     case 'joining': return true
     case 'reduction': return value === node.inputs[0] && producer.cost * readsPerElement(node) <= PROLOGUE_COST
     case 'contraction': return false
@@ -125,15 +125,6 @@ function mayJoin(producer: Group, value: Value, group: Group, node: Node, role: 
 const isLarge = (value: Value): boolean => {
   const shape = shapeOf(value)
   return !isStatic(shape) || elementCount(shape) !== 1
-}
-
-/**
- * Large inputs of the result's dtype. A node that moves elements of several (a concatenation) selects among all of them for
- * each element, so alone it is a few copies, and in a group it would be dear.
- */
-function sourcesOf(node: Node): number {
-  const [result] = node.outputs
-  return node.inputs.filter((v) => v !== null && result !== undefined && isLarge(v) && dtypeOf(v) === dtypeOf(result)).length
 }
 
 function join(producer: Group, group: Group, groups: Map<Node, Group>): void {

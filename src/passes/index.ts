@@ -5,6 +5,7 @@ import { verifyGraph } from '../ir/verify.js'
 import type { Pass } from './pass.js'
 import { canonicalize } from './canonicalize.js'
 import { dropDead } from './drop-dead.js'
+import { expandBatchNorm } from './expand-batch-norm.js'
 import { expandPadding } from './expand-padding.js'
 import { foldConstants } from './fold-constants.js'
 import { foldConvBatchnorm } from './fold-conv-batchnorm.js'
@@ -24,7 +25,7 @@ const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
   foldConstants, canonicalize, simplifyArithmetic, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
-  foldConvBatchnorm, expandPadding, fuse,
+  foldConvBatchnorm, expandBatchNorm, expandPadding, fuse,
 ]
 
 /** All passes by name. */
@@ -34,7 +35,7 @@ export const PASSES: ReadonlyMap<string, Pass> = new Map(LIST.map((pass) => [pas
 export const DEFAULT_PIPELINE: readonly string[] = [
   'functionalize', 'strip-autograd', 'strip-version',
   'fold-constants', 'canonicalize', 'share-common', 'drop-dead',
-  'recognise-layer-norm', 'recognise-group-norm', 'recognise-softmax', 'recognise-gelu', 'recognise-swish', 'fold-conv-batchnorm',
+  'recognise-layer-norm', 'recognise-group-norm', 'recognise-softmax', 'recognise-gelu', 'recognise-swish', 'fold-conv-batchnorm', 'expand-batch-norm',
   'simplify-arithmetic', 'fold-constants', 'canonicalize', 'share-common', 'drop-dead',
   'fuse',
 ]

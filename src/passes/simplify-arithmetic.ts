@@ -4,7 +4,8 @@
  *   %a = pow(%x, 2)                 ⇒   %a = mul(%x, %x)
  *   %b = div(%a, 3)                     %b = mul(%a, 0.33333334)
  *
- * Also x + 0 ⇒ x, x^½ ⇒ sqrt, x^−1 ⇒ reciprocal, x^−½ ⇒ rsqrt, x³ ⇒ x·x·x, 1/x ⇒ reciprocal, 1/√x ⇒ rsqrt. Floats only.
+ * Also x + 0 ⇒ x, x^½ ⇒ sqrt, x^−1 ⇒ reciprocal, x^−½ ⇒ rsqrt, x³ ⇒ x·x·x, 1/x ⇒ reciprocal, 1/√x ⇒ rsqrt, sums and
+ * means over no axes ⇒ x. Floats only.
  * Does not: reassociate, distribute, or divide by what may be 0 or not finite.
  * Stage: inference or later, not fused; stage unchanged. Preserves rounding. Idempotent.
  */
@@ -60,7 +61,9 @@ const reciprocal: Rule = (node, rewriting) => {
   return inner?.op === 'sqrt' ? rewriting.replace(node, 'rsqrt', inner.inputs, {}) : undefined
 }
 
-const RULES: Readonly<Record<string, Rule>> = { add, pow, div, reciprocal }
+const reduceNothing: Rule = (node) => ((node.attrs['axes'] as readonly number[]).length === 0 && sameType(node.inputs[0], node) ? [node.inputs[0] as Value] : undefined)
+
+const RULES: Readonly<Record<string, Rule>> = { add, pow, div, reciprocal, reduce_sum: reduceNothing, reduce_mean: reduceNothing }
 
 const simplify: Rule = (node, rewriting) => {
   const [result] = node.outputs

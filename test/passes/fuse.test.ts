@@ -77,8 +77,9 @@ describe('fuse', () => {
     expect(fusedShape(graphOf((add, x, z) => add('relu', [add('transpose', [add('add', [x, z])], { perm: [1, 0] })])))).toEqual(['add transpose relu'])
   })
 
-  it('leaves a concatenation alone: in a group it would choose among its parts for each element', () => {
-    expect(fusedShape(graphOf((add, x, z) => add('relu', [add('concat', [add('neg', [x]), z], { axis: 1 })])))).toEqual(['neg', 'concat', 'relu'])
+  it('makes the parts of a concatenation inside it, and what follows too', () => {
+    expect(fusedShape(graphOf((add, x, z) => add('relu', [add('concat', [add('tanh', [x]), z], { axis: 1 })])))).toEqual(['tanh concat relu'])
+    expect(fusedShape(graphOf((add, x, z, b) => add('concat', [add('matmul', [x, weights(b)], NO_TRANS), z], { axis: 1 })))).toEqual(['matmul', 'concat'])
   })
 
   it('ends a group at a reshape, which costs nothing by itself', () => {
