@@ -4,7 +4,7 @@
  * names of symbols are made once.
  */
 import { invariant } from '../base/error.js'
-import { substituteDim, type Dim } from '../ir/dims.js'
+import { applyDimOp, dimKey, substituteDim, type Dim } from '../ir/dims.js'
 import { isGraph, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { Compute } from '../ir/kernel/compute.js'
 import type { Kernel, KernelBuffer } from '../ir/kernel/kernel.js'
@@ -104,16 +104,41 @@ function callBuffer(buffer: KernelBuffer, value: Value | undefined, original: Re
 
 /** The node with its symbols renamed `dim0`, `dim1`… in order of appearance: names that no op uses for an axis, the same for all nodes alike. */
 function localSymbols(node: Node): { readonly local: Node; readonly original: ReadonlyMap<Value, Value>; readonly symbols: ReadonlyMap<string, Dim> } {
-  const names = new Map<string, string>()
-  const substitution = new SymbolSubstitution((s) => {
-    let name = names.get(s)
-    if (name === undefined) names.set(s, (name = `dim${names.size}`))
-    return name
-  })
-  const local = substitution.node(node)
+  const symbols = new Map<string, Dim>()
+  const local = new LocalDims(symbols).node(node)
   const original = new Map<Value, Value>()
   node.inputs.forEach((v, i) => { if (v !== null) original.set(local.inputs[i] as Value, v) })
   node.outputs.forEach((v, i) => original.set(local.outputs[i] as Value, v))
-  return { local, original, symbols: new Map([...names].map(([symbol, name]) => [name, symbol])) }
+  return { local, original, symbols }
+}
+
+/**
+ * Names symbols `dim0`, `dim1`…, and comparisons and extrema as a whole: kernels take their parameters to be ≥ 0, which an
+ * element of an input inside `select(lt(start, 0), start + n, start)` need not be, while the whole is.
+ */
+class LocalDims extends SymbolSubstitution {
+  readonly #parameters: Map<string, Dim>
+  readonly #names = new Map<string, string>()
+
+  /** `parameters` receives what each name stands for. */
+  constructor(parameters: Map<string, Dim>) {
+    super((symbol) => this.#name(symbol))
+    this.#parameters = parameters
+  }
+
+  override dim(dim: Dim): Dim {
+    if (typeof dim !== 'object') return super.dim(dim)
+    return ['+', '*', 'floordiv', 'mod'].includes(dim[0]) ? applyDimOp(dim[0], (dim.slice(1) as Dim[]).map((d) => this.dim(d))) : this.#name(dim)
+  }
+
+  #name(dim: Dim): string {
+    const key = dimKey(dim)
+    let name = this.#names.get(key)
+    if (name === undefined) {
+      this.#names.set(key, (name = `dim${this.#names.size}`))
+      this.#parameters.set(name, dim)
+    }
+    return name
+  }
 }
 
