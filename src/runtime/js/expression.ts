@@ -33,7 +33,7 @@ const lookup = <T>(table: Readonly<Record<string, T>>, key: unknown): T | undefi
 /** The register type of a dtype; throws `artefact-damaged` for others. */
 export function registerOf(dtype: unknown): string {
   const type = lookup(REGISTERS, dtype)
-  if (type === undefined) throw damaged(`dtype ${JSON.stringify(dtype)}`)
+  if (type === undefined) throw damaged('dtype', dtype)
   return type
 }
 
@@ -62,7 +62,7 @@ const isBig = (type: string): boolean => type === 'i64' || type === 'u64'
 export function renderIndex(dim: Dim, place: Place): Piece {
   if (typeof dim === 'number' && Number.isSafeInteger(dim)) return piece(String(dim), dim < 0 ? 15 : 20, dim < 0 ? '-' : '')
   if (typeof dim === 'string') { const d = place.names.get('index', dim); return piece(d.id, 20, d.type) }
-  if (!Array.isArray(dim) || dim.length < 3) throw damaged(`index ${JSON.stringify(dim)}`)
+  if (!Array.isArray(dim) || dim.length < 3) throw damaged('index', dim)
   if (dim[0] === '+') return renderSum(dim.slice(1) as Dim[], place)
   const args = (dim.slice(1) as Dim[]).map((d) => renderIndex(d, place))
   const [a, b, c] = args as [Piece, Piece, Piece | undefined]
@@ -76,7 +76,7 @@ export function renderIndex(dim: Dim, place: Place): Piece {
     case 'eq': case 'lt': return piece(`${renderTest(dim, place)} ? 1 : 0`, 3, '')
     case 'select': if (c !== undefined) return piece(`${renderTest(dim[1] as Dim, place)} ? ${at(b, 3)} : ${at(c, 3)}`, 3, b.type === '' ? c.type : '-')
   }
-  throw damaged(`index operation ${JSON.stringify(dim[0])}`)
+  throw damaged('index', dim)
 }
 
 /** A dim as a condition: true where it is not 0. */
@@ -117,7 +117,7 @@ export function renderExpr(e: ExprCode, place: Place): Piece {
       if (c.type === 'bool' && a.type === b.type) return piece(`${at(c, 4)} ? ${at(a, 3)} : ${at(b, 3)}`, 3, a.type)
     }
   }
-  throw damaged(`expression ${JSON.stringify(e.kind)}`)
+  throw damaged('expression', e)
 }
 
 function renderConstant(type: string, value: unknown): Piece {
@@ -131,7 +131,7 @@ function renderConstant(type: string, value: unknown): Piece {
     return piece(`${n}n`, n < 0n ? 15 : 20, type)
   }
   if (type === 'bool') return piece(Number(value) !== 0 ? 'true' : 'false', 20, type)
-  if (type !== 'i32' && type !== 'u32') throw damaged(`constant of type ${JSON.stringify(type)}`)
+  if (type !== 'i32' && type !== 'u32') throw damaged('constant of type', type)
   const n = type === 'i32' ? Number(value) | 0 : Number(value) >>> 0
   return piece(String(n), n < 0 ? 15 : 20, type)
 }
@@ -153,7 +153,7 @@ export function renderElement(dtype: string, p: Piece, place: Place): Piece {
 function renderUnary(op: string, x: Piece, place: Place): Piece {
   const { type } = x
   if (op === 'not') return type === 'bool' ? piece(`!${at(x, 15)}`, 15, type) : infix(['===', 9], x, piece(isBig(type) ? '0n' : '0', 20, type), 'bool')
-  if (type === 'bool') throw damaged(`operation ${JSON.stringify(op)} on bool`)
+  if (type === 'bool') throw damaged('operation on bool:', op)
   if (op === 'neg' || (op === 'bitnot' && !isFloat(type))) return fit(piece(`${op === 'neg' ? '-' : '~'}${at(x, 16)}`, 15, type))
   if (isBig(type)) {
     if (ROUNDINGS.has(op)) return x
@@ -167,7 +167,7 @@ function renderUnary(op: string, x: Piece, place: Place): Piece {
     case 'isnan': return call(place, 'Number.isNaN', [x], 'bool')
     case 'isinf': return isBig(type) ? piece('false', 20, 'bool') : piece(`Math.abs(${x.text}) === Infinity`, 9, 'bool')
   }
-  throw damaged(`operation ${JSON.stringify(op)} on ${type}`)
+  throw damaged(`operation on ${type}:`, op)
 }
 
 function renderBinary(op: string, a: Piece, b: Piece, place: Place): Piece {
@@ -178,7 +178,7 @@ function renderBinary(op: string, a: Piece, b: Piece, place: Place): Piece {
     const p = type === 'bool' ? renderBool(op, a, b) : isFloat(type) ? renderFloat(op, a, b, place) : isBig(type) ? renderBig(op, a, b, place) : renderInt(op, a, b, place)
     if (p !== undefined) return p
   }
-  throw damaged(`operation ${JSON.stringify(op)} on ${type} and ${b.type}`)
+  throw damaged(`operation on ${type} and ${b.type}:`, op)
 }
 
 function renderBool(op: string, a: Piece, b: Piece): Piece | undefined {
@@ -189,7 +189,7 @@ function renderBool(op: string, a: Piece, b: Piece): Piece | undefined {
 function renderFloat(op: string, a: Piece, b: Piece, place: Place): Piece | undefined {
   const operator = lookup(INFIX, op)
   if (operator !== undefined) return operator[1] > 11 ? infix(operator, a, b, a.type) : undefined
-  const name = lookup({ min: 'Math.min', max: 'Math.max', atan2: 'Math.atan2', mod: 'floatMod', pow: 'power' }, op)
+  const name = lookup({ min: 'Math.min', max: 'Math.max', atan2: 'Math.atan2', mod: 'floorMod', pow: 'power' }, op)
   return name === undefined ? undefined : call(place, name, [a, b], a.type)
 }
 
@@ -197,7 +197,7 @@ function renderInt(op: string, a: Piece, b: Piece, place: Place): Piece | undefi
   const { type } = a
   if (op === 'min' || op === 'max') return call(place, `Math.${op}`, [a, b], type)
   if (op === 'shr' && type === 'u32') return infix(['>>>', 11], a, b, type)
-  const name = lookup({ mul: 'Math.imul', mod: 'intMod', pow: 'intPower' }, op)
+  const name = lookup({ mul: 'Math.imul', mod: 'floorMod', pow: 'intPower' }, op)
   const operator = lookup(INFIX, op)
   const p = name !== undefined ? call(place, name, [a, b], type) : operator && infix(operator, a, b, type)
   return p === undefined || (type === 'i32' && (name === 'Math.imul' || name === 'intPower' || p.level < 12)) ? p : wrap(p)
@@ -218,7 +218,7 @@ function renderCast(to: unknown, x: Piece, place: Place): Piece {
   const from = x.type
   if (to === from) return x
   if (to === 'bool') return piece(`${at(x, 10)} !== ${isBig(from) ? '0n' : '0'}`, 9, 'bool')
-  if (typeof to !== 'string' || !(isFloat(to) || Object.hasOwn(WRAPS, to))) throw damaged(`cast to ${JSON.stringify(to)}`)
+  if (typeof to !== 'string' || !(isFloat(to) || Object.hasOwn(WRAPS, to))) throw damaged('cast to', to)
   if (from === 'bool') return piece(`${at(x, 4)} ? ${isBig(to) ? '1n : 0n' : '1 : 0'}`, 3, to)
   if (isFloat(to)) {
     const n = isBig(from) ? call(place, 'Number', [x], to) : { ...x, type: to }

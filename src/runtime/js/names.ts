@@ -3,16 +3,16 @@
  * of word characters, differ from reserved words and helpers, and a use of an undeclared name is refused.
  */
 import { IngotError } from '../../base/error.js'
-import { HELPERS } from './helpers.js'
+import { HELPER_NAMES } from './helpers.js'
 
-/** Error `artefact-damaged` about a kernel that no compiler of ours makes. */
-export function damaged(what: string): IngotError {
-  return new IngotError('artefact-damaged', `a kernel of this program is not valid: ${what}`, { hint: 'compile the model again' })
+/** Error `artefact-damaged` about a kernel that no compiler of ours makes; `value` is what was found. */
+export function damaged(what: string, value?: unknown): IngotError {
+  return new IngotError('artefact-damaged', `a kernel of this program is not valid: ${what}${value === undefined ? '' : ` ${JSON.stringify(value)}`}`, { hint: 'compile the model again' })
 }
 
 const RESERVED = new Set(('abstract arguments as async await boolean break case catch class const continue debugger default delete do else enum eval export extends false final finally for function get if implements import in '
   + 'instanceof interface let native new null of package private protected public return set static super switch this throw throws true try typeof undefined var void while with yield '
-  + 'Math Number BigInt NaN Infinity Object RangeError Float32Array Uint32Array kernels data decode atob Uint8Array').split(' ').concat(Object.keys(HELPERS)))
+  + 'Math Number BigInt NaN Infinity Object RangeError Float32Array Uint32Array kernels data decode atob Uint8Array').split(' ').concat(HELPER_NAMES))
 
 /** Kinds of names: each has its own namespace in kernels. */
 export type NameKind = 'buffer' | 'index' | 'register'
@@ -52,7 +52,7 @@ export class Names {
   /** The visible name; throws `artefact-damaged` where there is none. */
   get(kind: NameKind, name: unknown): Declared {
     const found = this.#visible.get(`${kind} ${String(name)}`)
-    if (found === undefined) throw damaged(`${kind} ${JSON.stringify(name)} is used where it does not exist`)
+    if (found === undefined) throw damaged(`no such ${kind} here:`, name)
     return found
   }
 

@@ -68,7 +68,7 @@ function renderStmt(s: StmtCode, place: Place, kernel: string, indent: string): 
   const { names } = place
   switch (s.kind) {
     case 'for': {
-      if (!Number.isInteger(s.step) || s.step < 1) throw damaged(`step ${JSON.stringify(s.step)}`)
+      if (!Number.isInteger(s.step) || s.step < 1) throw damaged('step', s.step)
       const lo = renderIndex(s.lo, place), hi = renderIndex(s.hi, place)
       return names.block(() => {
         const v = names.declare('index', s.variable, lo.type)
@@ -103,11 +103,11 @@ function renderStmt(s: StmtCode, place: Place, kernel: string, indent: string): 
       return `${indent}if (${condition.text}) {\n${renderBlock(s.then, place, kernel, `${indent}  `)}${indent}}${otherwise}\n`
     }
   }
-  throw damaged(`statement ${JSON.stringify((s as { readonly kind?: unknown }).kind)}`)
+  throw damaged('statement', s)
 }
 
 function typed(value: Piece, type: string): Piece {
-  if (value.type !== type) throw damaged(`a ${value.type} where a ${JSON.stringify(type)} is due`)
+  if (value.type !== type) throw damaged(`a ${value.type} stands for a`, type)
   return value
 }
 
