@@ -1,6 +1,6 @@
 /** Loading programs and running them. */
 import type { Dim } from '../base/dim.js'
-import type { DType } from '../base/dtype.js'
+import type { DType, TensorStorage } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { decodeProgram } from './decode.js'
 import { checkExtents, readFeeds, type BoundFeeds, type Feeds, type NumericStorage } from './feeds.js'
@@ -22,12 +22,18 @@ export interface ProgramModule { readonly data: ProgramData; readonly kernels?: 
 /** A program, its module, its bytes, or where they are: a path (Node) or a URL; in a browser a string is a URL relative to the page. */
 export type ProgramSource = ProgramData | ProgramModule | Uint8Array | ArrayBuffer | string | URL
 
-export interface LoadOptions {
+export interface LoadOptions<T extends Tensor = Tensor> {
   /** Most bytes that arena and constants together may take; above it a run throws `out-of-memory`. */
   readonly maxMemory?: number
   /** Times every step from the first run on; `startProfile` does so later. */
   readonly profile?: boolean
+  /** Makes the results, of storage that is theirs alone; runtime tensors where absent. */
+  readonly makeTensor?: TensorMaker<T>
 }
+
+type TensorMaker<T> = (dtype: DType, shape: readonly number[], storage: TensorStorage) => T
+
+const makeRuntimeTensor: TensorMaker<Tensor> = (dtype, shape, storage) => new Tensor(dtype, shape, storage, { inference: true })
 
 /** An input or output; an extent is a number, a symbol or an expression over symbols. */
 export interface SessionPort { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[] }
@@ -49,7 +55,7 @@ interface Bound { readonly layout: Layout; readonly binding: Binding }
  * A program ready to run. Its memory is one arena, exactly as large as the largest shapes so far need, and the constants.
  * `trim` gives the arena back until the next run, `dispose` everything for good.
  */
-export class Session {
+export class Session<T extends Tensor = Tensor> {
   readonly inputs: readonly SessionPort[]
   readonly outputs: readonly SessionPort[]
   readonly #program: ProgramData
@@ -59,13 +65,15 @@ export class Session {
   #last: { readonly key: string; readonly bound: Bound } | null = null
   #times: Float64Array | null = null
   #timedRuns = 0
+  readonly #makeTensor: TensorMaker<T>
 
   /** Use `load`. */
-  constructor(program: ProgramData, host: Host, options: LoadOptions) {
+  constructor(program: ProgramData, host: Host, options: LoadOptions<T>) {
     const port = ({ name, dtype, shape }: Port): SessionPort => ({ name, dtype, shape })
     this.inputs = program.header.inputs.map(port)
     this.outputs = program.header.outputs.map(port)
     this.#program = program
+    this.#makeTensor = options.makeTensor ?? (makeRuntimeTensor as TensorMaker<T>)
     this.#host = host
     this.#maxMemory = options.maxMemory ?? Infinity
     if (options.profile === true) this.startProfile()
@@ -76,25 +84,25 @@ export class Session {
    * at most one extent open, or nested numbers. Results by output name are inference tensors that own their data. Throws the
    * `feed-…` errors, `constraint-violated`, `out-of-memory`, `index-out-of-range` and `session-disposed`.
    */
-  async run(feeds: Feeds): Promise<Record<string, Tensor>> {
+  async run(feeds: Feeds): Promise<Record<string, T>> {
     return this.#start(feeds)
   }
 
   /** `run` without a promise, where the target can; else `target-unavailable`. */
-  runSync(feeds: Feeds): Record<string, Tensor> {
+  runSync(feeds: Feeds): Record<string, T> {
     if (this.#host?.sync === false) throw new IngotError('target-unavailable', `the ${this.#program.header.target} target cannot run synchronously`, { hint: 'await session.run(feeds)' })
-    return this.#start(feeds) as Record<string, Tensor>
+    return this.#start(feeds) as Record<string, T>
   }
 
-  #start(feeds: Feeds): Record<string, Tensor> | Promise<Record<string, Tensor>> {
+  #start(feeds: Feeds): Record<string, T> | Promise<Record<string, T>> {
     const host = this.#host
     if (host === null) throw new IngotError('session-disposed', `the session of ${this.#program.header.name} was disposed of`, { hint: 'load it again' })
     const read = readFeeds(this.#program.header, feeds)
     const { layout, binding } = this.#bind(host, read)
     const results = binding.run(read.data, this.#times)
     if (this.#times !== null) this.#timedRuns++
-    const wrap = (storages: readonly NumericStorage[]): Record<string, Tensor> =>
-      Object.fromEntries(this.#program.header.outputs.map((port, i) => [port.name, new Tensor(port.dtype, layout.outputShapes[i] ?? [], storages[i] as NumericStorage, { inference: true })]))
+    const wrap = (storages: readonly NumericStorage[]): Record<string, T> =>
+      Object.fromEntries(this.#program.header.outputs.map((port, i) => [port.name, this.#makeTensor(port.dtype, layout.outputShapes[i] ?? [], storages[i] as NumericStorage)]))
     return Array.isArray(results) ? wrap(results) : results.then(wrap)
   }
 
@@ -162,7 +170,7 @@ export class Session {
 }
 
 /** Makes a session of a program. Bytes given are kept, not copied, so do not change them while the session lives. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
-export async function load(source: ProgramSource, options: LoadOptions = {}): Promise<Session> {
+export async function load<T extends Tensor = Tensor>(source: ProgramSource, options: LoadOptions<T> = {}): Promise<Session<T>> {
   if (typeof source === 'string' || source instanceof URL) return load(await readSource(source), options)
   if (source instanceof Uint8Array) return start(decodeProgram(source), null, options)
   if (source instanceof ArrayBuffer) return start(decodeProgram(new Uint8Array(source)), null, options)
@@ -172,7 +180,7 @@ export async function load(source: ProgramSource, options: LoadOptions = {}): Pr
   return start(data, kernels ?? null, options)
 }
 
-async function start(program: ProgramData, kernels: readonly KernelFunction[] | null, options: LoadOptions): Promise<Session> {
+async function start<T extends Tensor>(program: ProgramData, kernels: readonly KernelFunction[] | null, options: LoadOptions<T>): Promise<Session<T>> {
   const { target } = program.header
   if (target === 'js') return new Session(program, await jsHost(program, kernels), options)
   if (target === 'wasm') return new Session(program, await wasmHost(program), options)

@@ -15,14 +15,14 @@ export const STORAGE: unique symbol = /* @__PURE__ */ Symbol('storage')
 export class Tensor implements HostTensor {
   readonly dtype: DType
   readonly shape: readonly number[]
-  readonly [STORAGE]: TensorStorage
+  readonly #storage: TensorStorage
   readonly #inference: boolean
 
-  /** Takes `storage` over without copying. Throws `bad-tensor` where its kind or length does not fit dtype and shape. */
-  constructor(dtype: DType, shape: readonly number[], storage: TensorStorage, options: { readonly inference?: boolean } = {}) {
+  /** Takes `storage` over without copying. Throws `bad-tensor` where its kind or length does not fit dtype and shape. `null` is for subclasses that keep the elements themselves and override `[STORAGE]`. */
+  constructor(dtype: DType, shape: readonly number[], storage: TensorStorage | null, options: { readonly inference?: boolean } = {}) {
     this.dtype = dtype
     this.shape = Object.freeze([...shape])
-    this[STORAGE] = checkStorage(dtype, shape, storage)
+    this.#storage = storage === null ? [] : checkStorage(dtype, shape, storage)
     this.#inference = options.inference === true
   }
 
@@ -31,6 +31,10 @@ export class Tensor implements HostTensor {
     const dtype = options.dtype ?? 'float32'
     const { shape, data } = readNested(values, dtype, (what, hint) => new IngotError('bad-tensor', what, { where: { dtype }, hint }))
     return new Tensor(dtype, shape, data)
+  }
+
+  get [STORAGE](): TensorStorage {
+    return this.#storage
   }
 
   /** Elements; a fresh copy for inference tensors, else the tensor's own storage. */
@@ -59,7 +63,8 @@ export class Tensor implements HostTensor {
   }
 }
 
-function checkStorage(dtype: DType, shape: readonly number[], storage: TensorStorage): TensorStorage {
+/** `storage`, or what it stores as bits, if it fits dtype and shape; else throws `bad-tensor`. */
+export function checkStorage(dtype: DType, shape: readonly number[], storage: TensorStorage): TensorStorage {
   const bad = (what: string): IngotError => new IngotError('bad-tensor', what, { where: { dtype } })
   const info = DTYPES[dtype]
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) throw bad(`[${shape.join(', ')}] is no shape`)
