@@ -99,17 +99,20 @@ const HELPERS: Readonly<Record<string, string>> = {
 /** Names that helpers have in program text. */
 export const HELPER_NAMES: readonly string[] = Object.keys(HELPERS)
 
-/** The text of the helpers in `used` and of all they mention, each once and after those it mentions. */
-export function helperText(used: Iterable<string>): string {
+/** The text of the helpers that `program` mentions and of those they mention, each once and after what it mentions. */
+export function helperText(program: string): string {
   const done = new Set<string>()
   const lines: string[] = []
-  const add = (name: string): void => {
-    const text = HELPERS[name]
-    if (text === undefined || done.has(name)) return
-    done.add(name)
-    for (const word of text.match(/\w+/g) ?? []) if (HELPER_NAMES.includes(word)) add(word)
-    lines.push(text.startsWith('=') ? `const ${name} ${text}` : `function ${name}${text}`)
+  const mention = (text: string): void => {
+    const words = new Set(text.match(/\w+/g))
+    for (const name of HELPER_NAMES) {
+      if (!words.has(name) || done.has(name)) continue
+      done.add(name)
+      const helper = HELPERS[name] as string
+      mention(helper)
+      lines.push(helper.startsWith('=') ? `const ${name} ${helper}` : `function ${name}${helper}`)
+    }
   }
-  for (const name of [...used].sort()) add(name)
+  mention(program)
   return lines.join('\n')
 }
