@@ -51,13 +51,13 @@ describe('a schedule changes how a kernel runs and not what it computes', () => 
   it('matmul with symbols', () => promise(matmulCase(6, 7, 5, true)))
   it('row stages that share an axis name', () => promise(rowCase(5, 7)))
   it('row stages with symbols', () => promise(rowCase(3, 11, true)))
-  it('clamped convolution', () => promise(convCase(2, 5, 6, 3), 30))
-  it('clamped convolution with symbols, smaller than its window', () => promise(convCase(1, 2, 1, 2, true), 30))
+  it('clamped convolution', () => promise(convCase(2, 5, 6, 3), 15))
+  it('clamped convolution with symbols, smaller than its window', () => promise(convCase(1, 2, 1, 2, true), 6))
   it('broadcast', () => promise(broadcastCase(5, 6)))
   it('broadcast with symbols', () => promise(broadcastCase(1, 7, true)))
   it('gather by indices in data', () => promise(gatherCase(5, 3, [4, -1, 0, 2, -5, 1, 1])))
   it('symbolic extents of 0 leave the result untouched', () => {
-    for (const c of [matmulCase(0, 3, 4, true), matmulCase(2, 3, 0, true), rowCase(0, 4, true), rowCase(3, 0, true), broadcastCase(0, 3, true), convCase(2, 0, 3, 2, true)]) promise(c, 20)
+    for (const c of [matmulCase(0, 3, 4, true), matmulCase(2, 3, 0, true), rowCase(0, 4, true), rowCase(3, 0, true), broadcastCase(0, 3, true), convCase(2, 0, 3, 2, true)]) promise(c, 5)
   })
 })
 
