@@ -72,8 +72,8 @@ describe('the runner', () => {
 })
 
 describe('time', () => {
-  it('grows linearly with a chain of nodes', () => expectLinear(chain, 10_000))
-  it('grows linearly with the width of a graph', () => expectLinear(wide, 2_000))
+  it('grows linearly with a chain of nodes', { retry: 2 }, () => expectLinear(chain, 10_000))
+  it('grows linearly with the width of a graph', { retry: 2 }, () => expectLinear(wide, 4_000))
 })
 
 /** x → relu → neg → relu → … */
@@ -94,13 +94,17 @@ function wide(n: number): Graph {
   return b.finish()
 }
 
-/** Four times the nodes may take at most eight times as long: quadratic work would take sixteen times. */
+/** Four times the nodes may take at most ten times as long: quadratic work would take sixteen times. The least of five runs each, taken in turn, as other work on the machine only adds. */
 function expectLinear(make: (n: number) => Graph, most: number): void {
-  const msOf = (n: number): number => {
-    const graph = make(n)
-    return Math.min(...[0, 1, 2].map(() => { const start = performance.now(); runPasses(graph, DEFAULT_PIPELINE); return performance.now() - start }))
+  const graphs = [make(most / 4), make(most)]
+  const best = [Infinity, Infinity]
+  for (let run = 0; run < 5; run++) {
+    graphs.forEach((graph, i) => {
+      const start = performance.now()
+      runPasses(graph, DEFAULT_PIPELINE)
+      best[i] = Math.min(best[i] ?? Infinity, performance.now() - start)
+    })
   }
-  msOf(most / 4)
-  const small = msOf(most / 4), large = msOf(most)
-  expect(large, `${small.toFixed(1)} ms for ${most / 4}, ${large.toFixed(1)} ms for ${most}`).toBeLessThan(8 * Math.max(small, 5))
+  const [small = 0, large = Infinity] = best
+  expect(large, `${small.toFixed(1)} ms for ${most / 4}, ${large.toFixed(1)} ms for ${most}`).toBeLessThan(10 * Math.max(small, 5))
 }
