@@ -6,6 +6,12 @@ import type { Kernel, Stmt } from '../../src/ir/kernel/kernel.js'
 const times = (...dims: Dim[]): Dim => ['*', ...dims]
 const plus = (...dims: Dim[]): Dim => ['+', ...dims]
 
+/** An `if` statement. */
+export function ifStmt(condition: Expr, then: readonly Stmt[], otherwise: readonly Stmt[] = []): Stmt {
+  // oxlint-disable-next-line unicorn/no-thenable -- statements are data, never awaited
+  return { kind: 'if', condition, then, else: otherwise }
+}
+
 /** y = relu(a·w) with accumulators in a 4×4 tile; extents are multiples of 4. */
 export function tiledMatmul(m: Dim, k: Dim, n: Dim): Kernel {
   const body: Stmt[] = []

@@ -93,7 +93,7 @@ function renderStmt(s: StmtCode, names: Names, kernel: string, indent: string): 
     case 'set-all': return renderSetAll(s.sets, names, indent)
     case 'store': {
       const { id, type } = names.get('buffer', s.buffer)
-      const value = renderElement(type, renderExpr(s.value, names), names)
+      const value = renderElement(type, renderExpr(s.value, names))
       return `${indent}${id}[${renderIndex(s.index, names).text}] = ${value.text}\n`
     }
     case 'if': {

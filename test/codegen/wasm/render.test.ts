@@ -7,7 +7,7 @@ import { binary, constant, indexValue, load, local, narrow, selectExpr, unary, t
 import { interpretKernel } from '../../../src/ir/kernel/interpret.js'
 import type { Kernel, Stmt } from '../../../src/ir/kernel/kernel.js'
 import { renderWasmModule } from '../../../src/codegen/wasm/render.js'
-import { mapKernel, softmaxRows, tiledMatmul } from '../sample-kernels.js'
+import { ifStmt, mapKernel, softmaxRows, tiledMatmul } from '../sample-kernels.js'
 import { binariesOf, binaryKernel, castKernel, specialPairs, specialValues, TYPES, unariesOf, unaryKernel } from '../special-values.js'
 import { instantiate } from './run-wasm.js'
 
@@ -148,8 +148,8 @@ describe('kernels', () => {
       { kind: 'for', variable: 'k', lo: 5, hi: 'five', step: 1, body: [{ kind: 'set', name: 'i', value: constant('f32', 99) }] },
       { kind: 'for', variable: 'i', lo: 0, hi: 'n', step: 1, body: [
         { kind: 'set-all', sets: [{ name: 'i', value: local('next', 'f32') }, { name: 'next', value: binary('add', local('i', 'f32'), local('next', 'f32')) }] },
-        { kind: 'if', condition: binary('gt', local('i', 'f32'), constant('f32', 10)), then: [{ kind: 'store', buffer: 'y0', index: 'i', value: local('i', 'f32') }], else: [
-          { kind: 'store', buffer: 'y0', index: 'i', value: selectExpr(binary('eq', indexValue('i'), constant('i32', 2)), constant('f32', -40), unary('neg', local('i', 'f32'))) }] },
+        ifStmt(binary('gt', local('i', 'f32'), constant('f32', 10)), [{ kind: 'store', buffer: 'y0', index: 'i', value: local('i', 'f32') }], [
+          { kind: 'store', buffer: 'y0', index: 'i', value: selectExpr(binary('eq', indexValue('i'), constant('i32', 2)), constant('f32', -40), unary('neg', local('i', 'f32'))) }]),
       ] },
     ]
     const kernel: Kernel = { name: 'fibonacci', params: ['n', 'five'], buffers: [{ name: 'y0', dtype: 'float32', length: 'n', role: 'out' }], body }

@@ -5,7 +5,7 @@ import { renderWgsl, type WgslKernel } from '../../../src/codegen/wgsl/render.js
 import { binary, constant, indexValue, load, local, narrow, selectExpr, unary } from '../../../src/ir/kernel/expr.js'
 import { interpretKernel } from '../../../src/ir/kernel/interpret.js'
 import type { Kernel, Stmt } from '../../../src/ir/kernel/kernel.js'
-import { mapKernel, softmaxRows, tiledMatmul } from '../sample-kernels.js'
+import { ifStmt, mapKernel, softmaxRows, tiledMatmul } from '../sample-kernels.js'
 import { binariesOf, binaryKernel, castKernel, unariesOf, unaryKernel } from '../special-values.js'
 import { compileErrors, findDevice, runKernel } from './device.js'
 
@@ -27,8 +27,8 @@ const fibonacci: Kernel = {
     { kind: 'var', name: 'var', type: 'f32', value: constant('f32', 1) },
     { kind: 'for', variable: 'i', lo: 0, hi: 'n', step: 1, body: [
       { kind: 'set-all', sets: [{ name: 'i', value: local('var', 'f32') }, { name: 'var', value: binary('add', local('i', 'f32'), local('var', 'f32')) }] },
-      { kind: 'if', condition: binary('gt', local('i', 'f32'), constant('f32', 10)), then: [{ kind: 'store', buffer: 'y0', index: 'i', value: local('i', 'f32') }], else: [
-        { kind: 'store', buffer: 'y0', index: 'i', value: selectExpr(binary('eq', indexValue('i'), constant('i32', 2)), constant('f32', -40), unary('neg', local('i', 'f32'))) }] },
+      ifStmt(binary('gt', local('i', 'f32'), constant('f32', 10)), [{ kind: 'store', buffer: 'y0', index: 'i', value: local('i', 'f32') }], [
+        { kind: 'store', buffer: 'y0', index: 'i', value: selectExpr(binary('eq', indexValue('i'), constant('i32', 2)), constant('f32', -40), unary('neg', local('i', 'f32'))) }]),
     ] satisfies Stmt[] }],
 }
 

@@ -13,7 +13,7 @@ import { interpretKernel } from '../../../src/ir/kernel/interpret.js'
 import type { Kernel, Stmt } from '../../../src/ir/kernel/kernel.js'
 import type { KernelCode } from '../../../src/runtime/js/kernel-code.js'
 import { instantiateJsKernels, renderJsKernel, renderJsKernels } from '../../../src/runtime/js/render.js'
-import { mapKernel, softmaxRows, tiledMatmul } from '../../codegen/sample-kernels.js'
+import { ifStmt, mapKernel, softmaxRows, tiledMatmul } from '../../codegen/sample-kernels.js'
 import { binariesOf, binaryKernel, castKernel, specialPairs, specialValues, TYPES, unariesOf, unaryKernel } from '../../codegen/special-values.js'
 
 const asCode = (kernel: Kernel): KernelCode => kernel // type test: what the compiler makes is what the runtime reads
@@ -115,8 +115,8 @@ describe('kernels', () => {
       { kind: 'for', variable: 'i', lo: 0, hi: 'n', step: 1, body: [
         { kind: 'set-all', sets: [{ name: 'i', value: local('var', 'f32') }, { name: 'var', value: binary('add', local('i', 'f32'), local('var', 'f32')) }] },
         { kind: 'let', name: 'big', type: 'bool', value: binary('gt', local('i', 'f32'), constant('f32', 10)) },
-        { kind: 'if', condition: local('big', 'bool'), then: [{ kind: 'store', buffer: 'y0', index: 'i', value: local('i', 'f32') }], else: [
-          { kind: 'store', buffer: 'y0', index: 'i', value: unary('neg', selectExpr(binary('eq', indexValue('i'), constant('i32', 2)), constant('f32', -40), binary('sub', local('i', 'f32'), binary('sub', local('var', 'f32'), constant('f32', 1))))) }] },
+        ifStmt(local('big', 'bool'), [{ kind: 'store', buffer: 'y0', index: 'i', value: local('i', 'f32') }], [
+          { kind: 'store', buffer: 'y0', index: 'i', value: unary('neg', selectExpr(binary('eq', indexValue('i'), constant('i32', 2)), constant('f32', -40), binary('sub', local('i', 'f32'), binary('sub', local('var', 'f32'), constant('f32', 1))))) }]),
       ] },
     ]
     const kernel: Kernel = { name: 'fibonacci', params: ['n'], buffers: [{ name: 'y0', dtype: 'float32', length: 'n', role: 'out' }], body }
@@ -193,7 +193,7 @@ describe('kernels from a hostile file', () => {
     'no body': { name: 'k', params: [], buffers: [] },
     'name that is no text': { ...base, name: 7 },
     'declaration twice in a block': { ...base, body: [{ kind: 'index', name: 'a', value: 0 }, { kind: 'index', name: 'a', value: 1 }] },
-    'name used after its block': { ...base, body: [{ kind: 'if', condition: constant('bool', 1), then: [{ kind: 'index', name: 'a', value: 0 }], else: [] }, { kind: 'index', name: 'b', value: 'a' }] },
+    'name used after its block': { ...base, body: [ifStmt(constant('bool', 1), [{ kind: 'index', name: 'a', value: 0 }]), { kind: 'index', name: 'b', value: 'a' }] },
   }
   for (const [what, kernel] of Object.entries(refused)) {
     test(`are refused as artefact-damaged: ${what}`, () => {
