@@ -12,7 +12,7 @@ import { haveShared, SHARED } from './shared-data.js'
 const FOLDER = 'onnx-backend/node'
 const listed = (target: string): string[] => readFileSync(new URL(`node-${target}.txt`, import.meta.url), 'utf8').split('\n').filter((line) => line !== '')
 
-describe.each(['interpret', 'js'])('ONNX node tests on %s', (target) => {
+describe.each(['interpret', 'js', 'wasm'])('ONNX node tests on %s', (target) => {
   test.skipIf(!haveShared(FOLDER)).each(listed(target))('%s', async (name) => {
     expect(await runCase(join(SHARED, FOLDER, name), name, engineOf(target))).toMatchObject({ verdict: 'pass', why: '' })
   })
