@@ -119,3 +119,36 @@ export function gatherCase(rows: number, columns: number, indices: readonly numb
   })
   return { compute, params: { R: rows }, inputs: { x0, x1: BigInt64Array.from(indices.map(BigInt)) }, outputs: indices.length * columns, expected }
 }
+
+/**
+ * y[i, j] = t[i, C − 1 − j] + where the first greatest x of row i stands, and t[i, j] = 2·x[i, j] kept in scratch memory and then
+ * doubled in place: accumulators that read each other, and stages that read what stages before them wrote.
+ */
+export function scratchCase(rows: number, columns: number, symbolic = false): Case {
+  const [R, C]: Dim[] = symbolic ? ['R', 'C'] : [rows, columns]
+  const x = load('x0', ['i', 'j']), j = { name: 'j', hi: C as Dim }
+  const better = binary('gt', x, local('best', 'f32'))
+  const scratch = (value: Expr) => ({ kind: 'store', axes: [j], lets: [], buffer: 't0', index: ['i', 'j'], value } as const)
+  const compute: Compute = {
+    name: 'scratch', buffers: [inBuffer('x0', [R as Dim, C as Dim]), outBuffer([R as Dim, C as Dim]), { name: 't0', dtype: 'float32', shape: [R as Dim, C as Dim], role: 'temp' }],
+    axes: [{ name: 'i', hi: R as Dim }],
+    stages: [
+      {
+        kind: 'reduce', axes: [j], lets: [], accumulators: [
+          { name: 'best', type: 'f32', init: constant('f32', '-inf'), value: { kind: 'select', condition: better, a: x, b: local('best', 'f32') } },
+          { name: 'at', type: 'f32', init: zero, value: { kind: 'select', condition: better, a: cast('f32', indexValue('j')), b: local('at', 'f32') } },
+        ],
+      },
+      scratch(x),
+      { kind: 'let', lets: [{ kind: 'value', name: 'before', type: 'f32', value: load('t0', ['i', 0]) }] },
+      scratch(binary('add', load('t0', ['i', 'j']), load('t0', ['i', 'j']))),
+      { kind: 'store', axes: [j], lets: [], buffer: 'y0', index: ['i', 'j'], value: binary('add', binary('add', load('t0', ['i', sub(sub(C as Dim, 1), 'j')]), local('at', 'f32')), local('before', 'f32')) },
+    ],
+  }
+  const x0 = integers(rows * columns, 9), expected = new Float32Array(rows * columns)
+  for (let i = 0; i < rows; i++) {
+    const row = x0.subarray(i * columns, (i + 1) * columns), at = row.indexOf(Math.max(...row))
+    row.forEach((_, c) => { expected[i * columns + c] = 2 * (row[columns - 1 - c] as number) + at + (row[0] as number) })
+  }
+  return { compute, params: symbolic ? { R: rows, C: columns } : {}, inputs: { x0 }, outputs: rows * columns, expected }
+}

@@ -8,13 +8,13 @@ import type { Schedule } from '../../src/ir/kernel/schedule.js'
 import { verifyKernel } from '../../src/ir/kernel/verify.js'
 import { visitStmts } from '../../src/ir/kernel/walk.js'
 import { anySchedule } from './random-schedule.js'
-import { broadcastCase, convCase, gatherCase, matmulCase, rowCase, type Case } from './schedule-cases.js'
+import { broadcastCase, convCase, gatherCase, matmulCase, rowCase, scratchCase, type Case } from './schedule-cases.js'
 
 function run(c: Case, schedule: Schedule): Float32Array {
   const kernel = applySchedule(c.compute, schedule, 'under_test')
   verifyKernel(kernel)
   const y0 = new Float32Array(c.outputs).fill(NaN)
-  interpretKernel(kernel, c.params, { ...c.inputs, y0 })
+  interpretKernel(kernel, c.params, { ...c.inputs, y0, t0: new Float32Array(c.outputs) })
   return y0
 }
 
@@ -56,6 +56,7 @@ describe('a schedule changes how a kernel runs and not what it computes', () => 
   it('broadcast', () => promise(broadcastCase(5, 6)))
   it('broadcast with symbols', () => promise(broadcastCase(1, 7, true)))
   it('gather by indices in data', () => promise(gatherCase(5, 3, [4, -1, 0, 2, -5, 1, 1])))
+  it('accumulators that read each other, and scratch memory that is read, changed and read again', () => { promise(scratchCase(5, 6)); promise(scratchCase(4, 7, true), 20) })
   it('symbolic extents of 0 leave the result untouched', () => {
     for (const c of [matmulCase(0, 3, 4, true), matmulCase(2, 3, 0, true), rowCase(0, 4, true), rowCase(3, 0, true), broadcastCase(0, 3, true), convCase(2, 0, 3, 2, true)]) promise(c, 5)
   })

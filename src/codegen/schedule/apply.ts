@@ -99,12 +99,10 @@ function writeReduce(work: Work, stage: ReduceStage, nest: Nest, tile: readonly 
   writer.write(tile.flatMap((point, t) => stage.accumulators.map((a, i): Pending => ({ kind: 'var', name: registers[t]?.[i] as string, value: values.build(a.init, point, writer, new Map()) }))))
   values.touch()
   openLoops(nest, writer, tile[0]?.dims ?? new Map(), (points) => {
-    let stamp = 0
     const pending: Pending[] = []
     for (const own of points) {
       tile.forEach((point, t) => {
-        const current = stage.accumulators.map((a, i) => values.register(registers[t]?.[i] as string, a.type, writer.depth, stamp))
-        stamp++
+        const current = stage.accumulators.map((a, i) => values.register(registers[t]?.[i] as string, a.type, writer.depth))
         pending.push(...nextValues(work, stage, registers[t] as string[], current, within(point, own)))
       })
     }
@@ -113,7 +111,7 @@ function writeReduce(work: Work, stage: ReduceStage, nest: Nest, tile: readonly 
   values.touch()
   return tile.map((point, t) => {
     const locals = new Map(point.locals)
-    stage.accumulators.forEach((a, i) => locals.set(a.name, values.register(registers[t]?.[i] as string, a.type, depth, 'final')))
+    stage.accumulators.forEach((a, i) => locals.set(a.name, values.register(registers[t]?.[i] as string, a.type, depth)))
     return { dims: point.dims, locals }
   })
 }

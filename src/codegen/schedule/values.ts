@@ -121,9 +121,9 @@ export class ValueTable {
     })
   }
 
-  /** A register that is changed by `set`: `stamp` tells its successive contents apart. */
-  register(name: string, type: RegisterType, depth: number, stamp: number | 'final'): ValueNode {
-    return this.intern(`r:${name}:${stamp}`, { shell: { kind: 'local', name, type }, operands: [], type, dims: [], safe: true, pinned: depth })
+  /** A register that `set` changes, as it is now: every call is another value, for its contents may have changed since. */
+  register(name: string, type: RegisterType, depth: number): ValueNode {
+    return this.intern(`r:${this.#nodes.size}`, { shell: { kind: 'local', name, type }, operands: [], type, dims: [], safe: true, pinned: depth })
   }
 
   /** The integer read from data by `value`; equal ones share one name. */

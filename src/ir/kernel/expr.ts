@@ -11,7 +11,7 @@ export type RegisterType = 'f32' | 'f64' | 'i32' | 'u32' | 'i64' | 'u64' | 'bool
 export type UnaryOp =
   | 'neg' | 'abs' | 'not' | 'bitnot' | 'sqrt' | 'rsqrt' | 'recip' | 'exp' | 'expm1' | 'log' | 'log1p' | 'sin' | 'cos' | 'tan' | 'asin' | 'acos' | 'atan'
   | 'sinh' | 'cosh' | 'tanh' | 'asinh' | 'acosh' | 'atanh' | 'erf' | 'floor' | 'ceil' | 'trunc' | 'round' | 'sign' | 'isnan' | 'isinf'
-/** `div` of integers truncates; `mod` has the sign of the divisor, `rem` that of the dividend; `min`/`max` return NaN if either is NaN; `round` is to nearest even. */
+/** `div` of integers truncates, and any integer division by 0 gives 0; shifts take the count modulo the width; `mod` has the sign of the divisor, `rem` that of the dividend; `min`/`max` return NaN if either is NaN; `round` is to nearest even. */
 export type BinaryOp =
   | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'mod' | 'pow' | 'atan2' | 'min' | 'max'
   | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
