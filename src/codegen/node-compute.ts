@@ -1,7 +1,7 @@
 /** What one node computes: the compute or hand-written kernel of its op, with each tensor's buffer named for the value it holds. */
 import type { HostTensor } from '../base/dtype.js'
 import { IngotError, invariant } from '../base/error.js'
-import { mul, type Dim } from '../ir/dims.js'
+import { dimKey, mul, type Dim } from '../ir/dims.js'
 import { tensorOf, type Node, type Value } from '../ir/graph.js'
 import { toNumbers } from '../ir/host-tensor.js'
 import { elementwiseCompute } from '../ir/kernel/elementwise-compute.js'
@@ -12,17 +12,20 @@ import type { Attrs } from '../ir/graph.js'
 import { getOp } from '../ir/ops/index.js'
 import { rewriteCompute } from './rewrite-compute.js'
 
-/** Stable buffer names for values: `v0`, `v1`… in order of first use. */
+/** Stable buffer names for values: `v0`, `v1`… in order of first use. A value that is read under another shape has a name for that too. */
 export class BufferNames {
-  readonly #names = new Map<Value, string>()
+  readonly #names = new Map<Value, Map<string, string>>()
   readonly #values = new Map<string, Value>()
 
-  /** The buffer name of a value. */
-  of(value: Value): string {
-    let name = this.#names.get(value)
+  /** The buffer name of a value, read as if it had `shape`. */
+  of(value: Value, shape: readonly Dim[] = tensorOf(value).shape): string {
+    const views = this.#names.get(value) ?? new Map<string, string>()
+    this.#names.set(value, views)
+    const key = shape.map(dimKey).join(' ')
+    let name = views.get(key)
     if (name === undefined) {
-      name = `v${this.#names.size}`
-      this.#names.set(value, name)
+      name = `v${this.#values.size}`
+      views.set(key, name)
       this.#values.set(name, value)
     }
     return name
@@ -63,14 +66,16 @@ function renameBuffers(compute: Compute, node: Node, names: BufferNames, prefix:
     if (b.role !== 'temp') invariant(value !== undefined, `${node.op} has a buffer ${b.name} that is none of its tensors`)
     const scalar = value !== undefined && b.role === 'in' ? scalarConstant(value) : undefined
     if (scalar !== undefined) inline.set(b.name, scalar)
-    else renamed.set(b.name, value === undefined ? `${prefix}${b.name}` : names.of(value))
+    else renamed.set(b.name, value === undefined ? `${prefix}${b.name}` : b.role === 'in' ? names.of(value, b.shape) : names.of(value))
   }
   const rewritten = rewriteCompute(compute, {
     load: (buffer, index) => inline.get(buffer) ?? { kind: 'load', buffer: renamed.get(buffer) ?? buffer, index },
   })
+  const buffers = rewritten.buffers.filter((b) => !inline.has(b.name)).map((b) => ({ ...b, name: renamed.get(b.name) ?? b.name }))
   return {
     ...rewritten,
-    buffers: rewritten.buffers.filter((b) => !inline.has(b.name)).map((b) => ({ ...b, name: renamed.get(b.name) ?? b.name })),
+    // A value that is an input twice has one buffer.
+    buffers: buffers.filter((b, i) => buffers.findIndex((c) => c.name === b.name) === i),
     stages: rewritten.stages.map((s) => (s.kind === 'store' ? { ...s, buffer: renamed.get(s.buffer) ?? s.buffer } : s)),
   }
 }
