@@ -17,7 +17,7 @@ export type BinaryOp =
   | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
 
 export type Expr =
-  /** `value` is a string for i64/u64 beyond 2^53 and for 'nan', 'inf', '-inf' */
+  /** `value` is a string for i64/u64 beyond 2^53 and for 'nan', 'inf', '-inf', '-0' */
   | { readonly kind: 'const'; readonly type: RegisterType; readonly value: number | string }
   | { readonly kind: 'index'; readonly index: Dim }
   | { readonly kind: 'load'; readonly buffer: string; readonly index: readonly Dim[] }

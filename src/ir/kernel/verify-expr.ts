@@ -73,5 +73,5 @@ function check(e: Expr, checks: ExprChecks, memo: Map<Expr, RegisterType>): Regi
 }
 
 function isConstantText(type: RegisterType, text: string): boolean {
-  return FLOAT.has(type) ? ['nan', 'inf', '-inf'].includes(text) : /^-?\d+$/.test(text)
+  return FLOAT.has(type) ? ['nan', 'inf', '-inf', '-0'].includes(text) : /^-?\d+$/.test(text)
 }
