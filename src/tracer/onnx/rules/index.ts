@@ -1,5 +1,6 @@
 /** Every rule by domain and ONNX op name. A new op is one line in a family's table. */
 import type { RuleTable } from '../call.js'
+import { ATTENTION } from './attention.js'
 import { CONSTANTS } from './constants.js'
 import { CONTRACTIONS, MICROSOFT_CONTRACTIONS } from './contractions.js'
 import { EINSUM } from './einsum.js'
@@ -18,7 +19,7 @@ import { SLICES } from './slices.js'
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION,
   }],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS }],
 ])
