@@ -13,13 +13,14 @@ import { QUANTIZATION } from './quantization.js'
 import { RECURRENT } from './recurrent.js'
 import { REDUCTIONS } from './reductions.js'
 import { RESIZE } from './resize.js'
+import { ROTARY } from './rotary.js'
 import { SHAPES } from './shapes.js'
 import { SLICES } from './slices.js'
 
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY,
   }],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS }],
 ])
