@@ -18,6 +18,7 @@ import { countOperations, isParametric, kernelName } from './kernel-name.js'
 import { legalize } from './legalize.js'
 import { BufferNames, computeOf, handWrittenKernel, refuseNode } from './node-compute.js'
 import { applySchedule } from './schedule/apply.js'
+import { flattenCompute } from './schedule/flatten.js'
 import { scheduleFor } from './schedules/index.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
@@ -85,15 +86,16 @@ function lowerNode(node: Node, target: Target): LoweredNode {
   const ops = fused ? body.nodes.map((n) => n.op).filter((op) => getOp(op).pattern !== 'alias') : [node.op]
   const ordered = { ...compute, buffers: [...compute.buffers.filter((b) => b.role === 'in'), ...compute.buffers.filter((b) => b.role === 'out'), ...compute.buffers.filter((b) => b.role === 'temp')] }
   const name = kernelName(ops, ordered, symbolName)
-  const schedule = scheduleFor(ordered, target)
-  const kernel = legalize(applySchedule(ordered, schedule, name), target)
+  const flat = flattenCompute(ordered)
+  const schedule = scheduleFor(flat, target)
+  const kernel = legalize(applySchedule(flat, schedule, name), target)
   const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
   const buffers = kernel.buffers.map((b): CallBuffer => {
     const value = names.valueOf(b.name)
     return callBuffer(b, value === undefined ? undefined : (inner.get(value) ?? value), original, back)
   })
   const flops = countOperations(ordered)
-  return { kernel, compute: ordered, schedule, buffers, params: kernel.params.map(back), flops: isParametric(flops, new Set(symbols.keys())) ? back(flops) : 0 }
+  return { kernel, compute: flat, schedule, buffers, params: kernel.params.map(back), flops: isParametric(flops, new Set(symbols.keys())) ? back(flops) : 0 }
 }
 
 function callBuffer(buffer: KernelBuffer, value: Value | undefined, original: ReadonlyMap<Value, Value>, back: (d: Dim) => Dim): CallBuffer {
