@@ -1,6 +1,6 @@
 /**
  * Legalize: kernels with only what a target has. What a target can never have is refused with the kernel's name; nothing is
- * narrowed silently.
+ * narrowed silently. On js, float32 operands of operations with steps are rounded first.
  */
 import { IngotError } from '../base/error.js'
 import { DTYPES } from '../base/dtype.js'
@@ -8,6 +8,7 @@ import { REGISTER, type RegisterType } from '../ir/kernel/expr.js'
 import type { Kernel } from '../ir/kernel/kernel.js'
 import { exprsOf, visitExprs, visitStmts } from '../ir/kernel/walk.js'
 import type { Target } from '../runtime/format.js'
+import { roundBeforeSteps } from './js/round-steps.js'
 
 /** Register types that a target lacks. */
 const MISSING: Readonly<Record<Target, ReadonlySet<RegisterType>>> = {
@@ -31,5 +32,5 @@ export function legalize(kernel: Kernel, target: Target): Kernel {
     if (s.kind === 'let' || s.kind === 'var') check(s.type)
     visitExprs(exprsOf(s), (e) => { if (e.kind === 'const' || e.kind === 'local') check(e.type); else if (e.kind === 'cast') check(e.to) })
   })
-  return kernel
+  return target === 'js' ? roundBeforeSteps(kernel) : kernel
 }
