@@ -17,6 +17,7 @@ import { composeBody } from './compose.js'
 import { countOperations, isParametric, kernelName } from './kernel-name.js'
 import { legalize } from './legalize.js'
 import { BufferNames, computeOf, handWrittenKernel, refuseNode } from './node-compute.js'
+import { nodeKey } from './node-key.js'
 import { applySchedule } from './schedule/apply.js'
 import { flattenCompute } from './schedule/flatten.js'
 import { scheduleFor } from './schedules/index.js'
@@ -41,21 +42,31 @@ export type OnKernel = (stages: { readonly compute: Compute | undefined; readonl
 /** Lowers all nodes of `graph` for `target`. Throws `unsupported-op` or `unsupported-dtype` naming the node. */
 export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel): Lowered {
   const kernels: LoweredKernel[] = []
+  const byNode = new Map<string, { readonly made: LoweredNode; readonly kernel: number }>()
   const byCode = new Map<string, number>()
   const names = new Set<string>()
+  const emit = (made: LoweredNode, origin: string): number => {
+    const code = JSON.stringify({ ...made.kernel, name: '' })
+    const known = byCode.get(code)
+    if (known !== undefined) return known
+    const kernel = { ...made.kernel, name: unique(made.kernel.name, names) }
+    verifyKernel(kernel)
+    onKernel?.({ compute: made.compute, schedule: made.schedule, kernel, origin })
+    byCode.set(code, kernels.push({ kernel }) - 1)
+    return kernels.length - 1
+  }
   const steps = graph.nodes.map((node): LoweredStep => {
     if (getOp(node.op).pattern === 'alias') return { kind: 'alias', value: node.outputs[0] as Value, of: node.inputs[0] as Value }
-    const made = lowerNode(node, target)
-    const code = JSON.stringify({ ...made.kernel, name: '' })
-    let index = byCode.get(code)
-    if (index === undefined) {
-      const kernel = { ...made.kernel, name: unique(made.kernel.name, names) }
-      verifyKernel(kernel)
-      onKernel?.({ compute: made.compute, schedule: made.schedule, kernel, origin: node.origin })
-      index = kernels.push({ kernel }) - 1
-      byCode.set(code, index)
+    const { local, symbols } = localSymbols(node)
+    const key = nodeKey(local)
+    let known = byNode.get(key)
+    if (known === undefined) {
+      const made = lowerNode(local, symbols, target)
+      byNode.set(key, (known = { made, kernel: emit(made, node.origin) }))
     }
-    return { kind: 'call', kernel: index, buffers: made.buffers, params: made.params, flops: made.flops, origin: node.origin }
+    const { made, kernel } = known
+    const back = (d: Dim): Dim => substituteDim(d, (s) => symbols.get(s))
+    return { kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, back)), params: made.kernel.params.map(back), flops: back(made.flops), origin: node.origin }
   })
   return { kernels, steps }
 }
@@ -67,51 +78,52 @@ function unique(wish: string, taken: Set<string>): string {
   return name
 }
 
-interface LoweredNode { readonly kernel: Kernel; readonly compute: Compute | undefined; readonly schedule: Schedule | undefined; readonly buffers: readonly CallBuffer[]; readonly params: readonly Dim[]; readonly flops: Dim }
+/** Which of a node's tensors a kernel's buffer holds. */
+interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number }
 
-function lowerNode(node: Node, target: Target): LoweredNode {
-  const { local, original, symbols } = localSymbols(node)
-  const back = (d: Dim): Dim => substituteDim(d, (s) => symbols.get(s))
+/** A node's kernel; `slots` in the order of its buffers, undefined for temps. Dims are over the node's local symbols. */
+interface LoweredNode { readonly kernel: Kernel; readonly compute: Compute | undefined; readonly schedule: Schedule | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim }
+
+/** Lowers one node; `symbols` says what its local symbols stand for, which shows in the kernel's name only. */
+function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Target): LoweredNode {
   const symbolName = (param: string): string => { const d = symbols.get(param); return typeof d === 'string' ? d : param }
+  const slotOf = (value: Value | undefined): Slot | undefined => {
+    if (value === undefined) return undefined
+    const input = local.inputs.indexOf(value)
+    return input >= 0 ? { side: 'inputs', index: input } : { side: 'outputs', index: local.outputs.indexOf(value) }
+  }
   const written = handWrittenKernel(local)
   if (written !== undefined) {
-    const kernel = legalize({ ...written.kernel, name: kernelName([node.op], undefined, symbolName) }, target)
-    const buffers = written.values.map((v, i): CallBuffer => callBuffer(kernel.buffers[i] as KernelBuffer, v, original, back))
-    return { kernel, compute: undefined, schedule: undefined, buffers, params: kernel.params.map(back), flops: 0 }
+    const kernel = legalize({ ...written.kernel, name: kernelName([local.op], undefined, symbolName) }, target)
+    return { kernel, compute: undefined, schedule: undefined, slots: written.values.map(slotOf), flops: 0 }
   }
   const names = new BufferNames()
   const body = local.attrs['body']
   const fused = local.op === 'fused' && body !== undefined && isGraph(body)
-  const compute = fused ? composeBody(body, names, target) : (computeOf(local, names) ?? refuseNode(node, target))
-  const ops = fused ? body.nodes.map((n) => n.op).filter((op) => getOp(op).pattern !== 'alias') : [node.op]
+  const compute = fused ? composeBody(body, names, target) : (computeOf(local, names) ?? refuseNode(local, target))
+  const ops = fused ? body.nodes.map((n) => n.op).filter((op) => getOp(op).pattern !== 'alias') : [local.op]
   const ordered = { ...compute, buffers: [...compute.buffers.filter((b) => b.role === 'in'), ...compute.buffers.filter((b) => b.role === 'out'), ...compute.buffers.filter((b) => b.role === 'temp')] }
   const name = kernelName(ops, ordered, symbolName)
   const flat = flattenCompute(ordered)
   const schedule = scheduleFor(flat, target)
   const kernel = legalize(applySchedule(flat, schedule, name), target)
   const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
-  const buffers = kernel.buffers.map((b): CallBuffer => {
-    const value = names.valueOf(b.name)
-    return callBuffer(b, value === undefined ? undefined : (inner.get(value) ?? value), original, back)
-  })
+  const slots = kernel.buffers.map((b) => { const value = names.valueOf(b.name); return slotOf(value === undefined ? undefined : (inner.get(value) ?? value)) })
   const flops = countOperations(ordered)
-  return { kernel, compute: flat, schedule, buffers, params: kernel.params.map(back), flops: isParametric(flops, new Set(symbols.keys())) ? back(flops) : 0 }
+  return { kernel, compute: flat, schedule, slots, flops: isParametric(flops, new Set(symbols.keys())) ? flops : 0 }
 }
 
-function callBuffer(buffer: KernelBuffer, value: Value | undefined, original: ReadonlyMap<Value, Value>, back: (d: Dim) => Dim): CallBuffer {
+function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, back: (d: Dim) => Dim): CallBuffer {
   if (buffer.role === 'temp') return { kind: 'temp', dtype: buffer.dtype, length: back(buffer.length) }
-  invariant(value !== undefined, `kernel buffer ${buffer.name} holds no value`)
-  return { kind: 'value', value: original.get(value) ?? value }
+  const value = slot === undefined ? undefined : node[slot.side][slot.index]
+  invariant(value !== undefined && value !== null, `kernel buffer ${buffer.name} holds no value`)
+  return { kind: 'value', value }
 }
 
 /** The node with its symbols renamed `dim0`, `dim1`… in order of appearance: names that no op uses for an axis, the same for all nodes alike. */
-function localSymbols(node: Node): { readonly local: Node; readonly original: ReadonlyMap<Value, Value>; readonly symbols: ReadonlyMap<string, Dim> } {
+function localSymbols(node: Node): { readonly local: Node; readonly symbols: ReadonlyMap<string, Dim> } {
   const symbols = new Map<string, Dim>()
-  const local = new LocalDims(symbols).node(node)
-  const original = new Map<Value, Value>()
-  node.inputs.forEach((v, i) => { if (v !== null) original.set(local.inputs[i] as Value, v) })
-  node.outputs.forEach((v, i) => original.set(local.outputs[i] as Value, v))
-  return { local, original, symbols }
+  return { local: new LocalDims(symbols).node(node), symbols }
 }
 
 /**

@@ -41,7 +41,16 @@ function contextOf(node: Node): ComputeContext<Attrs> {
   const buffers: Buffer[] = []
   inputs.forEach((t, i) => { if (t !== null) buffers.push({ name: `x${i}`, dtype: t.dtype, shape: t.shape, role: 'in' }) })
   outputs.forEach((t, i) => buffers.push({ name: `y${i}`, dtype: t.dtype, shape: t.shape, role: 'out' }))
-  return { inputs, outputs, attrs: node.attrs, values: node.inputs, buffers }
+  return { inputs, outputs, attrs: node.attrs, values: node.inputs.map((v) => (v === null ? null : visible(v))), buffers }
+}
+
+/** Constants of more elements are not shown to ops: their kernels serve every constant of the same type. */
+export const VISIBLE_ELEMENTS = 4
+
+function visible(value: Value): Value {
+  if (value.data === undefined || value.data.data.length <= VISIBLE_ELEMENTS) return value
+  const { data: _, ...rest } = value
+  return rest
 }
 
 function valueOfBuffer(node: Node, name: string): Value | undefined {
@@ -71,11 +80,11 @@ function renameBuffers(compute: Compute, node: Node, names: BufferNames, prefix:
   const rewritten = rewriteCompute(compute, {
     load: (buffer, index) => inline.get(buffer) ?? { kind: 'load', buffer: renamed.get(buffer) ?? buffer, index },
   })
-  const buffers = rewritten.buffers.filter((b) => !inline.has(b.name)).map((b) => ({ ...b, name: renamed.get(b.name) ?? b.name }))
+  // A value that is an input twice has one buffer.
+  const buffers = new Map(rewritten.buffers.filter((b) => !inline.has(b.name)).map((b) => [renamed.get(b.name) ?? b.name, b]))
   return {
     ...rewritten,
-    // A value that is an input twice has one buffer.
-    buffers: buffers.filter((b, i) => buffers.findIndex((c) => c.name === b.name) === i),
+    buffers: [...buffers].map(([name, b]) => ({ ...b, name })),
     stages: rewritten.stages.map((s) => (s.kind === 'store' ? { ...s, buffer: renamed.get(s.buffer) ?? s.buffer } : s)),
   }
 }

@@ -54,7 +54,7 @@ export interface ComputeContext<A> {
   readonly inputs: readonly (TensorType | null)[]
   readonly outputs: readonly TensorType[]
   readonly attrs: A
-  /** The input values, for ops that specialise on constant inputs (`data`). */
+  /** The input values, for ops that specialise on constant inputs (`data`, given for up to four elements). */
   readonly values: readonly (Value | null)[]
   /** Buffers of all inputs and outputs, ready for `Compute.buffers`. */
   readonly buffers: readonly Buffer[]
