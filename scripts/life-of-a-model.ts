@@ -29,6 +29,9 @@ function model(): Graph {
   return b.finish()
 }
 
+/** Graph text without its stage: what a change of stage alone leaves the same. */
+const unstaged = (text: string): string => text.replace(/stage=\w+/g, '')
+
 const fence = (language: string, text: string): string => `\`\`\`${language}\n${text.trimEnd()}\n\`\`\`\n`
 
 /** The document. */
@@ -42,7 +45,7 @@ export async function lifeOfAModel(): Promise<string> {
     onProgress: (p: Progress) => {
       if (p.graph === undefined) return
       const text = printGraph(p.graph, { weights: 'short' })
-      if (text !== last) changes.push({ name: p.name, text })
+      if (unstaged(text) !== unstaged(last)) changes.push({ name: p.name, text })
       last = text
     },
     onKernel: ({ compute, schedule, kernel, origin }) => {
