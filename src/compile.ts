@@ -43,16 +43,6 @@ export interface CompileOptions extends ImportOnnxOptions {
   readonly onKernel?: OnKernel
 }
 
-export interface CompileReport {
-  /** Milliseconds of each step, in order. */
-  readonly steps: readonly { readonly name: string; readonly ms: number }[]
-  /** Nodes of the graph as imported, and after all passes. */
-  readonly nodes: { readonly before: number; readonly after: number }
-  readonly kernels: number
-  /** Bookkeeping nodes stripped, by op name (`autograd.record`: 12). */
-  readonly stripped: Readonly<Record<string, number>>
-}
-
 /** Passes that a target wants before `fuse`. */
 const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding'], wasm: ['expand-padding'], wgsl: [] }
 

@@ -3,7 +3,17 @@ import { IngotError } from './base/error.js'
 import { renderJsModule } from './codegen/js/module.js'
 import { encodeProgram } from './runtime/encode.js'
 import type { ProgramData, ProgramHeader } from './runtime/format.js'
-import type { CompileReport } from './compile.js'
+
+/** What the compiler did. */
+export interface CompileReport {
+  /** Milliseconds of each step, in order. */
+  readonly steps: readonly { readonly name: string; readonly ms: number }[]
+  /** Nodes of the graph as imported, and after all passes. */
+  readonly nodes: { readonly before: number; readonly after: number }
+  readonly kernels: number
+  /** Bookkeeping nodes stripped, by op name (`autograd.record`: 12). */
+  readonly stripped: Readonly<Record<string, number>>
+}
 
 export class Program {
   readonly data: ProgramData

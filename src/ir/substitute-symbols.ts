@@ -1,5 +1,5 @@
 /** Replaces symbols by other dims everywhere in a graph or node: types, known elements, attributes, nested graphs. */
-import { dimsOf } from './build.js'
+import { dimsOf } from './integer-elements.js'
 import { substituteDim, type Dim } from './dims.js'
 import { isGraph, type Attr, type Attrs, type Graph, type Node, type Value } from './graph.js'
 import { getOp } from './ops/index.js'
