@@ -3,6 +3,7 @@ import { DTYPES, elementCount, storageBytes, type DType, type HostTensor, type T
 import { bfloat16ToNumber, float16ToNumber } from '../base/float16.js'
 import { IngotError } from '../base/error.js'
 import { readNested, type NestedValues } from './nested.js'
+export type { NestedValues } from './nested.js'
 
 /** Key of a tensor's own storage, for code that promises not to change it; `data` is what everyone else reads. */
 export const STORAGE: unique symbol = /* @__PURE__ */ Symbol('storage')

@@ -1,0 +1,126 @@
+/**
+ * The one way in which an op is applied to eager tensors: its record's `infer` and `reference`, results that are inference tensors or
+ * normal ones as the mode has it, and a recorded function where gradients are tracked.
+ */
+import { DTYPES, type HostTensor } from '../base/dtype.js'
+import { IngotError, invariant } from '../base/error.js'
+import { printDim } from '../ir/dims-text.js'
+import { sub } from '../ir/dims.js'
+import type { Attrs, Value } from '../ir/graph.js'
+import type { ConcreteType, InferContext, Op } from '../ir/op.js'
+import { getOp } from '../ir/ops/index.js'
+import { tensorType, type TensorType } from '../ir/types.js'
+import { STORAGE } from '../runtime/tensor.js'
+import { backwardName, GradFunction, type Edge } from './grad-function.js'
+import { edgeOf, requiresGradOf } from './history.js'
+import { currentFrame } from './modes.js'
+import { RecordedCall } from './recorded-call.js'
+import { freshState, STATE, Tensor } from './tensor.js'
+import { findView } from './views.js'
+
+/** What ops are applied to: tensors, and constants, which are no operands in the sense of the gradient modes. */
+export type Operand = Tensor | HostTensor
+
+/** What takes every op in place of evaluation, as tracing does. */
+export interface Recorder {
+  apply(op: Op, inputs: readonly (Operand | null)[], attrs: Attrs): readonly Tensor[]
+}
+
+/** True for operands that are tensors and no constants. */
+export function isTensor(x: Operand | null | undefined): x is Tensor {
+  return x instanceof Tensor
+}
+
+/** The recorder of the mode, if one takes all ops. */
+export function findRecorder(): Recorder | null {
+  return currentFrame().recorder as Recorder | null
+}
+
+/**
+ * Whether an op on `operands` is recorded: gradients are on, inference mode is off, one operand is a normal tensor and one requires gradients.
+ * Then the edges of all operands, which may throw `view-…-inplace`; null where it is not recorded.
+ */
+export function findEdges(operands: readonly (Operand | null)[]): readonly (Edge | null)[] | null {
+  return isRecorded(operands) ? operands.map((x) => (isTensor(x) ? edgeOf(x) : null)) : null
+}
+
+/** The same question without the edges. */
+export function isRecorded(operands: readonly (Operand | null)[]): boolean {
+  const frame = currentFrame()
+  if (frame.inference || !frame.grad) return false
+  return operands.some((x) => isTensor(x) && !x[STATE].inference) && operands.some((x) => isTensor(x) && requiresGradOf(x))
+}
+
+/** All results of an op that allocates. Throws what its record throws, `inference-saved`, and `view-…-inplace` for stale views. */
+export function apply(name: string, inputs: readonly (Operand | null)[], attrs: Attrs = {}): readonly Tensor[] {
+  const op = getOp(name)
+  const recorder = findRecorder()
+  if (recorder !== null) return recorder.apply(op, inputs, attrs)
+  const types = inferTypes(op, inputs, attrs)
+  const edges = types.some((t) => DTYPES[t.dtype].kind === 'float') ? findEdges(inputs) : null
+  const call = edges === null ? null : new RecordedCall(op, attrs, { inputs: inputs.map((x) => (x === null ? null : tensorType(x.dtype, x.shape))), outputs: types }, edges.map((e) => e !== null), inputs)
+  const { inference } = currentFrame()
+  const outputs = compute(op, inputs, attrs, types).map((t) => new Tensor(t.dtype, t.shape, freshState(t, t.shape, inference)))
+  if (call !== null && edges !== null) record(name, call, edges, types, outputs)
+  return outputs
+}
+
+function record(name: string, call: RecordedCall, edges: readonly (Edge | null)[], types: readonly (TensorType & ConcreteType)[], outputs: readonly Tensor[]): void {
+  const fn = new GradFunction(backwardName(name), edges, types, call)
+  outputs.forEach((t, i) => {
+    if (DTYPES[t.dtype].kind !== 'float') return
+    t[STATE].gradFn = fn
+    t[STATE].outputIndex = i
+  })
+  call.saveResults(outputs)
+}
+
+/** The first (mostly only) result of an op that allocates. */
+export function apply1(name: string, inputs: readonly (Operand | null)[], attrs: Attrs = {}): Tensor {
+  const [first] = apply(name, inputs, attrs)
+  invariant(first !== undefined, `${name} has no result`)
+  return first
+}
+
+/** The first result of an op, as a view of its input where that is possible. */
+export function evaluate(name: string, inputs: readonly (Operand | null)[], attrs: Attrs = {}): Tensor {
+  const [x] = inputs
+  return (isTensor(x) && inputs.length === 1 ? findView(name, x, attrs) : undefined) ?? apply1(name, inputs, attrs)
+}
+
+const CONCRETE: InferContext = {
+  assume(a, b, why, kind = 'eq') {
+    const difference = sub(a, b)
+    const holds = typeof difference === 'number' && (kind === 'eq' ? difference === 0 : difference <= 0)
+    if (!holds) throw new IngotError('shape-mismatch', `${printDim(a)} must ${kind === 'eq' ? 'equal' : 'not exceed'} ${printDim(b)}: ${why}`)
+  },
+}
+
+/** The types of an op's results for concrete operands. Errors name the op. */
+export function inferTypes(op: Op, inputs: readonly (Operand | null)[], attrs: Attrs): readonly (TensorType & ConcreteType)[] {
+  const values = inputs.map((x, i): Value | null => (x === null ? null : { name: `x${i}`, type: tensorType(x.dtype, x.shape) }))
+  return withOp(op.name, () => op.infer({ inputs: values, attrs: attrs as never }, CONCRETE)) as readonly (TensorType & ConcreteType)[]
+}
+
+function compute(op: Op, inputs: readonly (Operand | null)[], attrs: Attrs, outputs: readonly ConcreteType[]): readonly HostTensor[] {
+  const hosts = inputs.map(hostOf)
+  // A cast to the same dtype is a copy; references of movement ops may hand out their input's elements.
+  if (op.name === 'cast' && attrs['to'] === inputs[0]?.dtype && hosts[0] !== null && hosts[0] !== undefined) return [{ ...hosts[0], data: hosts[0].data.slice() }]
+  const results = withOp(op.name, () => op.reference({ inputs: hosts, attrs: attrs as never, outputs }))
+  return results.map((t) => (hosts.some((h) => h?.data === t.data) ? { ...t, data: t.data.slice() } : t))
+}
+
+/** An operand as references take it: contiguous elements, copied only where they are strided. */
+export function hostOf(x: Operand | null): HostTensor | null {
+  return isTensor(x) ? { dtype: x.dtype, shape: x.shape, data: x[STORAGE] } : x
+}
+
+function withOp<T>(op: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof IngotError) || error.where.op !== undefined || error.code === 'internal') throw error
+    const what = error.message.split('\n  hint: ')[0] as string
+    throw new IngotError(error.code, what, { where: { ...error.where, op }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
+  }
+}
