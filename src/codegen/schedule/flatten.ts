@@ -20,11 +20,13 @@ export function flattenCompute(compute: Compute): Compute {
   const shrunk = unit.size === 0 ? compute : rewriteCompute({ ...compute, axes: compute.axes.filter((a) => !unit.has(a.name)) }, { name: (s) => (unit.has(s) ? 0 : undefined) })
   const flat = linearise(shrunk)
   const outer = mergeAxes(flat, flat.axes, (c, axes) => ({ ...c, axes }))
-  const merged = flat.stages.reduce((c, _, i) => {
-    const stage = c.stages[i] as Stage
-    if (stage.kind === 'let') return c
-    return mergeAxes(c, stage.axes, (d, axes) => ({ ...d, stages: d.stages.map((s, k) => (k === i && s.kind !== 'let' ? { ...s, axes } : s)) }), i)
-  }, outer)
+  // Each stage by itself, so that a join of many parts takes time by their number.
+  const stages = outer.stages.map((stage): Stage => {
+    if (stage.kind === 'let') return stage
+    const alone = mergeAxes({ ...outer, stages: [stage] }, stage.axes, (c, axes) => ({ ...c, stages: c.stages.map((s) => (s.kind === 'let' ? s : { ...s, axes })) }), 0)
+    return alone.stages[0] as Stage
+  })
+  const merged = { ...outer, stages }
   const count = (c: Compute): number => c.axes.length + c.stages.reduce((n, s) => n + (s.kind === 'let' ? 0 : s.axes.length), 0)
   return count(merged) === count(compute) ? compute : merged
 }

@@ -37,6 +37,8 @@ const freshScope = (runs: boolean): Scope => ({ stmts: [], values: new Map(), di
 export class KernelWriter implements ValueContext {
   readonly #scopes: Scope[] = [freshScope(true)]
   readonly #taken: Set<string>
+  /** Per wish the last number that `fresh` appended, so that many equal wishes stay linear. */
+  readonly #lastOf = new Map<string, number>()
   readonly #loopNames = new Set<string>()
   readonly #ranges = new Map<string, Range>()
   readonly #loopDepth = new Map<string, number>()
@@ -62,8 +64,9 @@ export class KernelWriter implements ValueContext {
 
   /** A name that the kernel does not use yet, as near to `wish` as can be. */
   fresh(wish: string): string {
-    let name = wish
-    for (let k = 1; this.#taken.has(name); k++) name = `${wish}_${k}`
+    let name = wish, k = this.#lastOf.get(wish) ?? 0
+    while (this.#taken.has(name)) name = `${wish}_${++k}`
+    this.#lastOf.set(wish, k)
     this.#taken.add(name)
     return name
   }

@@ -15,18 +15,19 @@ import { checkExpr } from './verify-expr.js'
 /** How many loads and stores there are, and how many of them are proven to stay inside their buffers for all parameters ≥ 0. */
 export interface KernelFacts { readonly accesses: number; readonly proven: number }
 
+/** What is visible at one place. The maps are shared by all places: a block takes its own names out again where it ends. */
 interface Scope {
   readonly kernel: Kernel
   readonly buffers: ReadonlyMap<string, KernelBuffer>
   /** Integer names with their ranges; parameters have none. */
-  readonly ints: ReadonlyMap<string, Range | undefined>
-  readonly registers: ReadonlyMap<string, { readonly type: RegisterType; readonly mutable: boolean }>
+  readonly ints: Map<string, Range | undefined>
+  readonly registers: Map<string, { readonly type: RegisterType; readonly mutable: boolean }>
   /** Index locals in terms of loop variables and parameters. */
-  readonly definitions: ReadonlyMap<string, Dim>
+  readonly definitions: Map<string, Dim>
   /** True where every statement here certainly runs: loops around are not empty and no `if` is. */
   readonly certain: boolean
   /** Names whose bounds are reached: variables of loops with numeric bounds. */
-  readonly exact: ReadonlySet<string>
+  readonly exact: Set<string>
   readonly facts: { accesses: number; proven: number }
 }
 
@@ -53,11 +54,12 @@ function fail(kernel: Kernel, what: string, stmt?: Stmt): never {
   throw new IngotError('verify-kernel', `kernel ${kernel.name}: ${what}${stmt === undefined ? '' : `\n  in: ${printStmt(stmt).split('\n')[0]}`}`, { where: { origin: kernel.name } })
 }
 
-function checkBody(body: readonly Stmt[], outer: Scope): void {
-  const ints = new Map(outer.ints), registers = new Map(outer.registers), definitions = new Map(outer.definitions)
-  const scope: Scope = { ...outer, ints, registers, definitions }
+function checkBody(body: readonly Stmt[], scope: Scope): void {
+  const { ints, registers, definitions } = scope
+  const own: string[] = []
   const define = (s: Stmt, name: string): void => {
     if (ints.has(name) || registers.has(name) || scope.buffers.has(name)) fail(scope.kernel, `${name} is defined already`, s)
+    own.push(name)
   }
   for (const s of body) {
     switch (s.kind) {
@@ -94,6 +96,7 @@ function checkBody(body: readonly Stmt[], outer: Scope): void {
         break
     }
   }
+  for (const name of own) for (const names of [ints, registers, definitions]) names.delete(name)
 }
 
 const rangeIn = (scope: Scope) => (name: string): Range | undefined => scope.ints.get(name)
@@ -124,10 +127,12 @@ function checkFor(s: Extract<Stmt, { kind: 'for' }>, scope: Scope): void {
   if (!Number.isInteger(s.step) || s.step < 1) fail(scope.kernel, `the step ${s.step} is not a positive integer`, s)
   const lo = expand(s.lo, scope), hi = expand(s.hi, scope), extent = sub(hi, lo)
   if (typeof extent === 'number' && extent > 0 && extent % s.step !== 0) fail(scope.kernel, `the step ${s.step} does not divide the extent ${extent}`, s)
-  const ints = new Map(scope.ints).set(s.variable, loopRange(lo, hi, s.step, rangeIn(scope)))
-  const exact = new Set(scope.exact)
-  if (typeof lo === 'number' && typeof hi === 'number') exact.add(s.variable)
-  checkBody(s.body, { ...scope, ints, exact, certain: scope.certain && isNeverNegative(sub(extent, s.step), rangeIn(scope)) })
+  const certain = scope.certain && isNeverNegative(sub(extent, s.step), rangeIn(scope))
+  scope.ints.set(s.variable, loopRange(lo, hi, s.step, rangeIn(scope)))
+  if (typeof lo === 'number' && typeof hi === 'number') scope.exact.add(s.variable)
+  checkBody(s.body, { ...scope, certain })
+  scope.ints.delete(s.variable)
+  scope.exact.delete(s.variable)
 }
 
 function typeOf(e: Expr, s: Stmt, scope: Scope): RegisterType {

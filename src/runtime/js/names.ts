@@ -36,7 +36,9 @@ export class Names {
   readonly #taken: Set<string>
   /** One identifier per name and function, so that sibling loops share theirs. */
   readonly #ids = new Map<string, string>()
-  #visible = new Map<string, Declared>()
+  readonly #visible = new Map<string, Declared>()
+  /** Of the innermost block: what each name that it declares meant before. */
+  #hidden: (readonly [key: string, before: Declared | undefined])[] = []
 
   constructor(taken: ReadonlySet<string>) { this.#taken = new Set(taken) }
 
@@ -45,6 +47,7 @@ export class Names {
     const key = `${kind} ${String(name)}`
     const id = this.#ids.get(key) ?? identifier(name, this.#taken)
     this.#ids.set(key, id)
+    this.#hidden.push([key, this.#visible.get(key)])
     this.#visible.set(key, { id, type })
     return id
   }
@@ -58,10 +61,11 @@ export class Names {
 
   /** Runs `inner`; names declared in it end with it. */
   block<T>(inner: () => T): T {
-    const outer = this.#visible
-    this.#visible = new Map(outer)
+    const outer = this.#hidden
+    this.#hidden = []
     const result = inner()
-    this.#visible = outer
+    for (const [key, before] of this.#hidden.reverse()) if (before === undefined) this.#visible.delete(key); else this.#visible.set(key, before)
+    this.#hidden = outer
     return result
   }
 }
