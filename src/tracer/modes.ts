@@ -87,9 +87,9 @@ export class ModeGuard implements Disposable {
   #state: 'open' | 'closed' | 'outlived' = 'open'
 
   /** Use a subclass. */
-  constructor(grad: boolean, inference?: boolean) {
-    this.#frame.grad = grad
-    if (inference !== undefined) this.#frame.inference = inference
+  constructor(modes: { readonly grad: boolean; readonly inference?: boolean }) {
+    this.#frame.grad = modes.grad
+    this.#frame.inference = modes.inference ?? this.#inference
     this.#frame.guards.push(this)
     queueMicrotask(() => { if (this.#state === 'open') this.#close('outlived') })
   }
@@ -120,17 +120,17 @@ export class ModeGuard implements Disposable {
 
 /** Nothing is recorded while it is open: `using guard = new NoGradGuard()`. Source: at::NoGradGuard. */
 export class NoGradGuard extends ModeGuard {
-  constructor() { super(false) }
+  constructor() { super({ grad: false }) }
 }
 
 /** Operations are recorded while it is open, unless inference mode is on. Source: torch.enable_grad. */
 export class EnableGradGuard extends ModeGuard {
-  constructor() { super(true) }
+  constructor() { super({ grad: true }) }
 }
 
 /** Recording is as said while it is open. Source: at::AutoGradMode. */
 export class AutoGradMode extends ModeGuard {
-  constructor(enabled: boolean) { super(enabled) }
+  constructor(enabled: boolean) { super({ grad: enabled }) }
 }
 
 /**
@@ -138,5 +138,5 @@ export class AutoGradMode extends ModeGuard {
  * also inside inference mode or `NoGradGuard`. Source: c10::InferenceMode.
  */
 export class InferenceMode extends ModeGuard {
-  constructor(enabled = true) { super(!enabled, enabled) }
+  constructor(enabled = true) { super({ grad: !enabled, inference: enabled }) }
 }

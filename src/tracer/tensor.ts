@@ -19,6 +19,8 @@ import { TensorState } from './state.js'
 import { contiguousGeometry, isContiguous, readElements, type Geometry } from './storage.js'
 import { detach, detachInPlace, variableData } from './views.js'
 
+/* oxlint-disable typescript/no-unsafe-declaration-merging -- what the interface adds, the static block of the class defines */
+
 /** Key of a tensor's state, for the modules of the tracer. */
 export const STATE: unique symbol = /* @__PURE__ */ Symbol('state')
 
@@ -143,7 +145,6 @@ export class Tensor extends RuntimeTensor {
   }
 }
 
-// eslint-disable-next-line typescript/no-unsafe-declaration-merging -- the static block above defines what the families export
 export interface Tensor extends Methods<typeof arithmetic>, Methods<typeof pointwise>, Methods<typeof reductions>, Methods<typeof movement>, Methods<typeof inPlace> {}
 
 /** Shape, strides and offset of a tensor. */

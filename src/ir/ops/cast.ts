@@ -3,6 +3,7 @@ import { dimsOf } from '../integer-elements.js'
 import { eq, sub } from '../dims.js'
 import type { Value } from '../graph.js'
 import type { Expr } from '../kernel/expr.js'
+import { inputDType, linear } from '../gradients.js'
 import { defineOp } from '../op.js'
 import { tensorType } from '../types.js'
 import { convertElement, convertExpr } from './convert.js'
@@ -33,6 +34,7 @@ export const castOp = defineOp({
     return [applyElementwise(convertElement(x.dtype, output.dtype) as (x: never) => number, [x], output)]
   },
   scalar: ([x], attrs) => convertExpr(x as Expr, attrs.to),
+  grad: linear((g, dy, call) => g.cast(dy, inputDType(call, 0))),
   samples: [
     { inputs: [{ dtype: 'float32', shape: [7], data: [NaN, 0.5, -1.9, 255.5, 300, -0.2, 1e20] }], attrs: { to: 'int32' } },
     { inputs: [{ dtype: 'float32', shape: [6], data: [-1, 0.5, 255, 256, 300.7, -200] }], attrs: { to: 'uint8' } },

@@ -3,7 +3,8 @@ import { DTYPES, type DType } from '../../base/dtype.js'
 import * as dims from '../dims.js'
 import type { Dim } from '../dims.js'
 import { binary, cast, REGISTER, selectExpr, unary, type Expr, type RegisterType } from '../kernel/expr.js'
-import { defineOp, type Op } from '../op.js'
+import { GradMath, inputDType, inputShape, sumTo } from '../gradients.js'
+import { defineOp, type GradCall, type GradContext, type GradRule, type Op } from '../op.js'
 import { tensorType } from '../types.js'
 import { broadcastShapes } from './broadcast.js'
 import { convertElement } from './convert.js'
@@ -11,6 +12,33 @@ import type { Element } from './elements.js'
 import { applyElementwise, elementwiseReference, onlyOutput, required, symbolicElementwise } from './elementwise.js'
 import { ifNegative, number, times } from './expressions.js'
 import { checkSameDType, FLOATS, NUMBERS, tensorInput } from './operands.js'
+
+/** Each choice gets the gradient where it was chosen. */
+const chosenGradient: GradRule<unknown> = {
+  saves: () => ({ inputs: [0], outputs: [] }),
+  backward<V>(ctx: GradContext<V>, call: GradCall<V, unknown>, [dy]: readonly (V | null)[], wants: readonly boolean[]) {
+    const g = new GradMath(ctx)
+    if (dy == null) return [null, null, null]
+    const [chosen] = call.inputs as readonly V[], zeros = g.zeros(ctx.dtype(dy), [])
+    const of = (i: 1 | 2): V | null => (wants[i] === true ? sumTo(ctx, ctx.emit('where', i === 1 ? [chosen as V, dy, zeros] : [chosen as V, zeros, dy], {}), inputShape(call, i)) : null)
+    return [null, of(1), of(2)]
+  },
+}
+
+/** dy · e · xᵉ⁻¹, which is 0 for e = 0 also where x is 0; and dy · y · log x, which is 0 for x = 0 where the power is. Source: torch's pow_backward. */
+const powerGradient: GradRule<unknown> = {
+  saves: (_, wants) => ({ inputs: [0, 1], outputs: wants[1] === true ? [0] : [] }),
+  backward<V>(ctx: GradContext<V>, call: GradCall<V, unknown>, [dy]: readonly (V | null)[], wants: readonly boolean[]) {
+    const g = new GradMath(ctx)
+    if (dy == null) return [null, null]
+    const [x, exponent] = call.inputs as readonly [V, V]
+    const e = g.cast(exponent, ctx.dtype(x)), zeros = g.zeros(ctx.dtype(dy), [])
+    const dx = (): V => ctx.emit('where', [g.binary('eq', e, 0), zeros, g.mul(dy, g.mul(e, g.pow(x, g.sub(e, 1))))], {})
+    const isZero = (): V => g.binary('logical_and', g.binary('eq', x, 0), g.binary('ge', e, 0))
+    const de = (): V => ctx.emit('where', [isZero(), zeros, g.mul(dy, g.mul(call.outputs[0] as V, g.unary('log', x)))], {})
+    return [wants[0] === true ? sumTo(ctx, dx(), inputShape(call, 0)) : null, wants[1] === true ? sumTo(ctx, g.cast(de(), inputDType(call, 1)), inputShape(call, 1)) : null]
+  },
+}
 
 const where = defineOp({
   name: 'where', doc: 'The second input where the first is true, else the third.', source: 'ONNX Where-16; torch.where',
@@ -23,6 +51,7 @@ const where = defineOp({
   symbolic: (call, output) => symbolicElementwise(call, output, (c, a, b) => dims.select(c as Dim, a as Dim, b as Dim)),
   reference: ({ inputs, outputs }) => [applyElementwise((c: number, a: Element, b: Element) => (c !== 0 ? a : b), required(inputs), onlyOutput(outputs))],
   scalar: ([c, a, b]) => selectExpr(c as Expr, a as Expr, b as Expr),
+  grad: chosenGradient,
   samples: [
     { inputs: [{ dtype: 'bool', shape: [3, 1] }, { dtype: 'float32', shape: [4] }, { dtype: 'float32', shape: [] }], attrs: {} },
     { inputs: [{ dtype: 'bool', shape: [] }, { dtype: 'int64', shape: [2, 3] }, { dtype: 'int64', shape: [1, 3] }], attrs: {} },
@@ -104,6 +133,7 @@ const pow = defineOp({
     return [applyElementwise(f, required(inputs), output)]
   },
   scalar: ([x, e], _, output) => powerExpr(x as Expr, e as Expr, REGISTER[output]),
+  grad: powerGradient,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3], range: [0.1, 4] }, { dtype: 'float32', shape: [], data: [2.5] }], attrs: {} },
     { inputs: [{ dtype: 'float32', shape: [5], data: [-2, 0, 1, -1, 2] }, { dtype: 'int64', shape: [5], data: [3, 0, -4, -3, -2] }], attrs: {} },

@@ -8,7 +8,8 @@ import { shapeOf, type Value } from '../graph.js'
 import { load } from '../kernel/expr.js'
 import type { Stage } from '../kernel/compute.js'
 import { axesOver } from '../kernel/elementwise-compute.js'
-import { defineOp } from '../op.js'
+import { GradMath } from '../gradients.js'
+import { defineOp, type GradCall, type GradContext } from '../op.js'
 import { tensorType, type TensorType } from '../types.js'
 import { elementsOf, newElements, tensorOfElements, type Element } from './elements.js'
 import { onlyOutput, required } from './elementwise.js'
@@ -62,6 +63,18 @@ export const concat = defineOp({
     const out = newElements(output.dtype, elementCount(output.shape))
     interleave<Element>(tensors.map(elementsOf), tensors.map((t) => t.shape), attrs.axis, (at, e) => { out[at] = e })
     return [tensorOfElements(output, out)]
+  },
+  grad: {
+    saves: () => ({ inputs: [], outputs: [] }),
+    backward<V>(ctx: GradContext<V>, call: GradCall<V, { readonly axis: number }>, [dy]: readonly (V | null)[], wants: readonly boolean[]) {
+      const { axis } = call.attrs
+      let start: Dim = 0
+      return call.types.inputs.map((type, i) => {
+        const from = start, size = type?.shape[axis] ?? 0
+        start = add(start, size)
+        return dy == null || wants[i] !== true ? null : new GradMath(ctx).slice(dy, axis, from, size)
+      })
+    },
   },
   compute(ctx) {
     const { axis } = ctx.attrs

@@ -5,6 +5,7 @@ import { mod, mul, type Dim } from '../dims.js'
 import type { Value } from '../graph.js'
 import { axesOver } from '../kernel/elementwise-compute.js'
 import { load } from '../kernel/expr.js'
+import { inputShape, linear, sumTo } from '../gradients.js'
 import { defineOp } from '../op.js'
 import { tensorType } from '../types.js'
 import { broadcastIndex, checkBroadcastTo } from './broadcast.js'
@@ -38,6 +39,7 @@ const expand = defineOp({
     const offsets = broadcastOffsets(x.shape, output.shape)
     return [offsets === undefined ? x : pick(x, output, offsets)]
   },
+  grad: linear((g, dy, call) => sumTo(g.ctx, dy, inputShape(call, 0))),
   compute(ctx) {
     const axes = axesOver(ctx.outputs[0]?.shape ?? [])
     const index = axes.map((a) => a.name)

@@ -5,7 +5,8 @@ import { dimsEqual, type Dim } from '../dims.js'
 import { fromNumbers, toNumbers } from '../host-tensor.js'
 import type { Compute, ComputeContext } from '../kernel/compute.js'
 import { binary, constant, load, local, REGISTER } from '../kernel/expr.js'
-import { defineOp, type InferContext, type ReferenceCall } from '../op.js'
+import { GradMath, inputShape, sumTo } from '../gradients.js'
+import { defineOp, type GradCall, type GradContext, type InferContext, type ReferenceCall } from '../op.js'
 import { printType, tensorType, type TensorType } from '../types.js'
 import { broadcastShapes } from './broadcast.js'
 import { floatElements } from './float-elements.js'
@@ -151,6 +152,27 @@ function reference(call: ReferenceCall<MatmulAttrs>): HostTensor[] {
   return [{ dtype: out.dtype, shape: out.shape, data }]
 }
 
+/** dy·bᵀ and aᵀ·dy, transposed where the operand was, with vectors as matrices and batches that were stretched summed. */
+function backward<V>(ctx: GradContext<V>, call: GradCall<V, MatmulAttrs>, [dy]: readonly (V | null)[], wants: readonly boolean[]): readonly (V | null)[] {
+  if (dy == null) return [null, null]
+  const g = new GradMath(ctx)
+  const [aShape, bShape] = [inputShape(call, 0), inputShape(call, 1)]
+  const aVector = aShape.length === 1, bVector = bShape.length === 1
+  const aMatrix = aVector ? [1, ...aShape] : aShape, bMatrix = bVector ? [...bShape, 1] : bShape
+  const ta = call.attrs.trans_a && !aVector, tb = call.attrs.trans_b && !bVector
+  const whole = ctx.shape(dy)
+  const batch = whole.slice(0, whole.length - (aVector ? 0 : 1) - (bVector ? 0 : 1))
+  const rows = aVector ? 1 : (whole[batch.length] as Dim), columns = bVector ? 1 : (whole[whole.length - 1] as Dim)
+  const d = g.reshape(dy, [...batch, rows, columns])
+  const product = (x: V, y: V, trans_a: boolean, trans_b: boolean): V => ctx.emit('matmul', [x, y], { trans_a, trans_b })
+  const da = (): V => { const b = g.reshape(call.inputs[1] as V, bMatrix); return ta ? product(b, d, tb, true) : product(d, b, false, !tb) }
+  const db = (): V => { const a = g.reshape(call.inputs[0] as V, aMatrix); return tb ? product(d, a, true, ta) : product(a, d, !ta, false) }
+  return [
+    wants[0] === true ? g.reshape(sumTo(ctx, da(), aMatrix), aShape) : null,
+    wants[1] === true ? g.reshape(sumTo(ctx, db(), bMatrix), bShape) : null,
+  ]
+}
+
 const sample = (a: readonly number[], b: readonly number[], attrs: Partial<MatmulAttrs> = {}, dtype: HostTensor['dtype'] = 'float32') => ({
   inputs: [{ dtype, shape: a }, { dtype, shape: b }], attrs: { trans_a: false, trans_b: false, ...attrs },
 })
@@ -169,6 +191,10 @@ export const matmul = defineOp({
   },
   reference,
   compute,
+  grad: {
+    saves: (_, wants) => ({ inputs: [...(wants[1] === true ? [0] : []), ...(wants[0] === true ? [1] : [])], outputs: [] }),
+    backward,
+  },
   samples: [
     sample([3, 5], [5, 7]),
     sample([1, 1], [1, 1]),

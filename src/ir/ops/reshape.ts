@@ -3,6 +3,7 @@ import { dimsOf } from '../integer-elements.js'
 import { printShape } from '../dims-text.js'
 import { product } from '../dims.js'
 import type { Value } from '../graph.js'
+import { inputShape, linear } from '../gradients.js'
 import { defineOp } from '../op.js'
 import { tensorType } from '../types.js'
 import { onlyOutput, required } from './elementwise.js'
@@ -25,6 +26,7 @@ const reshape = defineOp({
     const { dtype, shape } = onlyOutput(outputs)
     return [{ dtype, shape, data: x.data }]
   },
+  grad: linear((g, dy, call) => g.reshape(dy, inputShape(call, 0))),
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3] }], attrs: { shape: [3, 2] } },
     { inputs: [{ dtype: 'int64', shape: [] }], attrs: { shape: [1, 1] } },

@@ -5,6 +5,7 @@ import { dimsOf } from '../integer-elements.js'
 import { shapeOf, type Value } from '../graph.js'
 import { axesOver } from '../kernel/elementwise-compute.js'
 import { load } from '../kernel/expr.js'
+import { inputShape, linear, type GradMath } from '../gradients.js'
 import { defineOp } from '../op.js'
 import { tensorType } from '../types.js'
 import { pick } from './elements.js'
@@ -26,6 +27,27 @@ function startAndStep<D extends Dim>(attrs: SliceAttrs, rank: number): readonly 
 function sliceOffsets(shape: readonly number[], attrs: SliceAttrs, output: readonly number[]): Int32Array {
   const strides = rowMajorStrides(shape)
   return boxOffsets(startAndStep<number>(attrs, shape.length).map(({ start, step }, i) => axisOffsets(output[i] as number, strides[i] as number, (k) => start + step * k)))
+}
+
+/** The transpose of slicing: `dy` where the slice was, zeros elsewhere. Steps are undone one axis at a time, by reversing and by zeros between elements. */
+function intoSlice<V>(g: GradMath<V>, dy: V, attrs: SliceAttrs, shape: readonly Dim[]): V {
+  const before = new Array<Dim>(shape.length).fill(0), after = new Array<Dim>(shape.length).fill(0)
+  const padded = (x: V, lo: readonly Dim[], hi: readonly Dim[]): V => g.ctx.emit('pad', [x, null], { mode: 'constant', before: lo, after: hi })
+  let x = dy
+  attrs.axes.forEach((axis, i) => {
+    const step = attrs.steps[i] as number, size = attrs.sizes[i] as Dim, start = attrs.starts[i] as Dim
+    const reach = add(mul(Math.abs(step), sub(size, 1)), 1)
+    if (step < 0) x = g.unary('slice', x, { axes: [axis], starts: [sub(size, 1)], steps: [-1], sizes: [size] })
+    if (Math.abs(step) > 1 && size !== 0) {
+      const now = g.ctx.shape(x), none = now.map((): Dim => 0)
+      const spread = padded(g.reshape(x, [...now.slice(0, axis + 1), 1, ...now.slice(axis + 1)]), [...none, 0], [...none.slice(0, axis + 1), Math.abs(step) - 1, ...none.slice(axis + 1)])
+      x = g.slice(g.reshape(spread, now.map((d, k) => (k === axis ? mul(d, Math.abs(step)) : d))), axis, 0, reach)
+    }
+    const length = size === 0 ? 0 : reach
+    before[axis] = size === 0 ? 0 : step < 0 ? add(start, mul(step, sub(size, 1))) : start
+    after[axis] = sub(shape[axis] as Dim, add(before[axis] as Dim, length))
+  })
+  return padded(x, before, after)
 }
 
 /** Slice; `starts` are within the axis already, `sizes` are the extents of the result. */
@@ -66,6 +88,7 @@ export const slice = defineOp({
     const output = onlyOutput(outputs)
     return [pick(x, output, sliceOffsets(x.shape, attrs, output.shape))]
   },
+  grad: linear<SliceAttrs>((g, dy, call) => intoSlice(g, dy, call.attrs, inputShape(call, 0))),
   compute(ctx) {
     const axes = axesOver(ctx.outputs[0]?.shape ?? [])
     const index = axes.map((a) => a.name)

@@ -5,6 +5,7 @@ import type { Dim } from '../dims.js'
 import type { Value } from '../graph.js'
 import { axesOver } from '../kernel/elementwise-compute.js'
 import { load } from '../kernel/expr.js'
+import { linear } from '../gradients.js'
 import { defineOp } from '../op.js'
 import { tensorType } from '../types.js'
 import { pick } from './elements.js'
@@ -33,6 +34,7 @@ export const transpose = defineOp({
     const strides = rowMajorStrides(x.shape)
     return [pick(x, output, boxOffsets(attrs.perm.map((p, i) => axisOffsets(output.shape[i] as number, strides[p] as number))))]
   },
+  grad: linear<{ readonly perm: readonly number[] }>((g, dy, call) => g.transpose(dy, call.attrs.perm.map((_, i) => call.attrs.perm.indexOf(i)))),
   compute(ctx) {
     const axes = axesOver(ctx.outputs[0]?.shape ?? [])
     const index = axes.map((a) => a.name)
