@@ -4,5 +4,5 @@
  */
 import type { Tensor } from '../tensor.js'
 
-/** The functions of a family as methods: without their first parameter. */
+/** The functions of a family as methods: without their first parameter. A rest parameter must be of a mutable array type, or TypeScript finds no parameters. */
 export type Methods<Family> = { [Name in keyof Family]: Family[Name] extends (self: Tensor, ...args: infer Args) => infer Result ? (...args: Args) => Result : never }

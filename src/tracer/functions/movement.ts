@@ -8,12 +8,12 @@ import { axisOf, resolveShape, shapeArgument } from './axes.js'
 import { exchanged, squeezed, unsqueezed } from './rearranged.js'
 
 /** The same elements in another shape; one extent may be -1. Throws `shape-mismatch` where that needs a copy. Source: torch.Tensor.view. */
-export function view(self: Tensor, ...shape: readonly number[] | readonly [readonly number[]]): Tensor {
+export function view(self: Tensor, ...shape: number[] | [readonly number[]]): Tensor {
   return applyView('reshape', self, { shape: resolveShape(shapeArgument(shape), elementCount(self.shape)) })
 }
 
 /** The same elements in another shape, as a view where that can be. Source: torch.reshape. */
-export function reshape(self: Tensor, ...shape: readonly number[] | readonly [readonly number[]]): Tensor {
+export function reshape(self: Tensor, ...shape: number[] | [readonly number[]]): Tensor {
   return evaluate('reshape', [self], { shape: resolveShape(shapeArgument(shape), elementCount(self.shape)) })
 }
 
@@ -21,14 +21,14 @@ export function reshape(self: Tensor, ...shape: readonly number[] | readonly [re
 export function viewAs(self: Tensor, other: Tensor): Tensor { return view(self, other.shape) }
 
 /** A view whose axes of extent 1 are stretched; -1 keeps an extent. Source: torch.Tensor.expand. */
-export function expand(self: Tensor, ...shape: readonly number[] | readonly [readonly number[]]): Tensor {
+export function expand(self: Tensor, ...shape: number[] | [readonly number[]]): Tensor {
   const wanted = shapeArgument(shape)
   const missing = wanted.length - self.shape.length
   return applyView('expand', self, { shape: wanted.map((d, i) => (d === -1 ? (self.shape[i - missing] ?? -1) : d)) })
 }
 
 /** A view with its axes in another order. Source: torch.permute. */
-export function permute(self: Tensor, ...dims: readonly number[] | readonly [readonly number[]]): Tensor {
+export function permute(self: Tensor, ...dims: number[] | [readonly number[]]): Tensor {
   return applyView('transpose', self, { perm: shapeArgument(dims).map((d) => axisOf(d, self.shape.length)) })
 }
 
