@@ -13,6 +13,7 @@ import { verifyKernel } from '../ir/kernel/verify.js'
 import { getOp } from '../ir/ops/index.js'
 import { SymbolSubstitution } from '../ir/substitute-symbols.js'
 import type { Target } from '../runtime/format.js'
+import { checkTypes } from './check-types.js'
 import { composeBody } from './compose.js'
 import { countOperations, isParametric, kernelName } from './kernel-name.js'
 import { legalize } from './legalize.js'
@@ -39,8 +40,9 @@ export interface Lowered { readonly kernels: readonly LoweredKernel[]; readonly 
 /** Called with each kernel as it is made: for dumps. */
 export type OnKernel = (stages: { readonly compute: Compute | undefined; readonly schedule: Schedule | undefined; readonly kernel: Kernel; readonly origin: string }) => void
 
-/** Lowers all nodes of `graph` for `target`. Throws `unsupported-op` or `unsupported-dtype` naming the node. */
+/** Lowers all nodes of `graph` for `target`. Throws `unsupported-op`, `unsupported-type` or `unsupported-dtype` naming the node. */
 export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel): Lowered {
+  checkTypes(graph, target)
   const kernels: LoweredKernel[] = []
   const byNode = new Map<string, { readonly made: LoweredNode; readonly kernel: number }>()
   const byCode = new Map<string, number>()
