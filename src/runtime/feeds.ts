@@ -17,131 +17,106 @@ export type NumericStorage = Exclude<TensorStorage, readonly string[]>
 export type Feed = HostTensor | NumericStorage | Uint8ClampedArray | NestedValues
 export type Feeds = Readonly<Record<string, Feed>>
 
-/** The feed of each input, in the inputs' order. */
-export interface BoundFeeds {
-  readonly data: readonly NumericStorage[]
-  readonly shapes: readonly (readonly number[])[]
-  /** Values of the program's symbols, in their order. */
-  readonly symbols: readonly number[]
+/** Feeds that fit the declared shapes: the data of each input, in the inputs' order, and the values of the symbols, in theirs. */
+export interface BoundFeeds { readonly data: readonly NumericStorage[]; readonly symbols: ReadonlyMap<string, number> }
+
+/** `shape` is null where a typed array was fed. */
+interface ReadFeed { readonly data: NumericStorage; readonly shape: readonly number[] | null }
+
+const refuse = (code: ErrorCode, { name, dtype }: Port, what: string, hint: string): never => {
+  throw new IngotError(code, `input "${name}" ${what}`, { where: { dtype }, hint })
 }
 
-const refuse = (code: ErrorCode, port: Port, what: string, hint: string): never => {
-  throw new IngotError(code, `input "${port.name}" ${what}`, { where: { dtype: port.dtype }, hint })
-}
+/** What to feed where a typed array does not say enough. */
+const WITH_SHAPE = 'feed a Tensor or {dtype, shape, data}'
 
-/** Reads all feeds and solves the symbols. Throws the `feed-…` errors; that extents agree is for `checkExtents`. */
+/** Reads all feeds and solves the symbols. Throws the `feed-…` errors. */
 export function readFeeds(header: ProgramHeader, feeds: Feeds): BoundFeeds {
-  const names = header.inputs.map((port) => `"${port.name}"`).join(', ')
+  const { inputs } = header
+  const names = `the inputs are ${inputs.map((port) => `"${port.name}"`).join(', ') || 'none'}`
   for (const name of Object.keys(feeds)) {
-    if (!header.inputs.some((port) => port.name === name)) {
-      throw new IngotError('feed-unknown', `"${name}" is no input of ${header.name}`, { hint: header.inputs.length === 0 ? 'the program has no inputs' : `the inputs are ${names}` })
-    }
+    if (!inputs.some((port) => port.name === name)) throw new IngotError('feed-unknown', `"${name}" is no input of ${header.name}`, { hint: names })
   }
-  const data: NumericStorage[] = [], shapes: (readonly number[] | null)[] = []
-  for (const port of header.inputs) {
+  const read = inputs.map((port) => {
     const feed = Object.hasOwn(feeds, port.name) ? feeds[port.name] : undefined
-    if (feed === undefined || feed === null) refuse('feed-missing', port, 'was not fed', `the inputs are ${names}; this one is ${port.dtype} ${shapeLabel(port.shape)}`)
-    const read = readFeed(port, feed as Feed)
-    data.push(read.data)
-    shapes.push(read.shape)
-  }
-  return { data, shapes: shapes as number[][], symbols: solveSymbols(header, data, shapes) }
+    return feed === undefined || feed === null ? refuse('feed-missing', port, 'was not fed', `${names}; this one is ${port.dtype} ${shapeLabel(port.shape)}`) : readFeed(port, feed)
+  })
+  return { data: read.map(({ data }) => data), symbols: solveSymbols(header, read) }
 }
 
-function readFeed(port: Port, feed: Feed): { readonly data: NumericStorage; readonly shape: readonly number[] | null } {
+function readFeed(port: Port, feed: Feed): ReadFeed {
   if (ArrayBuffer.isView(feed)) return { data: asStorage(port, feed), shape: null }
   if (typeof feed !== 'object' || Array.isArray(feed)) {
-    const nested = readNested(feed as NestedValues, port.dtype, (what, hint) => new IngotError('feed-dtype', `input "${port.name}": ${what}`, { where: { dtype: port.dtype }, hint }))
-    checkRank(port, nested.shape)
-    return { data: nested.data as NumericStorage, shape: nested.shape }
+    return ofRank(port, readNested(feed as NestedValues, port.dtype, (what, hint) => new IngotError('feed-dtype', `input "${port.name}": ${what}`, { where: { dtype: port.dtype }, hint })))
   }
-  const { dtype, shape } = feed as HostTensor
-  if (dtype !== port.dtype) refuse('feed-dtype', port, `takes ${port.dtype}, was fed ${String(dtype)}`, 'convert the values')
-  if (!Array.isArray(shape)) refuse('feed-rank', port, 'was fed an object without a shape', 'feed a Tensor or {dtype, shape, data}')
-  checkRank(port, shape)
+  const { dtype, shape, data } = feed as HostTensor
+  if (dtype !== port.dtype) refuse('feed-dtype', port, `takes ${port.dtype}, was fed ${dtype}`, 'convert the values')
+  if (!Array.isArray(shape)) refuse('feed-rank', port, 'was fed an object without a shape', WITH_SHAPE)
   // A plain {dtype, shape, data} is checked as a tensor is.
-  return { data: (STORAGE in feed ? (feed as Tensor) : new Tensor(dtype, shape, (feed as HostTensor).data))[STORAGE] as NumericStorage, shape }
+  return ofRank(port, { shape, data: (STORAGE in feed ? (feed as Tensor) : new Tensor(dtype, shape, data))[STORAGE] })
 }
 
 function asStorage(port: Port, view: ArrayBufferView): NumericStorage {
-  const wanted = DTYPES[port.dtype].array?.name ?? ''
-  const stored = port.dtype === 'float16' ? float16Bits(view) : view
+  const { dtype } = port, wanted = DTYPES[dtype].array?.name ?? ''
+  const stored = dtype === 'float16' ? float16Bits(view) : view
   const kind = kindOf(stored)
-  if (kind !== wanted && !(wanted === 'Uint8Array' && kind === 'Uint8ClampedArray')) {
-    refuse('feed-dtype', port, `takes ${port.dtype} in a ${wanted}, was fed a ${kind}`, `feed ${wanted}.from(values)`)
-  }
+  if (kind.replace('Clamped', '') !== wanted) refuse('feed-dtype', port, `takes ${dtype} in a ${wanted}, was fed a ${kind}`, `feed ${wanted}.from(values)`)
   return stored as NumericStorage
 }
 
-function checkRank(port: Port, shape: readonly number[]): void {
-  if (shape.length !== port.shape.length) {
-    refuse('feed-rank', port, `is declared ${shapeLabel(port.shape)} (rank ${port.shape.length}), was fed ${shapeLabel(shape)} (rank ${shape.length})`, 'reshape the feed')
-  }
+function ofRank(port: Port, feed: { readonly shape: readonly number[]; readonly data: TensorStorage }): ReadFeed {
+  const given = feed.shape, declared = port.shape
+  if (given.length !== declared.length) refuse('feed-rank', port, `is declared ${shapeLabel(declared)} (rank ${declared.length}), was fed ${shapeLabel(given)} (rank ${given.length})`, 'reshape the feed')
+  return feed as ReadFeed
 }
 
-function solveSymbols(header: ProgramHeader, data: readonly NumericStorage[], shapes: (readonly number[] | null)[]): number[] {
+/** The symbols' values, after all extents were found to be what the declared shapes say at these. */
+function solveSymbols(header: ProgramHeader, feeds: readonly ReadFeed[]): ReadonlyMap<string, number> {
+  const { inputs } = header
   const known = new Map<string, number>()
-  const learn = (i: number): void => header.inputs[i]?.shape.forEach((dim, axis) => {
-    const extent = shapes[i]?.[axis]
-    if (typeof dim === 'string' && extent !== undefined && !known.has(dim)) known.set(dim, extent)
-  })
+  const at = (dim: Dim): number => evaluateDim(dim, (name) => known.get(name) ?? NaN)
   for (const symbol of header.symbols) {
-    if (symbol.kind === 'extent') { const extent = shapes[symbol.input]?.[symbol.axis]; if (extent !== undefined) known.set(symbol.name, extent) }
-    else known.set(symbol.name, readElement(header.inputs[symbol.input] as Port, data[symbol.input] as NumericStorage, symbol.index))
+    const { data, shape } = feeds[symbol.input] as ReadFeed
+    if (symbol.kind === 'element') known.set(symbol.name, readElement(inputs[symbol.input] as Port, data, symbol.index))
+    else if (shape !== null) known.set(symbol.name, shape[symbol.axis] as number)
   }
-  if (shapes.includes(null)) {
-    shapes.forEach((_, i) => learn(i))
-    // Solving one flat feed can give the symbol that another one lacks.
-    for (let open = shapes.length + 1, left = 0; (left = shapes.filter((s) => s === null).length) > 0 && left < open; open = left) {
-      shapes.forEach((shape, i) => { if (shape === null) { shapes[i] = solveShape(header.inputs[i] as Port, (data[i] as NumericStorage).length, known); learn(i) } })
-    }
-    const i = shapes.indexOf(null)
-    const port = header.inputs[i]
-    if (port !== undefined) refuse('feed-extent', port, `is declared ${shapeLabel(port.shape)}: a typed array of ${data[i]?.length} elements could have several shapes`, 'feed {dtype, shape, data} or a Tensor')
+  const shapes = feeds.map(({ shape }) => shape)
+  // Solving one typed array can give the symbol that another one lacks.
+  for (let round = 0; round <= inputs.length; round++) {
+    inputs.forEach((port, i) => {
+      shapes[i] ??= solveShape(port, (feeds[i] as ReadFeed).data.length, at, round === inputs.length)
+      port.shape.forEach((dim, axis) => { if (typeof dim === 'string' && shapes[i] && !known.has(dim)) known.set(dim, shapes[i][axis] as number) })
+    })
+    if (!shapes.includes(null)) break
   }
-  return header.symbols.map((symbol) => (symbol.kind === 'extent' ? shapes[symbol.input]?.[symbol.axis] : known.get(symbol.name)) ?? 0)
+  const symbols = new Map(header.symbols.map((symbol) => [symbol.name, symbol.kind === 'extent' ? (shapes[symbol.input]?.[symbol.axis] as number) : (known.get(symbol.name) as number)]))
+  inputs.forEach((port, i) => port.shape.forEach((dim, axis) => {
+    const wanted = evaluateDim(dim, (name) => symbols.get(name) ?? NaN), given = shapes[i]?.[axis]
+    if (wanted === given) return
+    const sources: string[] = []
+    visitSymbols(dim, (name) => {
+      for (const symbol of header.symbols) if (symbol.name === name) sources.push(`${name} is ${symbols.get(name)} by ${symbol.kind === 'extent' ? `axis ${symbol.axis}` : `element ${symbol.index}`} of input "${inputs[symbol.input]?.name}"`)
+    })
+    refuse('feed-extent', port, `has extent ${given} on axis ${axis}, ${sources.length > 0 ? `which is declared ${dimLabel(dim)} = ${wanted}` : `the program takes ${wanted}`}`, sources.join('; ') || `feed the shape ${shapeLabel(port.shape)}, or compile the model with a symbol there`)
+  }))
+  return symbols
 }
 
 function readElement(port: Port, data: NumericStorage, at: number): number {
   const value = Number(data[at])
-  if (!Number.isSafeInteger(value)) refuse('feed-extent', port, `gives an extent with element ${at}, which is ${data[at]}`, 'feed what the model was compiled for')
-  return value
+  return Number.isSafeInteger(value) ? value : refuse('feed-extent', port, `gives an extent with element ${at}, which is ${data[at]}`, 'feed what the model was compiled for')
 }
 
-/** The shape of a flat feed of `length` stored elements where the known symbols leave at most one extent open, else null. */
-function solveShape(port: Port, length: number, known: ReadonlyMap<string, number>): number[] | null {
-  const isKnown = (dim: Dim): boolean => { let all = true; visitSymbols(dim, (s) => { all &&= known.has(s) }); return all }
-  const open = port.shape.filter((dim) => !isKnown(dim))
-  const shape = port.shape.map((dim) => (isKnown(dim) ? evaluateDim(dim, (s) => known.get(s) ?? 0) : -1))
-  const [first] = open
-  if (open.length > 1 || (first !== undefined && typeof first !== 'string')) return null
-  const rest = elementCount(shape.filter((_, i) => port.shape[i] !== first))
-  if (first !== undefined) {
-    const extent = rest > 0 ? length / rest : -1
-    if (!Number.isInteger(extent) || extent < 0 || DTYPES[port.dtype].bits < 8) refuse('feed-extent', port, `is declared ${shapeLabel(port.shape)}, which no ${dimLabel(first)} makes of ${length} elements`, `feed a multiple of ${rest} elements`)
-    shape[shape.indexOf(-1)] = extent
-  } else if (storedLength(port, shape) !== length) {
-    refuse('feed-extent', port, `is declared ${shapeLabel(port.shape)} = ${elementCount(shape)} elements, was fed ${length}`, 'feed exactly that many')
+/** The shape of a typed array of `length` elements where the known symbols leave at most one extent open; else null, or in the `last` round an error. */
+function solveShape(port: Port, length: number, at: (dim: Dim) => number, last: boolean): readonly number[] | null {
+  const label = shapeLabel(port.shape), { dtype } = port
+  const shape = port.shape.map(at)
+  const axis = shape.findIndex(Number.isNaN), rest = elementCount(shape.filter((_, i) => i !== axis))
+  if (Number.isNaN(rest) || typeof port.shape[axis] === 'object') return last ? refuse('feed-extent', port, `is declared ${label}: a typed array of ${length} elements could have several shapes`, WITH_SHAPE) : null
+  if (axis >= 0) shape[axis] = length / rest
+  const count = elementCount(shape)
+  if (!shape.every(Number.isSafeInteger) || (DTYPES[dtype].bits < 8 ? storageBytes(dtype, count) : count) !== length) {
+    refuse('feed-extent', port, `is declared ${label} = ${axis < 0 ? '' : 'a multiple of '}${rest} elements, was fed ${length} elements`, WITH_SHAPE)
   }
   return shape
-}
-
-function storedLength(port: Port, shape: readonly number[]): number {
-  const count = elementCount(shape)
-  return DTYPES[port.dtype].bits < 8 ? storageBytes(port.dtype, count) : count
-}
-
-/** Throws `feed-extent` unless every fed extent is what `expected` (the declared shapes at these symbols) says. */
-export function checkExtents(header: ProgramHeader, expected: readonly (readonly number[])[], feeds: BoundFeeds): void {
-  header.inputs.forEach((port, i) => port.shape.forEach((dim, axis) => {
-    const wanted = expected[i]?.[axis], given = feeds.shapes[i]?.[axis]
-    if (wanted === given) return
-    if (typeof dim === 'number') refuse('feed-extent', port, `has extent ${given} on axis ${axis}, the program takes ${dim}`, `feed the shape ${shapeLabel(port.shape)}, or compile the model with a symbol there`)
-    const sources: string[] = []
-    visitSymbols(dim, (name) => {
-      const k = header.symbols.findIndex((s) => s.name === name), symbol = header.symbols[k]
-      if (symbol !== undefined) sources.push(`${name} is ${feeds.symbols[k]} by ${symbol.kind === 'extent' ? `axis ${symbol.axis}` : `element ${symbol.index}`} of input "${header.inputs[symbol.input]?.name}"`)
-    })
-    refuse('feed-extent', port, `has extent ${given} on axis ${axis}, which is declared ${dimLabel(dim)} = ${wanted}`, sources.join('; '))
-  }))
 }

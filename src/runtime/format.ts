@@ -23,7 +23,7 @@ export interface ProgramConstraint { readonly kind: 'eq' | 'le'; readonly a: Dim
 /**
  * Memory of the program. `arena`: planned; `offset` (bytes, multiple of 64) is given where every extent is a number, else
  * computed at bind from sizes and lifetimes. `constant`: a range of the constants section. `input`/`output`: in the
- * arena too, copied in before the first and out after the last step. `alias` shares the storage of another buffer,
+ * arena too, copied in before the first and out after the last step. `alias` shares the storage of an earlier buffer,
  * from byte `aliasOffset` on. Lifetimes are step numbers, both inclusive.
  */
 export interface ProgramBuffer {

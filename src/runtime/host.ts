@@ -14,8 +14,7 @@ export interface Binding {
 export interface Host {
   /** Whether `run` answers at once, so that `runSync` can be offered. */
   readonly sync: boolean
-  /** Bytes that the arena has now; a binding of a layout that needs more replaces it, and bindings made before are stale. */
-  readonly arenaBytes: number
+  /** Puts memory under a layout: the first one since `release` sets the arena's size, later ones need no more. */
   bind(layout: Layout): Binding
   /** Gives the arena back; all bindings are stale after it. */
   release(): void

@@ -26,15 +26,16 @@ export interface Profile {
 }
 
 /** Puts the times of `runs` runs beside what the header says of each step; without a layout there are no sizes yet. */
-export function makeProfile(header: ProgramHeader, layout: Layout | undefined, times: Float64Array | null, runs: number): Profile {
-  const steps = header.steps.map((step, i): StepProfile => {
-    const kernel = header.kernels[step.kernel]
-    const base = {
-      kernel: kernel?.name ?? '', origin: step.origin, calls: runs, ms: times?.[i] ?? 0,
-      bytes: step.buffers.reduce((sum, b) => sum + (layout?.buffers[b]?.bytes ?? 0), 0),
+export function makeProfile({ steps, kernels }: ProgramHeader, layout: Layout | undefined, times: Float64Array | null, runs: number): Profile {
+  let total = 0
+  const profiles = steps.map(({ kernel, origin, buffers, flops }, i): StepProfile => {
+    const ms = times?.[i] ?? 0
+    total += ms
+    return {
+      kernel: kernels[kernel]?.name ?? '', origin, calls: runs, ms,
+      bytes: buffers.reduce((sum, b) => sum + (layout?.buffers[b]?.bytes ?? 0), 0),
+      ...(flops !== undefined && layout !== undefined && { flops: layout.valueOf(flops) }),
     }
-    const flops = layout?.flops[i]
-    return flops === undefined ? base : { ...base, flops }
   })
-  return { runs, ms: steps.reduce((sum, step) => sum + step.ms, 0), steps }
+  return { runs, ms: total, steps: profiles }
 }

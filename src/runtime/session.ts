@@ -3,7 +3,7 @@ import type { Dim } from '../base/dim.js'
 import type { DType, TensorStorage } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { decodeProgram } from './decode.js'
-import { checkExtents, readFeeds, type BoundFeeds, type Feeds, type NumericStorage } from './feeds.js'
+import { readFeeds, type Feeds, type NumericStorage } from './feeds.js'
 import type { Port, ProgramData } from './format.js'
 import type { Binding, Host } from './host.js'
 import type { KernelFunction } from './calls.js'
@@ -38,8 +38,9 @@ const makeRuntimeTensor: TensorMaker<Tensor> = (dtype, shape, storage) => new Te
 /** An input or output; an extent is a number, a symbol or an expression over symbols. */
 export interface SessionPort { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[] }
 
-/** Bytes that a session holds. */
+/** Bytes that a session holds; wasm memory comes in pages of 64 KiB, so up to one more there. */
 export interface SessionMemory {
+  /** As planned for the largest shapes so far. */
   readonly arenaBytes: number
   readonly constantBytes: number
   /** What the arena cannot be smaller than at the last run's shapes; 0 before there are any. */
@@ -59,13 +60,14 @@ export class Session<T extends Tensor = Tensor> {
   readonly inputs: readonly SessionPort[]
   readonly outputs: readonly SessionPort[]
   readonly #program: ProgramData
-  readonly #maxMemory: number
+  readonly #options: LoadOptions<T>
   #host: Host | null
+  /** By the values of the symbols; what ran last is last. */
   readonly #bound = new Map<string, Bound>()
-  #last: { readonly key: string; readonly bound: Bound } | null = null
+  #last: Bound | null = null
+  #arenaBytes = 0
   #times: Float64Array | null = null
   #timedRuns = 0
-  readonly #makeTensor: TensorMaker<T>
 
   /** Use `load`. */
   constructor(program: ProgramData, host: Host, options: LoadOptions<T>) {
@@ -73,9 +75,8 @@ export class Session<T extends Tensor = Tensor> {
     this.inputs = program.header.inputs.map(port)
     this.outputs = program.header.outputs.map(port)
     this.#program = program
-    this.#makeTensor = options.makeTensor ?? (makeRuntimeTensor as TensorMaker<T>)
+    this.#options = options
     this.#host = host
-    this.#maxMemory = options.maxMemory ?? Infinity
     if (options.profile === true) this.startProfile()
   }
 
@@ -95,48 +96,43 @@ export class Session<T extends Tensor = Tensor> {
   }
 
   #start(feeds: Feeds): Record<string, T> | Promise<Record<string, T>> {
-    const host = this.#host
-    if (host === null) throw new IngotError('session-disposed', `the session of ${this.#program.header.name} was disposed of`, { hint: 'load it again' })
-    const read = readFeeds(this.#program.header, feeds)
-    const { layout, binding } = this.#bind(host, read)
-    const results = binding.run(read.data, this.#times)
+    const { header } = this.#program
+    if (this.#host === null) throw new IngotError('session-disposed', `the session of ${header.name} was disposed of`, { hint: 'load it again' })
+    const { data, symbols } = readFeeds(header, feeds)
+    const { layout, binding } = this.#bind(this.#host, symbols)
+    const results = binding.run(data, this.#times)
     if (this.#times !== null) this.#timedRuns++
+    const makeTensor = this.#options.makeTensor ?? (makeRuntimeTensor as TensorMaker<T>)
     const wrap = (storages: readonly NumericStorage[]): Record<string, T> =>
-      Object.fromEntries(this.#program.header.outputs.map((port, i) => [port.name, this.#makeTensor(port.dtype, layout.outputShapes[i] ?? [], storages[i] as NumericStorage)]))
+      Object.fromEntries(header.outputs.map(({ name, dtype }, i) => [name, makeTensor(dtype, layout.outputShapes[i] as number[], storages[i] as NumericStorage)]))
     return Array.isArray(results) ? wrap(results) : results.then(wrap)
   }
 
-  #bind(host: Host, feeds: BoundFeeds): Bound {
-    const key = feeds.symbols.join()
-    let bound = this.#last?.key === key ? this.#last.bound : this.#bound.get(key)
+  #bind(host: Host, symbols: ReadonlyMap<string, number>): Bound {
+    const key = [...symbols.values()].join()
+    let bound = this.#bound.get(key)
     if (bound === undefined) {
-      const layout = layOut(this.#program.header, feeds)
-      this.#checkMemory(layout)
+      const { header, sections } = this.#program, { maxMemory = Infinity } = this.#options
+      const layout = layOut(header, symbols)
+      const needed = layout.arenaBytes + (sections.constants?.length ?? 0)
+      if (needed > maxMemory) throw new IngotError('out-of-memory', `these shapes need ${needed} bytes, maxMemory is ${maxMemory}`, { hint: 'feed smaller inputs or raise maxMemory' })
       // A larger arena replaces the old one, and views of that are of no use any more.
-      if (layout.arenaBytes > host.arenaBytes) this.trim()
+      if (layout.arenaBytes > this.#arenaBytes) this.trim()
       bound = { layout, binding: host.bind(layout) }
-    } else checkExtents(this.#program.header, bound.layout.inputShapes, feeds)
-    if (this.#last?.key !== key) {
-      this.#bound.delete(key)
-      this.#bound.set(key, bound)
-      const [oldest] = this.#bound.keys()
-      if (this.#bound.size > KEPT_BINDINGS && oldest !== undefined) this.#bound.delete(oldest)
-      this.#last = { key, bound }
+      this.#arenaBytes ||= layout.arenaBytes
     }
-    return bound
-  }
-
-  #checkMemory(layout: Layout): void {
-    const needed = layout.arenaBytes + this.memory.constantBytes
-    if (needed > this.#maxMemory) throw new IngotError('out-of-memory', `these shapes need ${needed} bytes, maxMemory is ${this.#maxMemory}`, { hint: 'feed smaller inputs or raise maxMemory' })
+    this.#bound.delete(key)
+    this.#bound.set(key, bound)
+    if (this.#bound.size > KEPT_BINDINGS) this.#bound.delete(this.#bound.keys().next().value as string)
+    return (this.#last = bound)
   }
 
   /** Bytes held now. */
   get memory(): SessionMemory {
     return {
-      arenaBytes: this.#host?.arenaBytes ?? 0,
+      arenaBytes: this.#arenaBytes,
       constantBytes: this.#host === null ? 0 : (this.#program.sections.constants?.length ?? 0),
-      lowerBoundBytes: this.#last === null ? 0 : liveLowerBound(this.#last.bound.layout.owners),
+      lowerBoundBytes: this.#last === null ? 0 : liveLowerBound(this.#last.layout.owners),
     }
   }
 
@@ -148,13 +144,14 @@ export class Session<T extends Tensor = Tensor> {
 
   /** What the runs since `startProfile` (or since `load` with `profile: true`) cost, step by step; times are 0 where none was profiled. */
   profile(): Profile {
-    return makeProfile(this.#program.header, this.#last?.bound.layout, this.#times, this.#timedRuns)
+    return makeProfile(this.#program.header, this.#last?.layout, this.#times, this.#timedRuns)
   }
 
   /** Gives the arena back; the next run takes what it needs. */
   trim(): void {
     this.#bound.clear()
     this.#last = null
+    this.#arenaBytes = 0
     this.#host?.release()
   }
 
@@ -171,18 +168,18 @@ export class Session<T extends Tensor = Tensor> {
 
 /** Makes a session of a program. Bytes given are kept, not copied, so do not change them while the session lives. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
 export async function load<T extends Tensor = Tensor>(source: ProgramSource, options: LoadOptions<T> = {}): Promise<Session<T>> {
-  if (typeof source === 'string' || source instanceof URL) return load(await readSource(source), options)
-  if (source instanceof Uint8Array) return start(decodeProgram(source), null, options)
-  if (source instanceof ArrayBuffer) return start(decodeProgram(new Uint8Array(source)), null, options)
+  const { program, kernels } = await open(source)
+  const { target } = program.header
+  if (target === 'wgsl') throw new IngotError('target-unavailable', `this runtime has no host for the ${target} target`, { hint: 'compile the model for wasm or js' })
+  return new Session(program, await (target === 'js' ? jsHost(program, kernels) : wasmHost(program)), options)
+}
+
+async function open(source: ProgramSource): Promise<{ readonly program: ProgramData; readonly kernels?: readonly KernelFunction[] | undefined }> {
+  if (typeof source === 'string' || source instanceof URL) source = await readSource(source)
+  if (source instanceof ArrayBuffer) source = new Uint8Array(source)
+  if (source instanceof Uint8Array) return { program: decodeProgram(source) }
   const { data, kernels } = 'data' in Object(source) ? (source as ProgramModule) : { data: source as ProgramData }
   if (!('header' in Object(data))) throw new IngotError('bad-option', 'load takes a program, an emitted module, bytes, a path or a URL', { hint: 'compile a graph first' })
   validateProgram(data.header, data.sections ?? {})
-  return start(data, kernels ?? null, options)
-}
-
-async function start<T extends Tensor>(program: ProgramData, kernels: readonly KernelFunction[] | null, options: LoadOptions<T>): Promise<Session<T>> {
-  const { target } = program.header
-  if (target === 'js') return new Session(program, await jsHost(program, kernels), options)
-  if (target === 'wasm') return new Session(program, await wasmHost(program), options)
-  throw new IngotError('target-unavailable', `this runtime has no host for the ${target} target`, { hint: 'compile the model for wasm or js' })
+  return { program: data, kernels }
 }

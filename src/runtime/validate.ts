@@ -4,68 +4,60 @@
  * Unknown keys are ignored. Every failure is `artefact-damaged` and names the field.
  */
 import type { Dim } from '../base/dim.js'
-import { DTYPES, isDType, storageBytes, type DType } from '../base/dtype.js'
+import { isDType, storageBytes, type DType } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import type { ProgramBuffer, ProgramData, ProgramHeader } from './format.js'
 
-const MAX_RANK = 64
-const MAX_DIM_DEPTH = 64
+/** Most axes of a tensor, and most levels of a dim. */
+const MOST_LEVELS = 64
 /** Operands of each dim operator; 0 is any number from one on. */
 const DIM_ARITY: Readonly<Record<string, number>> = { '+': 0, '*': 0, min: 0, max: 0, floordiv: 2, mod: 2, eq: 2, lt: 2, select: 3 }
 
-/** Throws `artefact-damaged` about a field of the header. */
-export function damaged(field: string, why: string): never {
-  throw new IngotError('artefact-damaged', `the artefact is damaged: ${field} ${why}`, { hint: 'fetch the file or compile the model again' })
+/** Throws `artefact-damaged` about a field of the header or another part of the file. */
+export function damaged(field: string, why = 'is not valid', cause?: unknown): never {
+  throw new IngotError('artefact-damaged', `the artefact is damaged: ${field} ${why}`, { hint: 'fetch the file or compile the model again', cause })
 }
 
 /** Throws `artefact-damaged` unless `value`, which stands at `field`, is what is due there. */
 type Check = (value: unknown, field: string) => void
 
-/** Shallow, because a hostile value may be nested deeper than the stack. */
-const show = (value: unknown): string => (typeof value === 'object' ? `an ${Array.isArray(value) ? 'array' : 'object'}` : String(value).slice(0, 80))
+const check = (test: (value: unknown) => boolean): Check => (value, field) => { if (!test(value)) damaged(field) }
 
-export const text: Check = (value, field) => { if (typeof value !== 'string') damaged(field, 'is not a string') }
+export const text = check((value) => typeof value === 'string')
 
 /** An integer from `lo` up to but not including `end`. */
-export const integer = (lo: number, end: number): Check => (value, field) => {
-  if (!Number.isSafeInteger(value) || (value as number) < lo || (value as number) >= end) damaged(field, `is ${show(value)}, not an integer from ${lo} to ${end - 1}`)
-}
+export const integer = (lo: number, end: number): Check => check((value) => Number.isSafeInteger(value) && (value as number) >= lo && (value as number) < end)
 const size = integer(0, 2 ** 53)
 
-const oneOf = (...names: readonly string[]): Check => (value, field) => {
-  if (!names.includes(value as string)) damaged(field, `is ${show(value)}, not ${names.join(' or ')}`)
-}
+const oneOf = (...names: readonly unknown[]): Check => check((value) => names.includes(value))
 
-export const array = (check: Check, most = Infinity): Check => (value, field) => {
-  if (!Array.isArray(value)) damaged(field, 'is not an array')
-  if (value.length > most) damaged(field, `has ${value.length} entries`)
-  value.forEach((item, i) => check(item, `${field}[${i}]`))
+/** An array of what `item` takes, of at most `most` entries. */
+export const array = (item: Check, most = Infinity): Check => (value, field) => {
+  if (!Array.isArray(value) || value.length > most) damaged(field)
+  value.forEach((inner, i) => item(inner, `${field}[${i}]`))
 }
 
 /** An object with these keys and perhaps others; those that end in `?` may be absent. */
 export const object = (fields: Readonly<Record<string, Check>>): Check => (value, field) => {
-  if (typeof value !== 'object' || value === null) damaged(field, 'is not an object')
-  for (const [key, check] of Object.entries(fields)) {
-    const name = key.replace('?', ''), inner = (value as Record<string, unknown>)[name]
-    if (inner !== undefined || name === key) check(inner, field === '' ? name : `${field}.${name}`)
+  if (typeof value !== 'object' || value === null) damaged(field)
+  for (const [key, inner] of Object.entries(fields)) {
+    const name = key.replace('?', ''), found = (value as Record<string, unknown>)[name]
+    if (found !== undefined || name === key) inner(found, field === '' ? name : `${field}.${name}`)
   }
 }
 
-const dtype: Check = (value, field) => {
-  // Strings are no kernel's.
-  if (typeof value !== 'string' || !isDType(value) || value === 'string') damaged(field, `is ${show(value)}, not a dtype`)
-}
+// Strings are no kernel's.
+const dtype = check((value) => typeof value === 'string' && isDType(value) && value !== 'string')
 
 /** A dim over the given symbols. */
 const dimOf = (symbols: ReadonlySet<unknown>): Check => {
-  const check = (value: unknown, field: string, depth: number): void => {
-    if (typeof value === 'string' ? symbols.has(value) : Number.isSafeInteger(value)) return
-    const [op, ...operands] = Array.isArray(value) ? (value as unknown[]) : []
-    const arity = typeof op === 'string' && Object.hasOwn(DIM_ARITY, op) ? DIM_ARITY[op] : -1
-    if (depth > MAX_DIM_DEPTH || operands.length < 1 || (arity !== 0 && operands.length !== arity)) damaged(field, `holds ${show(value)}, which is no extent here`)
-    for (const operand of operands) check(operand, field, depth + 1)
+  const isDim = (value: unknown, level = 0): boolean => {
+    if (typeof value === 'string') return symbols.has(value)
+    if (!Array.isArray(value)) return Number.isSafeInteger(value)
+    const [op, ...operands] = value as unknown[], arity = typeof op === 'string' && Object.hasOwn(DIM_ARITY, op) ? DIM_ARITY[op] : -1
+    return level <= MOST_LEVELS && operands.length > 0 && (arity === 0 || operands.length === arity) && operands.every((operand) => isDim(operand, level + 1))
   }
-  return (value, field) => check(value, field, 0)
+  return check((value) => isDim(value))
 }
 
 /** The part of a js kernel's code that the steps have to fit; the rest is for the renderer to check. */
@@ -81,99 +73,64 @@ function checkFields(header: ProgramHeader): void {
   const some = array(object({}))
   object({ inputs: some, buffers: some, steps: some, kernels: some, symbols: array(object({ name: text })) })(header, '')
   const numberIn = (items: readonly unknown[]): Check => integer(0, items.length)
-  const buffers = numberIn(header.buffers)
+  const buffer = numberIn(header.buffers)
   const time = integer(-1, header.steps.length + 2)
   const dim = dimOf(new Set(header.symbols.map((symbol) => symbol.name)))
   const extent: Check = (value, field) => (typeof value === 'number' ? size : dim)(value, field)
-  const ports = array(object({ name: text, dtype, shape: array(extent, MAX_RANK), buffer: buffers }))
+  const ports = array(object({ name: text, dtype, shape: array(extent, MOST_LEVELS), buffer }))
   object({
     name: text, producer: text, target: oneOf('js', 'wasm', 'wgsl'), 'graph?': text,
     inputs: ports, outputs: ports,
     symbols: array(object({ kind: oneOf('extent', 'element'), input: numberIn(header.inputs), 'axis?': size, 'index?': size })),
     constraints: array(object({ kind: oneOf('eq', 'le'), a: dim, b: dim, why: text })),
-    buffers: array(object({ dtype, length: extent, place: oneOf('arena', 'constant'), 'offset?': size, 'alias?': buffers, 'aliasOffset?': extent, first: time, last: time })),
-    constants: array(object({ name: text, dtype, shape: array(size, MAX_RANK), offset: size, bytes: size, buffer: buffers })),
+    buffers: array(object({ dtype, length: extent, place: oneOf('arena', 'constant'), 'offset?': size, 'alias?': buffer, 'aliasOffset?': extent, first: time, last: time })),
+    constants: array(object({ name: text, dtype, shape: array(size, MOST_LEVELS), offset: size, bytes: size, buffer })),
     kernels: array(object({ name: text, code: header.target === 'js' ? signature : text })),
-    steps: array(object({ kernel: numberIn(header.kernels), buffers: array(buffers), params: array(dim), 'flops?': dim, origin: text })),
+    steps: array(object({ kernel: numberIn(header.kernels), buffers: array(buffer), params: array(dim), 'flops?': dim, origin: text })),
   })(header, '')
 }
 
-function checkNames(items: readonly { readonly name: string }[], field: string): void {
-  const seen = new Set<string>()
-  items.forEach(({ name }, i) => { if (seen.size === seen.add(name).size) damaged(`${field}[${i}].name`, `is "${name}" a second time`) })
-}
-
-function checkSymbols({ symbols, inputs }: ProgramHeader): void {
+/** What has to hold between fields. */
+function checkRelations({ symbols, inputs, outputs, buffers, constants }: ProgramHeader, sectionBytes: number): void {
+  const require = (holds: boolean, field: () => string): void => { if (!holds) damaged(field()) }
+  const bufferAt = (i: number): ProgramBuffer => buffers[i] as ProgramBuffer
+  for (const [side, items] of Object.entries({ symbols, inputs, outputs })) {
+    const seen = new Set<string>()
+    items.forEach(({ name }, i) => require(seen.size !== seen.add(name).size, () => `${side}[${i}].name`))
+  }
   symbols.forEach((symbol, i) => {
     const port = inputs[symbol.input]
-    if (symbol.kind === 'extent' ? port?.shape[symbol.axis] === undefined : symbol.index === undefined || !/^u?int(8|16|32|64)$/.test(port?.dtype ?? '')) damaged(`symbols[${i}]`, `is no ${symbol.kind} of input ${symbol.input}`)
+    require(symbol.kind === 'extent' ? port?.shape[symbol.axis] !== undefined : symbol.index !== undefined && /^u?int(8|16|32|64)$/.test(port?.dtype ?? ''), () => `symbols[${i}]`)
   })
-}
-
-/** For every buffer the one that owns its memory; refuses circles of aliases. */
-export function findRoots(buffers: readonly ProgramBuffer[]): Int32Array {
-  const roots = new Int32Array(buffers.length).fill(-1)
-  buffers.forEach((_, i) => {
-    const chain: number[] = []
-    let at = i
-    for (let next: number | undefined = i; next !== undefined; next = buffers[at]?.alias) {
-      at = next
-      const known = roots[at] as number
-      if (known === -2) damaged(`buffers[${i}].alias`, 'leads back to itself')
-      if (known >= 0) { at = known; break }
-      roots[at] = -2
-      chain.push(at)
-    }
-    for (const member of chain) roots[member] = at
+  const roots: number[] = []
+  buffers.forEach(({ offset = 0, alias, first, last }, i) => {
+    require(offset % 64 === 0, () => `buffers[${i}].offset`)
+    require(first <= last, () => `buffers[${i}].last`)
+    require(alias === undefined || alias < i, () => `buffers[${i}].alias`)
+    roots[i] = alias === undefined ? i : (roots[alias] as number)
   })
-  return roots
-}
-
-function checkMemory({ buffers, constants, inputs, outputs }: ProgramHeader, sectionBytes: number): void {
-  const roots = findRoots(buffers)
-  buffers.forEach(({ offset, first, last }, i) => { if (last < first || (offset ?? 0) % 64 !== 0) damaged(`buffers[${i}].${last < first ? 'last' : 'offset'}`, `is ${last < first ? last : offset}`) })
-  for (const ports of [inputs, outputs]) {
+  for (const [side, ports] of Object.entries({ inputs, outputs })) {
     ports.forEach((port, i) => {
-      const field = `${ports === inputs ? 'inputs' : 'outputs'}[${i}]`
-      if (port.dtype !== buffers[port.buffer]?.dtype) damaged(`${field}.dtype`, 'is not that of its buffer')
+      require(port.dtype === bufferAt(port.buffer).dtype, () => `${side}[${i}].dtype`)
       // Feeds are written to inputs, and constants are the caller's own bytes.
-      if (ports === inputs && buffers[roots[port.buffer] ?? 0]?.place !== 'arena') damaged(`${field}.buffer`, 'is a constant')
+      require(ports === outputs || bufferAt(roots[port.buffer] as number).place === 'arena', () => `${side}[${i}].buffer`)
     })
   }
   const given = new Set<number>()
   constants.forEach(({ buffer, dtype: type, offset, bytes }, i) => {
-    const { place, alias, length, dtype: own } = buffers[buffer] as ProgramBuffer
-    if (place !== 'constant' || alias !== undefined || given.size === given.add(buffer).size) damaged(`constants[${i}].buffer`, `is ${buffer}, which is no constant or has a value`)
-    if (type !== own || typeof length !== 'number' || storageBytes(own, length) !== bytes) damaged(`constants[${i}].bytes`, `is ${bytes} of ${type}, not what buffers[${buffer}] takes`)
-    if (offset % 64 !== 0 || offset + bytes > sectionBytes) damaged(`constants[${i}].offset`, `is ${offset}: ${bytes} bytes do not lie there in a section of ${sectionBytes}`)
+    const { place, alias, length, dtype: own } = bufferAt(buffer)
+    require(place === 'constant' && alias === undefined && given.size !== given.add(buffer).size, () => `constants[${i}].buffer`)
+    require(type === own && typeof length === 'number' && storageBytes(own, length) === bytes, () => `constants[${i}].bytes`)
+    require(offset % 64 === 0 && offset + bytes <= sectionBytes, () => `constants[${i}].offset`)
   })
-  buffers.forEach(({ place, alias }, i) => { if (place === 'constant' && alias === undefined && !given.has(i)) damaged(`buffers[${i}]`, 'is a constant without a value') })
-}
-
-function checkCalls({ target, steps, kernels, buffers }: ProgramHeader): void {
-  if (target !== 'js') return
-  steps.forEach((step, i) => {
-    const taken = kernels[step.kernel]?.code as Signature
-    for (const key of ['buffers', 'params'] as const) {
-      if (step[key].length !== taken[key].length) damaged(`steps[${i}].${key}`, `has ${step[key].length} entries, the kernel takes ${taken[key].length}`)
-    }
-    taken.buffers.forEach((wanted, k) => {
-      const given = buffers[step.buffers[k] ?? -1]
-      if (DTYPES[wanted.dtype].array !== DTYPES[given?.dtype ?? 'string'].array) damaged(`steps[${i}].buffers[${k}]`, `is ${given?.dtype}, the kernel takes ${wanted.dtype}`)
-    })
-  })
+  buffers.forEach(({ place, alias }, i) => require(place === 'arena' || alias !== undefined || given.has(i), () => `buffers[${i}]`))
 }
 
 /** Checks a header against the format and against its sections, and gives it back typed. */
 export function validateProgram(value: unknown, sections: ProgramData['sections']): ProgramHeader {
   const header = value as ProgramHeader
   checkFields(header)
-  checkNames(header.symbols, 'symbols')
-  checkNames(header.inputs, 'inputs')
-  checkNames(header.outputs, 'outputs')
-  checkSymbols(header)
-  checkMemory(header, sections.constants?.length ?? 0)
-  checkCalls(header)
-  if (header.target !== 'js' && sections[header.target] === undefined) damaged('sections', `has no ${header.target}`)
+  checkRelations(header, sections.constants?.length ?? 0)
+  if (header.target !== 'js' && sections[header.target] === undefined) damaged(`the ${header.target} section`)
   return header
 }
