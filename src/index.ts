@@ -6,7 +6,7 @@ export { compile, TARGETS, type CompileOptions, type Progress } from './compile.
 export { Program, type CompileReport } from './program.js'
 export { inspectProgram, type MemoryDescription, type ProgramDescription } from './inspect.js'
 export { compareTensors, verifyTarget, type Difference, type VerifyReport } from './verify-program.js'
-export { decodeTensorProto, importOnnx, type ImportOnnxOptions } from './tracer/onnx/index.js'
+export { decodeTensorProto, importOnnx, toOnnx, type ImportOnnxOptions, type ToOnnxOptions } from './tracer/onnx/index.js'
 export { decodeProgram } from './runtime/decode.js'
 export type { ProgramData, Target } from './runtime/format.js'
 export { printShape } from './ir/dims-text.js'

@@ -1,4 +1,4 @@
-/** The ONNX importer: the package's `ingot/onnx`. */
+/** The ONNX importer and exporter: the package's `ingot/onnx`. */
 import type { HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import type { Graph } from '../../ir/graph.js'
@@ -10,6 +10,7 @@ import { tensorFromProto } from './tensor.js'
 import { decodeMessage } from './wire.js'
 
 export type { ExternalData } from './external-data.js'
+export { toOnnx, type ToOnnxOptions } from '../onnx-export/index.js'
 
 export interface ImportOnnxOptions {
   /** Bytes of external data files by location, or a function that gives them. Absent for a path: read from the model's folder. */

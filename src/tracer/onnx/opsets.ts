@@ -12,7 +12,7 @@ type NodeProto = Message<'NodeProto'>
 export type Opsets = ReadonlyMap<string, number>
 
 /** Newest opset of the default domain whose changes the rules know. */
-const NEWEST_OPSET = 28
+export const NEWEST_OPSET = 28
 
 /** The canonical name of a domain: `ai.onnx` is the default one. */
 export const domainName = (domain: string | undefined): string => (domain === undefined || domain === 'ai.onnx' ? '' : domain)

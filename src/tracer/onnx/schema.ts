@@ -83,6 +83,13 @@ export type Message<N extends MessageName> =
   & { readonly [F in Extract<Singles<FieldsOf<N>>, readonly [string, string]> as F[0]]?: ValueOf<F[1]> }
   & { readonly [F in Lists<FieldsOf<N>> as F[0]]: ListOf<F[1]> }
 
+type DraftValueOf<K> = K extends keyof Scalars ? Scalars[K] : K extends MessageName ? DraftMessage<K> : never
+
+/** A message to be encoded: every field may be left out. */
+export type DraftMessage<N extends MessageName> =
+  & { readonly [F in Extract<Singles<FieldsOf<N>>, readonly [string, string]> as F[0]]?: DraftValueOf<F[1]> }
+  & { readonly [F in Lists<FieldsOf<N>> as F[0]]?: F[1] extends 'float' | 'double' ? ArrayLike<number> : readonly DraftValueOf<F[1]>[] }
+
 /** AttributeProto.AttributeType by number. */
 export const ATTRIBUTE_TYPES: Readonly<Record<number, string>> = {
   1: 'float', 2: 'int', 3: 'string', 4: 'tensor', 5: 'graph', 6: 'floats', 7: 'ints', 8: 'strings', 9: 'tensors', 10: 'graphs',

@@ -9,6 +9,11 @@ const BY_NUMBER: readonly (DType | undefined)[] = [
   'float8e8m0', 'uint2', 'int2',
 ]
 
+/** The TensorProto.DataType number of a dtype. */
+export function numberOfDType(dtype: DType): number {
+  return BY_NUMBER.indexOf(dtype)
+}
+
 /** Extents above this are taken for damage: no tensor of the kind fits anywhere. */
 export const MAX_EXTENT = 2 ** 31 - 1
 

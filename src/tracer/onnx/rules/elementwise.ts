@@ -125,14 +125,15 @@ const selu = unary('selu', ({ attrs, opset }) => (opset < 6
 const isInf = unary('isinf', ({ attrs }) => ({ detect_negative: attrs.bool('detect_negative', true), detect_positive: attrs.bool('detect_positive', true) }))
 
 /** ONNX names of ops that take one input, have no attributes and mean the same here. */
-const PLAIN_UNARY: Readonly<Record<string, string>> = {
+export const PLAIN_UNARY: Readonly<Record<string, string>> = {
   Abs: 'abs', Neg: 'neg', Sign: 'sign', Sqrt: 'sqrt', Reciprocal: 'reciprocal', Exp: 'exp', Log: 'log', Sin: 'sin', Cos: 'cos', Tan: 'tan',
   Asin: 'asin', Acos: 'acos', Atan: 'atan', Sinh: 'sinh', Cosh: 'cosh', Tanh: 'tanh', Asinh: 'asinh', Acosh: 'acosh', Atanh: 'atanh', Erf: 'erf',
   Floor: 'floor', Ceil: 'ceil', Round: 'round', Not: 'logical_not', BitwiseNot: 'bitwise_not', IsNaN: 'isnan', Relu: 'relu', Sigmoid: 'sigmoid',
   Softplus: 'softplus', Softsign: 'softsign', Mish: 'mish', HardSwish: 'hard_swish',
 }
 
-const PLAIN_BINARY: Readonly<Record<string, string>> = {
+/** ONNX names of ops that take two inputs, have no attributes and mean the same here. */
+export const PLAIN_BINARY: Readonly<Record<string, string>> = {
   Add: 'add', Sub: 'sub', Mul: 'mul', Div: 'div', Pow: 'pow', Equal: 'eq', Less: 'lt', LessOrEqual: 'le', Greater: 'gt', GreaterOrEqual: 'ge',
   And: 'logical_and', Or: 'logical_or', Xor: 'logical_xor', BitwiseAnd: 'bitwise_and', BitwiseOr: 'bitwise_or', BitwiseXor: 'bitwise_xor',
 }

@@ -1,0 +1,112 @@
+/** Reductions, softmax, norms and cumulative sums as ONNX nodes. */
+import type { DType } from '../../../base/dtype.js'
+import { DTYPES } from '../../../base/dtype.js'
+import { floorDiv, product, shapesEqual, type Dim } from '../../../ir/dims.js'
+import { numberOfDType } from '../../onnx/tensor.js'
+import { bool, float, int } from '../attributes.js'
+import type { Ref } from '../graph-writer.js'
+import { rule, type NodeExport, type Rule, type RuleTable } from '../node-export.js'
+
+interface ReduceAttrs { readonly axes: readonly number[]; readonly keepdims: boolean }
+
+/** `alone`: what the reduction is of each element alone. Runtimes disagree about reductions over no axes. */
+const reduce = (opType: string, alone: (e: NodeExport, x: Ref) => void): Rule => rule<ReduceAttrs>((e, { axes, keepdims }) => {
+  if (axes.length === 0) alone(e, e.input(0))
+  else e.result(opType, [e.input(0), e.ints(axes)], { keepdims: bool(keepdims) })
+})
+
+const itself = (e: NodeExport, x: Ref): void => { e.result('Identity', [x]) }
+const magnitude = (e: NodeExport, x: Ref): void => { e.result('Abs', [x]) }
+const square = (e: NodeExport, x: Ref): void => { e.result('Mul', [x, x]) }
+const logarithm = (e: NodeExport, x: Ref): void => {
+  if (DTYPES[x.dtype].kind === 'float') e.result('Log', [x])
+  else e.result('Cast', [e.add('Log', [e.cast(x, 'float64')])], { to: int(numberOfDType(x.dtype)) })
+}
+
+const arg = (opType: string): Rule => rule<{ readonly axis: number; readonly keepdims: boolean; readonly select_last: boolean }>((e, a) => {
+  e.result(opType, [e.input(0)], { axis: int(a.axis), keepdims: bool(a.keepdims), select_last_index: bool(a.select_last) })
+})
+
+const alongAxis = (opType: string): Rule => rule<{ readonly axis: number }>((e, { axis }) => { e.result(opType, [e.input(0)], { axis: int(axis) }) })
+
+interface NormAttrs { readonly axis: number; readonly epsilon: number }
+
+/** A parameter with the shape of the normalised axes, which some runtimes insist on. */
+function parameter(e: NodeExport, i: number, axis: number): Ref | null {
+  const given = e.optional(i), shape = e.type(0).shape.slice(axis)
+  return given === null || shapesEqual(e.type(i).shape, shape) ? given : e.add('Expand', [given, e.dims(shape)])
+}
+
+/** The type that norms are computed in where they are written in parts. */
+const wideType = (own: DType): DType => (own === 'float64' ? own : 'float32')
+
+/** (x - mean) / sqrt(mean square + epsilon) over `axes`; without the mean for RMS. */
+function normalised(e: NodeExport, x: Ref, axes: readonly number[], epsilon: number, centred: boolean): Ref {
+  const mean = (v: Ref): Ref => e.add('ReduceMean', [v, e.ints(axes)], { keepdims: int(1) })
+  const centre = centred ? e.add('Sub', [x, mean(x)]) : x
+  return e.add('Div', [centre, deviation(e, mean(e.add('Mul', [centre, centre])), epsilon)])
+}
+
+const deviation = (e: NodeExport, variance: Ref, epsilon: number): Ref => e.add('Sqrt', [e.add('Add', [variance, e.scalar(variance.dtype, epsilon)])])
+
+/** x · scale + bias as the result, in the type of the input. */
+function scaleAndShift(e: NodeExport, x: Ref, scale: Ref, bias: Ref | null): void {
+  const own = e.resultType().dtype, operands = [x, e.cast(scale, x.dtype)]
+  const last: readonly [string, readonly Ref[]] = bias === null ? ['Mul', operands] : ['Add', [e.add('Mul', operands), e.cast(bias, x.dtype)]]
+  if (own === x.dtype) e.result(...last)
+  else e.result('Cast', [e.add(...last)], { to: int(numberOfDType(own)) })
+}
+
+function rowNormByParts(e: NodeExport, { axis, epsilon }: NormAttrs, centred: boolean): void {
+  const x = e.cast(e.input(0), wideType(e.input(0).dtype))
+  const axes = e.type(0).shape.map((_: Dim, i) => i).slice(axis)
+  scaleAndShift(e, normalised(e, x, axes, epsilon, centred), e.input(1), e.optional(2))
+}
+
+/** LayerNormalization works in float32. */
+const layerNorm = rule<NormAttrs>((e, attrs) => {
+  if (e.input(0).dtype === 'float64') { rowNormByParts(e, attrs, true); return }
+  e.result('LayerNormalization', [e.input(0), parameter(e, 1, attrs.axis), parameter(e, 2, attrs.axis)], { axis: int(attrs.axis), epsilon: float(attrs.epsilon) })
+})
+
+const rmsNorm = rule<NormAttrs>((e, attrs) => {
+  if (e.opset < 23 || e.input(0).dtype === 'float64') { rowNormByParts(e, attrs, false); return }
+  e.result('RMSNormalization', [e.input(0), parameter(e, 1, attrs.axis)], { axis: int(attrs.axis), epsilon: float(attrs.epsilon) })
+})
+
+/** Input `i`, which has one element per channel, so that it broadcasts against input 0. */
+function perChannel(e: NodeExport, i: number): Ref {
+  const after = e.type(0).shape.length - 2
+  return e.cast(after === 0 ? e.input(i) : e.add('Reshape', [e.input(i), e.ints([-1, ...Array.from({ length: after }, () => 1)])]), e.input(0).dtype)
+}
+
+const groupNorm = rule<{ readonly groups: number; readonly epsilon: number }>((e, { groups, epsilon }) => {
+  const x = e.input(0)
+  if (x.dtype !== 'float64') { e.result('GroupNormalization', e.inputs(), { num_groups: int(groups), epsilon: float(epsilon) }); return }
+  const rows = e.add('Reshape', [x, e.dims([e.type(0).shape[0] as Dim, groups, floorDiv(product(e.type(0).shape.slice(1)), groups)])], { allowzero: int(1) })
+  const whole = e.add('Reshape', [normalised(e, rows, [2], epsilon, true), e.dims(e.type(0).shape)], { allowzero: int(1) })
+  scaleAndShift(e, whole, perChannel(e, 1), perChannel(e, 2))
+})
+
+const batchNorm = rule<{ readonly epsilon: number }>((e, { epsilon }) => {
+  if (e.holds(epsilon)) { e.result('BatchNormalization', e.inputs(), { epsilon: float(epsilon) }); return }
+  const centred = e.add('Sub', [e.input(0), perChannel(e, 3)])
+  scaleAndShift(e, e.add('Div', [centred, deviation(e, perChannel(e, 4), epsilon)]), perChannel(e, 1), perChannel(e, 2))
+})
+
+/** Reductions and what normalises rows. */
+export const REDUCTIONS: RuleTable = {
+  reduce_sum: reduce('ReduceSum', itself), reduce_mean: reduce('ReduceMean', itself), reduce_max: reduce('ReduceMax', itself),
+  reduce_min: reduce('ReduceMin', itself), reduce_prod: reduce('ReduceProd', itself), reduce_l1: reduce('ReduceL1', magnitude),
+  reduce_l2: reduce('ReduceL2', magnitude), reduce_log_sum: reduce('ReduceLogSum', logarithm), reduce_log_sum_exp: reduce('ReduceLogSumExp', itself),
+  reduce_sum_square: reduce('ReduceSumSquare', square),
+  argmax: arg('ArgMax'), argmin: arg('ArgMin'),
+  softmax: alongAxis('Softmax'), log_softmax: alongAxis('LogSoftmax'),
+  layer_norm: layerNorm, rms_norm: rmsNorm, group_norm: groupNorm, batch_norm: batchNorm,
+  lrn: rule<{ readonly size: number; readonly alpha: number; readonly beta: number; readonly bias: number }>((e, a) => {
+    e.result('LRN', [e.input(0)], { size: int(a.size), alpha: float(a.alpha), beta: float(a.beta), bias: float(a.bias) })
+  }),
+  cumsum: rule<{ readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean }>((e, a) => {
+    e.result('CumSum', [e.input(0), e.scalar('int64', a.axis)], { exclusive: bool(a.exclusive), reverse: bool(a.reverse) })
+  }),
+}
