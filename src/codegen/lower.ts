@@ -5,7 +5,7 @@
  */
 import { invariant } from '../base/error.js'
 import { applyDimOp, dimKey, substituteDim, type Dim } from '../ir/dims.js'
-import { isGraph, type Graph, type Node, type Value } from '../ir/graph.js'
+import { isGraph, shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { Compute } from '../ir/kernel/compute.js'
 import type { Kernel, KernelBuffer } from '../ir/kernel/kernel.js'
 import type { Schedule } from '../ir/kernel/schedule.js'
@@ -16,6 +16,7 @@ import type { Target } from '../runtime/format.js'
 import { checkTypes } from './check-types.js'
 import { composeBody } from './compose.js'
 import { countOperations, isParametric, kernelName } from './kernel-name.js'
+import { layOut } from './lay-out.js'
 import { legalize } from './legalize.js'
 import { BufferNames, computeOf, handWrittenKernel, refuseNode } from './node-compute.js'
 import { nodeKey } from './node-key.js'
@@ -106,11 +107,12 @@ function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Targe
   const ops = fused ? body.nodes.map((n) => n.op).filter((op) => getOp(op).pattern !== 'alias') : [local.op]
   const ordered = { ...compute, buffers: [...compute.buffers.filter((b) => b.role === 'in'), ...compute.buffers.filter((b) => b.role === 'out'), ...compute.buffers.filter((b) => b.role === 'temp')] }
   const name = kernelName(ops, ordered, symbolName)
-  const flat = flattenCompute(ordered)
+  const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
+  const valueOf = (buffer: string): Value | undefined => { const value = names.valueOf(buffer); return value === undefined ? undefined : (inner.get(value) ?? value) }
+  const flat = flattenCompute(layOut(ordered, (buffer) => { const value = valueOf(buffer); return value && { shape: shapeOf(value), order: value.order } }))
   const schedule = scheduleFor(flat, target)
   const kernel = legalize(applySchedule(flat, schedule, name), target)
-  const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
-  const slots = kernel.buffers.map((b) => { const value = names.valueOf(b.name); return slotOf(value === undefined ? undefined : (inner.get(value) ?? value)) })
+  const slots = kernel.buffers.map((b) => slotOf(valueOf(b.name)))
   const flops = countOperations(ordered)
   return { kernel, compute: flat, schedule, slots, flops: isParametric(flops, new Set(symbols.keys())) ? flops : 0 }
 }

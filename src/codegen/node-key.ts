@@ -42,8 +42,8 @@ function valueText(value: Value, numbers: Map<Value, number>): string {
   if (known !== undefined) return `%${known}`
   const number = numbers.size
   numbers.set(value, number)
-  const { type, data, dims } = value
-  return `%${number}:${JSON.stringify(type)}${data === undefined ? '' : data.data.length <= VISIBLE_ELEMENTS ? tensorText(data) : '=constant'}${dims === undefined ? '' : JSON.stringify(dims)}`
+  const { type, data, dims, order } = value
+  return `%${number}:${JSON.stringify(type)}${data === undefined ? '' : data.data.length <= VISIBLE_ELEMENTS ? tensorText(data) : '=constant'}${dims === undefined ? '' : JSON.stringify(dims)}${order === undefined ? '' : `order${order.join()}`}`
 }
 
 function attributeText(attr: Exclude<Attr, Graph>): string {

@@ -5,6 +5,7 @@
 import { allocate, bytesOf, DTYPES, type DType } from '../base/dtype.js'
 import { IngotError, invariant } from '../base/error.js'
 import { mul, type Dim } from '../ir/dims.js'
+import { elementsInOrder, physicalShape } from '../ir/layout.js'
 import { tensorOf, type Graph, type Value } from '../ir/graph.js'
 import type { ProgramBuffer, ProgramConstant } from '../runtime/format.js'
 import { planOffsets } from '../runtime/plan.js'
@@ -88,12 +89,12 @@ function layOut(drafts: readonly Draft[], constants: readonly { readonly value: 
     invariant(tensor !== undefined, `%${value.name} has no data`)
     if (tensor.dtype === 'string') throw new IngotError('unsupported-dtype', `the constant %${value.name} holds strings, which no kernel can read`, { where: { dtype: 'string' } })
     const bytes = bytesOf(tensor.data).byteLength
-    table.push({ name: value.name, dtype: tensor.dtype, shape: tensor.shape, offset: end, bytes, buffer })
+    table.push({ name: value.name, dtype: tensor.dtype, shape: physicalShape(value) as readonly number[], offset: end, bytes, buffer })
     offsets.set(buffer, end)
     end = align(end + bytes)
   }
   const constantBytes = new Uint8Array(end)
-  constants.forEach(({ value }, i) => constantBytes.set(bytesOf(value.data?.data ?? allocate('uint8', 0)), table[i]?.offset ?? 0))
+  constants.forEach(({ value }, i) => constantBytes.set(bytesOf(value.data === undefined ? allocate('uint8', 0) : elementsInOrder(value.data, value.order)), table[i]?.offset ?? 0))
   const arena = staticOffsets(drafts)
   const buffers = drafts.map((d, i): ProgramBuffer => {
     const root = d.alias === undefined ? d : (drafts[d.alias] as Draft)

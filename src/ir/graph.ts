@@ -18,6 +18,11 @@ export interface Value {
   readonly data?: HostTensor
   /** The elements as dims, row-major, for a small integer tensor whose elements are known as expressions over symbols. */
   readonly dims?: readonly Dim[]
+  /**
+   * How the tensor lies in memory, at stage `fused` only: its axes, outermost first (`[0, 2, 3, 1]`: channels last). Absent:
+   * row-major. Says nothing about what the value is: indices, interpreters and references know logical axes only. See layout.ts.
+   */
+  readonly order?: readonly number[]
 }
 
 /** An attribute; which kind an op's attribute has is said by its record (`Op.attrs`). */

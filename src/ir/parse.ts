@@ -105,11 +105,11 @@ function readTensorElements(c: Cursor, dtype: DType, shape: readonly number[]): 
   return typeof tensor === 'number' ? c.fail(`an element of ${dtype}`, offsets[tensor]) : tensor
 }
 
-/** `: type {dims}` after a name. */
+/** `: type {dims} order [axes]` after a name. */
 function readTyped(c: Cursor, name: string): Value {
   c.expect(':')
   const type = readType(c)
-  return { name, type, ...(c.sees('{') && { dims: c.list('{', '}', () => c.dim()) }) }
+  return { name, type, ...(c.sees('{') && { dims: c.list('{', '}', () => c.dim()) }), ...(c.takeWord('order') && { order: c.list('[', ']', () => c.int()) }) }
 }
 
 function readType(c: Cursor): ValueType {

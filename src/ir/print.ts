@@ -8,7 +8,8 @@
  *       return y = %h
  *     }
  *
- * Elements known as dims follow a type in braces: `%s: int64[2] {batch, 384}`; an input that is not given is `_`. A constant
+ * Elements known as dims follow a type in braces: `%s: int64[2] {batch, 384}`; a memory order other than row-major follows
+ * as `order [0, 2, 3, 1]`; an input that is not given is `_`. A constant
  * stands in the innermost graph that all its uses are in.
  */
 import type { HostTensor } from '../base/dtype.js'
@@ -57,7 +58,7 @@ function graphText(graph: Graph, indent: string, printing: Printing): string {
 }
 
 const valueText = (value: Value): string => `%${printName(value.name)}`
-const typeText = (value: Value): string => printType(value.type) + (value.dims === undefined ? '' : ` {${value.dims.map(printDim).join(', ')}}`)
+const typeText = (value: Value): string => printType(value.type) + (value.dims === undefined ? '' : ` {${value.dims.map(printDim).join(', ')}}`) + (value.order === undefined ? '' : ` order [${value.order.join(', ')}]`)
 
 function symbolText(symbol: SymbolDecl, graph: Graph): string {
   const { source } = symbol

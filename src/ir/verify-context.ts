@@ -13,7 +13,7 @@ export type Rule =
   // ops
   | 'known-op' | 'attribute' | 'result-type'
   // stages
-  | 'stage-order' | 'inference-op' | 'declared-dims' | 'fused-closed' | 'fused-anchor' | 'fused-size' | 'fused-node'
+  | 'layout' | 'stage-order' | 'inference-op' | 'declared-dims' | 'fused-closed' | 'fused-anchor' | 'fused-size' | 'fused-node'
 
 /** The state of one verification; nested graphs share all but `scope` and `graph`. */
 export interface VerifyContext {

@@ -8,6 +8,7 @@ import { isStatic, type Dim } from './dims.js'
 import { nestedGraphs, type Graph, type GraphStage, type Node, type SymbolDecl, type Value } from './graph.js'
 import { printType, type ValueType } from './types.js'
 import { broken, inScope, type VerifyContext } from './verify-context.js'
+import { verifyNodeLayout, verifyOrder, verifyPortLayout } from './verify-layout.js'
 import { verifyNode } from './verify-node.js'
 import { atLeast, verifyStage } from './verify-stage.js'
 
@@ -23,6 +24,7 @@ function verifyBody(context: VerifyContext): void {
   for (const c of graph.constraints) for (const d of [c.a, c.b]) verifyDim(d, 'an assumption', context)
   verifyPortNames(graph.inputs, 'inputs', graph)
   verifyPortNames(graph.outputs, 'outputs', graph)
+  verifyPortLayout(graph)
   for (const input of graph.inputs) {
     if (input.data !== undefined) broken('constant', `the input %${input.name} has constant data`, graph)
     define(input, context)
@@ -32,6 +34,7 @@ function verifyBody(context: VerifyContext): void {
     verifyNode(node, context)
     verifyNested(node, context)
     verifyStage(node, context)
+    verifyNodeLayout(node, context)
     for (const v of node.outputs) {
       if (v.data !== undefined) broken('constant', `%${v.name} has constant data and is a result of a node too`, graph, node)
       define(v, context, node)
@@ -80,6 +83,7 @@ function verifyUse(value: Value, context: VerifyContext, node?: Node): void {
   claimName(value, context, node)
   verifyType(value.type, value, context, node)
   verifyElements(value, context, node)
+  verifyOrder(value, context, node)
   const { type, data } = value
   const fits = type.kind === 'tensor' && type.dtype === data.dtype && isStatic(type.shape) && type.shape.length === data.shape.length && type.shape.every((d, i) => d === data.shape[i])
   if (!fits) broken('constant', `%${value.name} is ${printType(type)} and its data ${data.dtype}[${data.shape.join(', ')}]`, graph, node)
@@ -93,6 +97,7 @@ function define(value: Value, context: VerifyContext, node?: Node): void {
   claimName(value, context, node)
   verifyType(value.type, value, context, node)
   verifyElements(value, context, node)
+  verifyOrder(value, context, node)
   context.scope.add(value)
 }
 

@@ -21,6 +21,7 @@ import { RESHAPES } from './reshape.js'
 import { SCATTERS } from './scatter.js'
 import { slice } from './slice.js'
 import { SOFTMAXES } from './softmax.js'
+import { relayout } from './relayout.js'
 import { transpose } from './transpose.js'
 import { UNARY } from './unary.js'
 import { averagePool, lpPool } from './average-pool.js'
@@ -35,7 +36,7 @@ import { rnn } from './rnn.js'
 
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
-  ...RESHAPES, transpose, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
+  ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum,
   matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn,
   ...BOOKKEEPING, fused,
