@@ -11,7 +11,7 @@ import { IngotError } from './base/error.js'
 import { debugFromEnvironment } from './debug.js'
 import type { Graph } from './ir/graph.js'
 import { printGraph } from './ir/print.js'
-import { DEFAULT_PIPELINE, runPasses } from './passes/index.js'
+import { DEFAULT_PIPELINE, getPass, runPasses } from './passes/index.js'
 import { specializeShapes, type InputShapes } from './passes/specialize-shapes.js'
 import { Program } from './program.js'
 import type { Target } from './runtime/format.js'
@@ -61,6 +61,8 @@ export const TARGETS: readonly Target[] = ['js', 'wasm']
 export async function compile(source: Graph | Uint8Array | ArrayBuffer | string, options: CompileOptions = {}): Promise<Program> {
   const target = options.target ?? 'js'
   if (!TARGETS.includes(target)) throw new IngotError('target-unavailable', `whole programs cannot be compiled for the target '${target}' yet`, { hint: `use ${TARGETS.join(' or ')}` })
+  const passes = options.passes ?? pipelineFor(target)
+  passes.forEach(getPass)
   const debug = debugFromEnvironment()
   const steps: { name: string; ms: number }[] = []
   const timed = async <T>(step: Progress['step'], name: string, run: () => T | Promise<T>, graphOf?: (result: T) => Graph): Promise<T> => {
@@ -78,7 +80,7 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const imported = isGraphSource(source) ? source : await timed('import', 'import', () => importOnnx(source, options), same)
   let graph = options.shapes === undefined ? imported : await timed('specialize', 'specialize-shapes', () => specializeShapes(imported, options.shapes ?? {}), same)
   const stripped = countBookkeeping(graph)
-  for (const pass of options.passes ?? pipelineFor(target)) {
+  for (const pass of passes) {
     const before = graph
     graph = await timed('pass', pass, () => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') }), same)
   }

@@ -79,11 +79,16 @@ async function runOn(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, 
   }
 }
 
-/** Every intermediate result of the final graph becomes an output; the first one that differs is the answer. */
+/** The first wrong node: of the graph before fusion, or of the fused one where only that goes wrong. */
 async function findDivergence(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, target: Target, tolerance: number): Promise<VerifyReport['firstDiverging']> {
-  const final = runPasses(graph, pipelineFor(target))
-  const values = final.nodes.flatMap((n) => n.outputs.map((value) => ({ node: n, value })))
-  const opened: Graph = { ...final, outputs: values.map(({ value }) => ({ name: value.name, value })) }
+  const single = runPasses(graph, pipelineFor(target).filter((pass) => pass !== 'fuse'))
+  return (await firstWrong(single, feeds, target, tolerance)) ?? firstWrong(runPasses(single, ['fuse']), feeds, target, tolerance)
+}
+
+/** Every intermediate result becomes an output; the first one that differs is the answer. */
+async function firstWrong(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, target: Target, tolerance: number): Promise<VerifyReport['firstDiverging']> {
+  const values = graph.nodes.flatMap((n) => n.outputs.map((value) => ({ node: n, value })))
+  const opened: Graph = { ...graph, outputs: values.map(({ value }) => ({ name: value.name, value })) }
   const expected = interpret(opened, feeds)
   const actual = await runOn(opened, feeds, target, [])
   for (const { node, value } of values) {
