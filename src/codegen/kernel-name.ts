@@ -3,6 +3,7 @@ import { evaluateDim } from '../base/dim.js'
 import { add, mul, type Dim } from '../ir/dims.js'
 import type { Axis, Compute } from '../ir/kernel/compute.js'
 import type { Expr } from '../ir/kernel/expr.js'
+import { operandsOf } from '../ir/kernel/walk.js'
 
 const LONGEST_CHAIN = 4
 
@@ -45,13 +46,8 @@ function operationsIn(root: Expr): number {
   const walk = (e: Expr): void => {
     if (seen.has(e)) return
     seen.add(e)
-    switch (e.kind) {
-      case 'unary': n++; return walk(e.x)
-      case 'binary': n++; walk(e.a); return walk(e.b)
-      case 'select': n++; walk(e.condition); walk(e.a); return walk(e.b)
-      case 'cast': case 'narrow': return walk(e.x)
-      case 'const': case 'index': case 'load': case 'local':
-    }
+    n += e.kind === 'madd' ? 2 : e.kind === 'unary' || e.kind === 'binary' || e.kind === 'select' ? 1 : 0
+    operandsOf(e).forEach(walk)
   }
   walk(root)
   return n

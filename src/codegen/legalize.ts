@@ -8,6 +8,7 @@ import { REGISTER, type RegisterType } from '../ir/kernel/expr.js'
 import type { Kernel } from '../ir/kernel/kernel.js'
 import { exprsOf, visitExprs, visitStmts } from '../ir/kernel/walk.js'
 import type { Target } from '../runtime/format.js'
+import { scalarise } from './scalarise.js'
 import { roundBeforeSteps } from './js/round-steps.js'
 
 /** Register types that a target lacks. */
@@ -17,8 +18,9 @@ const MISSING: Readonly<Record<Target, ReadonlySet<RegisterType>>> = {
   wgsl: new Set<RegisterType>(['i64', 'u64', 'f64']),
 }
 
-/** `kernel` in what `target` has. Throws `unsupported-dtype` naming the kernel and the type. */
-export function legalize(kernel: Kernel, target: Target): Kernel {
+/** A kernel in what `target` has: in scalars where it has no lanes. Throws `unsupported-dtype` naming the kernel and the type. */
+export function legalize(written: Kernel, target: Target): Kernel {
+  const kernel = target === 'wasm' ? written : scalarise(written)
   const missing = MISSING[target]
   const refuse = (dtype: string, what: string): never => {
     throw new IngotError('unsupported-dtype', `kernel ${kernel.name} ${what}, which the ${target} target does not have`, { where: { origin: kernel.name, dtype }, hint: 'compile for the wasm or js target' })

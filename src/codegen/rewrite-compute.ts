@@ -6,6 +6,7 @@ import type { Dim } from '../ir/dims.js'
 import { substituteDim } from '../ir/dims.js'
 import type { Accumulator, Axis, Compute, Let, Stage } from '../ir/kernel/compute.js'
 import type { Expr } from '../ir/kernel/expr.js'
+import { operandsOf, withOperands } from '../ir/kernel/walk.js'
 
 export type Index = readonly Dim[]
 
@@ -39,11 +40,7 @@ export function expressionRewriter(s: Substitution): (e: Expr) => Expr {
         const index = e.index.map(dim)
         return s.load?.(e.buffer, index) ?? { kind: 'load', buffer: e.buffer, index }
       }
-      case 'unary': return { ...e, x: visit(e.x) }
-      case 'cast': return { ...e, x: visit(e.x) }
-      case 'narrow': return { ...e, x: visit(e.x) }
-      case 'binary': return { ...e, a: visit(e.a), b: visit(e.b) }
-      case 'select': return { ...e, condition: visit(e.condition), a: visit(e.a), b: visit(e.b) }
+      default: return withOperands(e, operandsOf(e).map(visit))
     }
   }
   return visit
@@ -77,13 +74,8 @@ export function visitLoads(root: Expr, visit: (buffer: string, index: Index) => 
   const walk = (e: Expr): void => {
     if (seen.has(e)) return
     seen.add(e)
-    switch (e.kind) {
-      case 'load': return visit(e.buffer, e.index)
-      case 'unary': case 'cast': case 'narrow': return walk(e.x)
-      case 'binary': walk(e.a); return walk(e.b)
-      case 'select': walk(e.condition); walk(e.a); return walk(e.b)
-      case 'const': case 'index': case 'local':
-    }
+    if (e.kind === 'load') visit(e.buffer, e.index)
+    else operandsOf(e).forEach(walk)
   }
   walk(root)
 }

@@ -5,6 +5,7 @@ import { product, sub, type Dim } from '../ir/dims.js'
 import { tensorOf, type Attrs, type Node, type Value } from '../ir/graph.js'
 import type { Compute, ComputeContext, Stage } from '../ir/kernel/compute.js'
 import { local, REGISTER, type Expr } from '../ir/kernel/expr.js'
+import { operandsOf } from '../ir/kernel/walk.js'
 import { getOp } from '../ir/ops/index.js'
 
 const DEAR = 16
@@ -29,7 +30,7 @@ function exprCost(e: Expr): number {
     case 'unary': return (UNARY_COST[e.op] ?? DEAR) + exprCost(e.x)
     case 'binary': return (BINARY_COST[e.op] ?? 1) + exprCost(e.a) + exprCost(e.b)
     case 'select': return 1 + exprCost(e.condition) + exprCost(e.a) + exprCost(e.b)
-    case 'cast': case 'narrow': return 1 + exprCost(e.x)
+    default: return operandsOf(e).reduce((cost, x) => cost + exprCost(x), 1)
   }
 }
 
@@ -75,13 +76,8 @@ function expressionsOf(stage: Stage): Expr[] {
 }
 
 function visitLoads(e: Expr, visit: (buffer: string, index: readonly Dim[]) => void): void {
-  switch (e.kind) {
-    case 'load': visit(e.buffer, e.index); return
-    case 'unary': case 'cast': case 'narrow': visitLoads(e.x, visit); return
-    case 'binary': visitLoads(e.a, visit); visitLoads(e.b, visit); return
-    case 'select': visitLoads(e.condition, visit); visitLoads(e.a, visit); visitLoads(e.b, visit); return
-    case 'const': case 'index': case 'local': return
-  }
+  if (e.kind === 'load') visit(e.buffer, e.index)
+  else for (const x of operandsOf(e)) visitLoads(x, visit)
 }
 
 function mixesNames(index: Dim): boolean {

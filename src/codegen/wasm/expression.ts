@@ -2,10 +2,11 @@
 import { type DType } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import type { Dim } from '../../base/dim.js'
-import { REGISTER, type BinaryOp, type Expr, type RegisterType, type UnaryOp } from '../../ir/kernel/expr.js'
+import { isVector, REGISTER, VECTOR_DTYPES, vectorOf, type BinaryOp, type Expr, type RegisterType, type UnaryOp } from '../../ir/kernel/expr.js'
 import { WASM_TYPE } from './helpers.js'
 import { constant, get, loadFrom, op, select, storeTo, tee, type Code, type ValueType } from './instructions.js'
 import type { CallHelper } from './math.js'
+import { isVectorTyped, renderLane, renderMadd, renderSplat, renderVector, renderVectorBinary, renderVectorCast, renderVectorLoad, renderVectorUnary } from './vector.js'
 
 /** Code that leaves a value of a register type. */
 export interface Typed { readonly type: RegisterType; readonly code: Code }
@@ -18,8 +19,12 @@ export interface FunctionScope {
   index(name: string): { readonly local: number; readonly positive: boolean }
   register(name: string): { readonly local: number; readonly type: RegisterType }
   buffer(name: string): { readonly local: number; readonly dtype: DType }
+  /** Where an element is: a local that holds the address of one near it, and the bytes from there; undefined where no such local is kept. */
+  pointer(buffer: string, index: Dim): { readonly local: number; readonly offset: number } | undefined
   temporary(type: ValueType): number
   readonly call: CallHelper
+  /** Whether the module may use instructions of relaxed SIMD. */
+  readonly relaxed: boolean
 }
 
 const isFloat = (t: RegisterType): t is 'f32' | 'f64' => t === 'f32' || t === 'f64'
@@ -79,8 +84,14 @@ function accessOf(dtype: DType): { readonly load: string; readonly store: string
   return access
 }
 
+/** Bytes of an element of `dtype`. */
+export const elementBytes = (dtype: DType): number => accessOf(dtype).bytes
+
 /** The address of an element, less a constant part that goes into the instruction. */
-function renderAddress(base: number, index: Dim, bytes: number, scope: FunctionScope): { readonly address: Code; readonly offset: number } {
+export function renderAddress(buffer: string, index: Dim, bytes: number, scope: FunctionScope): { readonly address: Code; readonly offset: number } {
+  const pointer = scope.pointer(buffer, index)
+  if (pointer !== undefined) return { address: get(pointer.local), offset: pointer.offset }
+  const base = scope.buffer(buffer).local
   const parts = typeof index === 'object' && index[0] === '+' ? (index.slice(1) as Dim[]) : [index]
   const offset = parts.reduce<number>((s, d) => (typeof d === 'number' ? s + d : s), 0)
   const rest = parts.filter((d) => typeof d !== 'number')
@@ -96,10 +107,14 @@ const scaled = (index: Code, bytes: number): Code => (bytes === 1 ? index : op('
 
 /** The statement that stores a register to an element. */
 export function renderStore(buffer: string, index: Dim, value: Typed, scope: FunctionScope): Code {
-  const { local, dtype } = scope.buffer(buffer)
+  const { dtype } = scope.buffer(buffer)
   const access = accessOf(dtype)
+  const { address, offset } = renderAddress(buffer, index, access.bytes, scope)
+  if (isVector(value.type) && VECTOR_DTYPES.has(dtype)) {
+    expectType(value, vectorOf(REGISTER[dtype]), `stored as ${dtype}`)
+    return storeTo('v128.store', access.bytes, address, offset, value.code)
+  }
   expectType(value, REGISTER[dtype], `stored as ${dtype}`)
-  const { address, offset } = renderAddress(local, index, access.bytes, scope)
   const code = dtype === 'float16' ? scope.call('to_half', value.code) : dtype === 'bfloat16' ? scope.call('to_brain', value.code) : value.code
   return storeTo(access.store, access.bytes, address, offset, code)
 }
@@ -114,30 +129,49 @@ export function renderExpr(e: Expr, scope: FunctionScope): Typed {
     case 'const': return { type: e.type, code: renderConstant(e.type, e.value) }
     case 'index': return { type: 'i32', code: renderIndex(e.index, scope).code }
     case 'local': { const { local, type } = scope.register(e.name); return { type, code: get(local) } }
-    case 'load': return renderLoad(e.buffer, e.index[0] ?? 0, scope)
-    case 'unary': { const x = renderExpr(e.x, scope); return renderUnary(e.op, x, scope) }
-    case 'binary': return renderBinary(e.op, renderExpr(e.a, scope), renderExpr(e.b, scope), scope)
-    case 'cast': return renderCast(e.to, renderExpr(e.x, scope))
+    case 'load': return e.lanes === undefined ? renderLoad(e.buffer, e.index[0] ?? 0, scope) : renderVectorLoad(e.buffer, e.index[0] ?? 0, scope)
+    case 'unary': { const x = renderExpr(e.x, scope); return isVectorTyped(x) ? renderVectorUnary(e.op, x, scope) : renderUnary(e.op, x, scope) }
+    case 'binary': {
+      const a = renderExpr(e.a, scope)
+      if (isVectorTyped(a)) return renderVectorBinary(e.op, a, e.b, scope)
+      return renderBinary(e.op, a, renderExpr(e.b, scope), scope)
+    }
+    case 'madd': return renderMadd(renderExpr(e.a, scope), renderExpr(e.b, scope), renderExpr(e.c, scope), scope)
+    case 'splat': return renderSplat(e.x, scope)
+    case 'vector': return renderVector(e.items, scope)
+    case 'lane': return renderLane(renderExpr(e.x, scope), e.lane)
+    case 'bitcast': return renderBitcast(e.to, renderExpr(e.x, scope))
+    case 'cast': { const x = renderExpr(e.x, scope); return isVectorTyped(x) ? renderVectorCast(e.to, x) : renderCast(e.to, x) }
     case 'narrow': return renderNarrow(e.dtype, renderCast(REGISTER[e.dtype], renderExpr(e.x, scope)), scope)
     case 'select': {
       const c = renderExpr(e.condition, scope), a = renderExpr(e.a, scope), b = renderExpr(e.b, scope)
-      expectType(c, 'bool', 'a condition')
       expectType(b, a.type, 'the other side of a select')
+      if (isVector(a.type)) {
+        expectType(c, 'b32x4', 'a condition')
+        return { type: a.type, code: op('v128.bitselect', a.code, b.code, c.code) }
+      }
+      expectType(c, 'bool', 'a condition')
       return { type: a.type, code: select(c.code, a.code, b.code) }
     }
   }
 }
 
+function renderBitcast(to: RegisterType, x: Typed): Typed {
+  if (isVector(to) || x.type === to) return { type: to, code: x.code }
+  return { type: to, code: op(to === 'i32' ? 'i32.reinterpret_f32' : 'f32.reinterpret_i32', x.code) }
+}
+
 function renderConstant(type: RegisterType, value: number | string): Code {
   if (type === 'bool') return i32(Number(value) !== 0 ? 1 : 0)
+  if (isVector(type)) throw new IngotError('verify-kernel', `a constant of type ${type}`)
   if (!isFloat(type)) return constant(WASM_TYPE[type], BigInt(value))
   return constant(type, value === 'nan' ? NaN : value === 'inf' ? Infinity : value === '-inf' ? -Infinity : Number(value))
 }
 
 function renderLoad(buffer: string, index: Dim, scope: FunctionScope): Typed {
-  const { local, dtype } = scope.buffer(buffer)
+  const { dtype } = scope.buffer(buffer)
   const access = accessOf(dtype)
-  const { address, offset } = renderAddress(local, index, access.bytes, scope)
+  const { address, offset } = renderAddress(buffer, index, access.bytes, scope)
   const raw = loadFrom(access.load, access.bytes, address, offset)
   const type = REGISTER[dtype]
   if (dtype === 'bool') return { type, code: op('i32.ne', raw, i32(0)) }
@@ -164,8 +198,9 @@ function viaDouble(type: 'f32' | 'f64', name: string, operands: readonly Typed[]
   return { type, code: op('f32.demote_f64', scope.call(name, ...operands.map((x) => op('f64.promote_f32', x.code)))) }
 }
 
-function renderUnary(name: UnaryOp, x: Typed, scope: FunctionScope): Typed {
-  const { type } = x
+function renderUnary(name: UnaryOp, { type, code }: Typed, scope: FunctionScope): Typed {
+  if (isVector(type)) return refuse(name, type)
+  const x: Typed = { type, code }
   const native = WASM_TYPE[type]
   const zero = constant(native, 0)
   if (name === 'not') return { type: 'bool', code: isFloat(type) ? op(`${native}.eq`, x.code, zero) : op(`${native}.eqz`, x.code) }
@@ -196,13 +231,13 @@ function renderUnary(name: UnaryOp, x: Typed, scope: FunctionScope): Typed {
 }
 
 /** (x ^ s) - s with s = x >> (width - 1). */
-function absolute(native: ValueType, x: Code, t: number): Code {
+function absolute(native: 'i32' | 'i64' | 'f32' | 'f64', x: Code, t: number): Code {
   const sign = op(`${native}.shr_s`, get(t), constant(native, native === 'i32' ? 31 : 63))
   return op(`${native}.sub`, op(`${native}.xor`, tee(t, x), sign), sign)
 }
 
 /** (x > 0) - (x < 0). */
-function signOf(native: ValueType, signed: boolean, x: Code, t: number): Code {
+function signOf(native: 'i32' | 'i64' | 'f32' | 'f64', signed: boolean, x: Code, t: number): Code {
   const zero = constant(native, 0)
   const difference = op('i32.sub', op(`${native}.${signed ? 'gt_s' : 'gt_u'}`, tee(t, x), zero), signed ? op(`${native}.lt_s`, get(t), zero) : i32(0))
   return native === 'i64' ? op('i64.extend_i32_s', difference) : difference
@@ -238,6 +273,7 @@ function renderBinary(name: BinaryOp, a: Typed, b: Typed, scope: FunctionScope):
 function renderCast(to: RegisterType, x: Typed): Typed {
   const from = x.type, { code } = x
   if (from === to) return x
+  if (isVector(from)) return refuse('cast', from)
   const source = WASM_TYPE[from], target = WASM_TYPE[to]
   const typed = (c: Code): Typed => ({ type: to, code: c })
   if (to === 'bool') return typed(op(`${source}.ne`, code, constant(source, 0)))

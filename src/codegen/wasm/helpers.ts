@@ -1,4 +1,5 @@
 /** Integer and storage helpers of WebAssembly kernels, and the table of all helpers. Meanings are those of `ir/kernel/arithmetic.ts`. */
+import type { RegisterType, ScalarType } from '../../ir/kernel/expr.js'
 import { branch, constant, get, loopWhile, op, select, set, setGlobal, tee, type Code, type ValueType } from './instructions.js'
 import { MATH, type HelperFunction } from './math.js'
 
@@ -106,4 +107,4 @@ export function getHelper(name: string): HelperFunction {
 }
 
 /** WebAssembly type of each register type. */
-export const WASM_TYPE: Readonly<Record<'f32' | 'f64' | 'i32' | 'u32' | 'i64' | 'u64' | 'bool', ValueType>> = { f32: 'f32', f64: 'f64', i32: 'i32', u32: 'i32', bool: 'i32', i64: 'i64', u64: 'i64' }
+export const WASM_TYPE: Readonly<Record<ScalarType, Exclude<ValueType, 'v128'>>> & Readonly<Record<RegisterType, ValueType>> = { f32: 'f32', f64: 'f64', i32: 'i32', u32: 'i32', bool: 'i32', i64: 'i64', u64: 'i64', f32x4: 'v128', i32x4: 'v128', b32x4: 'v128' }

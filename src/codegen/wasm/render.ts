@@ -1,16 +1,17 @@
 /**
- * The `wasm` target's renderer: all kernels of a program as one module of scalar code. Each kernel is an exported function of
+ * The `wasm` target's renderer: all kernels of a program as one module. Each kernel is an exported function of
  * its name: the byte address of each buffer, then the parameters, all i32. The module imports `env.memory` and nothing else.
  * An index out of range traps after the globals `fault.kernel` (number of the kernel, else -1), `fault.value` (i64) and
  * `fault.extent` are set.
  */
 import { IngotError } from '../../base/error.js'
 import type { DType } from '../../base/dtype.js'
-import type { Dim } from '../../base/dim.js'
+import { add, substituteDim, type Dim } from '../../ir/dims.js'
 import type { RegisterType } from '../../ir/kernel/expr.js'
 import type { Kernel, Stmt } from '../../ir/kernel/kernel.js'
+import { sharedAddresses, splitIndex, walkedAddresses, type AddressGroup, type Pointer } from './addresses.js'
 import { encodeModule, type WasmFunction } from './encode.js'
-import { renderExpr, renderIndex, renderStore, type FunctionScope, type Typed } from './expression.js'
+import { elementBytes, renderExpr, renderIndex, renderStore, type FunctionScope, type Typed } from './expression.js'
 import { FAULT_GLOBALS, getHelper, WASM_TYPE } from './helpers.js'
 import { branch, call, constant, get, loop, op, set, type Code, type ValueType } from './instructions.js'
 import type { CallHelper } from './math.js'
@@ -20,6 +21,8 @@ export interface WasmOptions {
   readonly pages?: number
   /** Makes the imported memory a shared one of at most so many pages. */
   readonly maxPages?: number
+  /** Lets the module use relaxed SIMD: multiply-adds that round once. */
+  readonly relaxed?: boolean
 }
 
 /** The module's bytes. The same kernels and options give the same bytes. Throws `verify-kernel` for kernels that are not well typed, `unsupported-dtype` for buffers without kernels. */
@@ -30,7 +33,7 @@ export function renderWasmModule(kernels: readonly Kernel[], options: WasmOption
     if (index === undefined) helpers.set(name, (index = helpers.size))
     return call(kernels.length + index, ...operands)
   }
-  const functions = kernels.map((k, i) => renderFunction(k, i, callHelper))
+  const functions = kernels.map((k, i) => renderFunction(k, i, callHelper, options.relaxed === true))
   // Helpers that helpers call are appended while this loop runs.
   for (const [name] of helpers) {
     const helper = getHelper(name)
@@ -43,8 +46,8 @@ export function renderWasmModule(kernels: readonly Kernel[], options: WasmOption
   })
 }
 
-function renderFunction(kernel: Kernel, number: number, callHelper: CallHelper): WasmFunction {
-  const scope = new KernelScope(kernel, number, callHelper)
+function renderFunction(kernel: Kernel, number: number, callHelper: CallHelper, relaxed: boolean): WasmFunction {
+  const scope = new KernelScope(kernel, number, callHelper, relaxed)
   const body = renderBlock(kernel.body, scope)
   return { name: kernel.name, params: [...kernel.buffers, ...kernel.params].map(() => 'i32'), results: [], locals: scope.locals, body, exported: true }
 }
@@ -57,14 +60,17 @@ class KernelScope implements FunctionScope {
   readonly kernel: Kernel
   readonly number: number
   readonly call: CallHelper
+  readonly relaxed: boolean
   readonly locals: ValueType[] = []
   readonly #first: number
   readonly #buffers: ReadonlyMap<string, { readonly local: number; readonly dtype: DType }>
   readonly #slots = new Map<string, number>()
   #indices: Map<string, IndexName>
   #registers = new Map<string, RegisterName>()
+  #pointers: ReadonlyMap<string, Pointer> = new Map()
 
-  constructor(kernel: Kernel, number: number, callHelper: CallHelper) {
+  constructor(kernel: Kernel, number: number, callHelper: CallHelper, relaxed: boolean) {
+    this.relaxed = relaxed
     this.kernel = kernel
     this.number = number
     this.call = callHelper
@@ -76,6 +82,21 @@ class KernelScope implements FunctionScope {
   index(name: string): IndexName { return this.#indices.get(name) ?? this.#unknown(`index ${name}`) }
   register(name: string): RegisterName { return this.#registers.get(name) ?? this.#unknown(`register ${name}`) }
   buffer(name: string): { readonly local: number; readonly dtype: DType } { return this.#buffers.get(name) ?? this.#unknown(`buffer ${name}`) }
+
+  pointer(buffer: string, index: Dim): { readonly local: number; readonly offset: number } | undefined {
+    if (this.#pointers.size === 0) return undefined
+    const { key, constant: at } = splitIndex(buffer, index), known = this.#pointers.get(key)
+    return known === undefined ? undefined : { local: known.local, offset: (at - known.least) * known.bytes }
+  }
+
+  /** Runs `inner` with accesses going through `pointers`. */
+  withPointers<T>(pointers: ReadonlyMap<string, Pointer>, inner: () => T): T {
+    const outer = this.#pointers
+    this.#pointers = pointers
+    const result = inner()
+    this.#pointers = outer
+    return result
+  }
 
   temporary(type: ValueType): number {
     this.locals.push(type)
@@ -119,7 +140,26 @@ class KernelScope implements FunctionScope {
 }
 
 function renderBlock(body: readonly Stmt[], scope: KernelScope): Code {
-  return scope.block(() => body.map((s) => renderStmt(s, scope)))
+  return scope.block(() => scope.withPointers(new Map(), () => renderSharing(body, scope)))
+}
+
+/** Statements in turn; an address that several of them access memory near is computed once, before the first. */
+function renderSharing(body: readonly Stmt[], scope: KernelScope): Code {
+  const groups = sharedAddresses(body)
+  const pointers = new Map<string, Pointer>()
+  return scope.withPointers(pointers, () => body.map((s, at) => {
+    const starts = groups.filter((g) => g.first === at).map((g) => startPointer(g, g.moving, pointers, scope))
+    return [...starts, renderStmt(s, scope)]
+  }))
+}
+
+/** Sets a new local to the address of the first element that the accesses of `group` touch, `moving` being what they have in common. */
+function startPointer(group: AddressGroup, moving: Dim, pointers: Map<string, Pointer>, scope: KernelScope): Code {
+  const bytes = elementBytes(scope.buffer(group.buffer).dtype), local = scope.temporary('i32')
+  const element = renderIndex(add(moving, group.least), scope).code
+  const code = set(local, op('i32.add', get(scope.buffer(group.buffer).local), bytes === 1 ? element : op('i32.shl', element, constant('i32', Math.log2(bytes)))))
+  pointers.set(group.key, { local, least: group.least, bytes })
+  return code
 }
 
 function renderStmt(s: Stmt, scope: KernelScope): Code {
@@ -170,7 +210,19 @@ function renderFor(variable: string, lo: Dim, hi: Dim, step: number, body: reado
     const bound = fixed ? -1 : scope.temporary('i32')
     const limit = fixed ? high.code : get(bound)
     const test = op('i32.lt_s', get(local), limit)
-    const run = loop([renderBlock(body, scope), set(local, op('i32.add', get(local), constant('i32', step)))], test)
+    const next = set(local, op('i32.add', get(local), constant('i32', step)))
+    const moved = walkedAddresses(variable, step, body)
+    const pointers = new Map<string, Pointer>()
+    const walks = moved.groups.map((g) => {
+      const start = startPointer(g, substituteDim(g.moving, (s) => (s === variable ? lo : undefined)), pointers, scope)
+      const { local: pointer, bytes } = pointers.get(g.key) as Pointer
+      if (g.advance === 0) return { start, step: [] }
+      if (typeof g.advance === 'number') return { start, step: set(pointer, op('i32.add', get(pointer), constant('i32', g.advance * bytes))) }
+      const by = scope.temporary('i32')
+      return { start: [start, set(by, op('i32.mul', renderIndex(g.advance, scope).code, constant('i32', bytes)))], step: set(pointer, op('i32.add', get(pointer), get(by))) }
+    })
+    const inside = walks.length === 0 ? renderBlock(body, scope) : scope.block(() => scope.withPointers(pointers, () => body.filter((s) => !moved.unused.has(s)).map((s) => renderStmt(s, scope))))
+    const run: Code = [walks.map((w) => w.start), loop([inside, walks.map((w) => w.step), next], test)]
     const start: Code = [set(local, low.code), fixed ? [] : set(bound, high.code)]
     if (low.constant !== undefined && high.constant !== undefined) return low.constant < high.constant ? [start, run] : []
     return [start, branch(undefined, test, run, [])]

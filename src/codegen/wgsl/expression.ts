@@ -2,7 +2,7 @@
 import type { Dim } from '../../base/dim.js'
 import type { DType } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
-import { REGISTER, type BinaryOp, type Expr, type RegisterType, type UnaryOp } from '../../ir/kernel/expr.js'
+import { isVector, REGISTER, type BinaryOp, type Expr, type RegisterType, type UnaryOp } from '../../ir/kernel/expr.js'
 
 /** Register types that WGSL has. */
 export type WgslType = 'f32' | 'i32' | 'u32' | 'bool'
@@ -32,6 +32,7 @@ const minus = (x: Text): Text => ({ text: `-${at(x, 4)}`, level: 1 })
 /** Throws `unsupported-dtype` for register types that WGSL lacks. */
 export function wgslType(type: RegisterType): WgslType {
   if (type === 'f64' || type === 'i64' || type === 'u64') throw new IngotError('unsupported-dtype', `WGSL has no ${type}`, { where: { dtype: type }, hint: 'compile for the wasm or js target' })
+  if (isVector(type)) throw new IngotError('internal', `WGSL kernels are written in scalars, not ${type}`)
   return type
 }
 
@@ -73,6 +74,9 @@ export function renderExpr(e: Expr, scope: WgslScope): Typed {
     case 'select': { const a = renderExpr(e.a, scope); return { ...call('select', renderExpr(e.b, scope), a, renderExpr(e.condition, scope)), type: a.type } }
     case 'cast': return renderCast(wgslType(e.to), renderExpr(e.x, scope))
     case 'narrow': return renderNarrow(e.dtype, renderCast(wgslType(REGISTER[e.dtype]), renderExpr(e.x, scope)), scope)
+    case 'madd': return renderExpr({ kind: 'binary', op: 'add', a: { kind: 'binary', op: 'mul', a: e.a, b: e.b }, b: e.c }, scope)
+    case 'bitcast': return { ...call(`bitcast<${wgslType(e.to)}>`, renderExpr(e.x, scope)), type: wgslType(e.to) }
+    case 'splat': case 'vector': case 'lane': throw new IngotError('internal', `WGSL kernels are written in scalars, without ${e.kind}`)
   }
 }
 

@@ -3,7 +3,7 @@
  * wrap, i64 and u64 are BigInt and wrap, bool is 0 or 1; integer division by 0 gives 0; shifts take the count modulo the width.
  */
 import { erf } from '../../base/erf.js'
-import type { BinaryOp, RegisterType, UnaryOp } from './expr.js'
+import type { BinaryOp, ScalarType, UnaryOp } from './expr.js'
 
 /** The contents of a register: a bigint for i64 and u64, else a number. */
 export type Scalar = number | bigint
@@ -89,7 +89,7 @@ function bigUnary(op: UnaryOp, wrap: (x: bigint) => bigint): Unary<bigint> {
 }
 
 /** `op` on a register of `type`; f32 rounds each result when `round` holds, else computes in double. */
-export function unaryFunction(op: UnaryOp, type: RegisterType, round: boolean): (x: Scalar) => Scalar {
+export function unaryFunction(op: UnaryOp, type: ScalarType, round: boolean): (x: Scalar) => Scalar {
   if (type === 'i64' || type === 'u64') return bigUnary(op, type === 'i64' ? asI64 : asU64) as (x: Scalar) => Scalar
   const f = FLOAT_UNARY[op] as (x: number) => number
   if (op === 'isnan' || op === 'isinf' || op === 'not') return f as (x: Scalar) => Scalar
@@ -115,7 +115,7 @@ function intBinary(op: BinaryOp, signed: boolean): (a: number, b: number) => num
 }
 
 /** `op` on two registers of `type`; f32 rounds each result when `round` holds, else computes in double. */
-export function binaryFunction(op: BinaryOp, type: RegisterType, round: boolean): (a: Scalar, b: Scalar) => Scalar {
+export function binaryFunction(op: BinaryOp, type: ScalarType, round: boolean): (a: Scalar, b: Scalar) => Scalar {
   const f = FLOAT_BINARY[op]
   switch (type) {
     case 'i64': case 'u64': return BIG[type][op] as (a: Scalar, b: Scalar) => Scalar
@@ -135,7 +135,7 @@ function saturateBig(x: number, low: bigint, high: bigint): bigint {
 }
 
 /** Conversion between register types: float to int truncates and saturates (NaN gives 0), int to int wraps, to bool tests for non-zero. */
-export function castFunction(from: RegisterType, to: RegisterType): (x: Scalar) => Scalar {
+export function castFunction(from: ScalarType, to: ScalarType): (x: Scalar) => Scalar {
   if (from === to) return (x) => x
   const fromFloat = from === 'f32' || from === 'f64', fromBig = from === 'i64' || from === 'u64'
   switch (to) {
@@ -147,4 +147,13 @@ export function castFunction(from: RegisterType, to: RegisterType): (x: Scalar) 
     case 'i64': return fromFloat ? (x) => saturateBig(x as number, -(1n << 63n), (1n << 63n) - 1n) : (x) => asI64(BigInt(x))
     case 'u64': return fromFloat ? (x) => saturateBig(x as number, 0n, (1n << 64n) - 1n) : (x) => asU64(BigInt(x))
   }
+}
+
+const cells = new DataView(new ArrayBuffer(4))
+
+/** The same 32 bits as an f32 or as an i32. */
+export function bitcastFunction(from: ScalarType, to: ScalarType): (x: Scalar) => Scalar {
+  if (from === to) return (x) => x
+  if (to === 'i32') return (x) => { cells.setFloat32(0, x as number); return cells.getInt32(0) }
+  return (x) => { cells.setInt32(0, x as number); return cells.getFloat32(0) }
 }

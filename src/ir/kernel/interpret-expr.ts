@@ -4,11 +4,13 @@ import { DTYPES, type DType, type TensorStorage } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import { type Dim } from '../dims.js'
 import { printDim } from '../dims-text.js'
-import { binaryFunction, castFunction, unaryFunction, type Scalar } from './arithmetic.js'
-import { REGISTER, typeOfExpr, type Expr, type RegisterType } from './expr.js'
+import { binaryFunction, bitcastFunction, castFunction, unaryFunction, type Scalar } from './arithmetic.js'
+import { isVector, laneType, LANES, REGISTER, typeOfExpr, type Expr, type ScalarType } from './expr.js'
 
 /** Contents of a kernel run: integer names and registers by slot. */
-export interface Frame { readonly ints: number[]; readonly registers: Scalar[] }
+export interface Frame { readonly ints: number[]; readonly registers: Register[] }
+/** A scalar, or the lanes of a vector. */
+export type Register = Scalar | readonly Scalar[]
 export type Evaluate<T> = (frame: Frame) => T
 
 /** A buffer bound to storage: how elements are decoded and encoded. */
@@ -42,11 +44,11 @@ export function compileDim(dim: Dim, scope: Scope): Evaluate<number> {
   }
 }
 
-function checkedIndex(buffer: BoundBuffer, index: Dim, scope: Scope, what: string): Evaluate<number> {
+function checkedIndex(buffer: BoundBuffer, index: Dim, scope: Scope, what: string, lanes = 1): Evaluate<number> {
   const at = compileDim(index, scope)
   return (f) => {
     const i = at(f)
-    if (!(i >= 0 && i < buffer.length && Number.isInteger(i))) {
+    if (!(i >= 0 && i + lanes - 1 < buffer.length && Number.isInteger(i))) {
       throw new IngotError('verify-kernel', `kernel ${scope.kernel} ${what} ${buffer.name}[${printDim(index)}] at element ${i}, but it has ${buffer.length}`, { where: { origin: scope.kernel } })
     }
     return i
@@ -63,6 +65,20 @@ export function compileLoad(buffer: BoundBuffer, index: Dim, scope: Scope): Eval
     case 'bool': return (f) => (data[at(f)] !== 0 ? 1 : 0)
     default: return (f) => data[at(f)] as Scalar
   }
+}
+
+/** Consecutive elements of `buffer` as a vector. */
+function compileVectorLoad(buffer: BoundBuffer, index: Dim, scope: Scope): Evaluate<Register> {
+  const at = checkedIndex(buffer, index, scope, 'reads', LANES)
+  const data = buffer.data as unknown as ArrayLike<Scalar>
+  return (f) => { const i = at(f); return Array.from({ length: LANES }, (_, k) => data[i + k] as Scalar) }
+}
+
+/** Writes a vector to consecutive elements of `buffer`, whose dtype is one that vectors have. */
+export function compileVectorStore(buffer: BoundBuffer, index: Dim, value: Evaluate<Register>, scope: Scope): (frame: Frame) => void {
+  const at = checkedIndex(buffer, index, scope, 'writes', LANES)
+  const data = buffer.data as unknown as Scalar[]
+  return (f) => { const i = at(f); (value(f) as readonly Scalar[]).forEach((x, k) => { data[i + k] = x }) }
 }
 
 /** Writes a register to an element of `buffer`: rounds to nearest even, wraps integers. */
@@ -93,39 +109,54 @@ export function narrowFunction(dtype: DType): (x: Scalar) => Scalar {
 }
 
 /** The register value of a constant; strings give 64-bit integers and 'nan', 'inf', '-inf'. */
-export function constantValue(type: RegisterType, value: number | string): Scalar {
+export function constantValue(type: ScalarType, value: number | string): Scalar {
   if (type === 'i64' || type === 'u64') return BigInt(value)
   const x = value === 'nan' ? NaN : value === 'inf' ? Infinity : value === '-inf' ? -Infinity : Number(value)
   return type === 'f32' ? Math.fround(x) : type === 'bool' ? (x !== 0 ? 1 : 0) : x
 }
 
+/** A function of scalars as one of registers: lane by lane where `vector` holds. */
+function lanewise(vector: boolean, f: (...xs: Scalar[]) => Scalar, operands: readonly Evaluate<Register>[]): Evaluate<Register> {
+  if (!vector) {
+    const [a, b, c] = operands as [Evaluate<Scalar>, Evaluate<Scalar>, Evaluate<Scalar>]
+    return operands.length === 1 ? (frame) => f(a(frame)) : operands.length === 2 ? (frame) => f(a(frame), b(frame)) : (frame) => f(a(frame), b(frame), c(frame))
+  }
+  return (frame) => {
+    const values = operands.map((x) => x(frame) as readonly Scalar[])
+    return Array.from({ length: LANES }, (_, k) => f(...values.map((v) => v[k] as Scalar)))
+  }
+}
+
+const choose = (condition: Scalar, a: Scalar, b: Scalar): Scalar => (condition !== 0 ? a : b)
+
 /** The value of `e` as a closure; loads are bounds-checked. */
-export function compileExpr(e: Expr, scope: Scope): Evaluate<Scalar> {
-  const dtypeOf = (buffer: string): DType => scope.buffer(buffer).dtype
+export function compileExpr(e: Expr, scope: Scope): Evaluate<Register> {
+  const typeOf = (x: Expr) => typeOfExpr(x, (buffer) => scope.buffer(buffer).dtype)
+  const of = (x: Expr): Evaluate<Register> => compileExpr(x, scope)
+  const each = (like: Expr, f: (...xs: never[]) => Scalar, ...operands: readonly Expr[]): Evaluate<Register> => lanewise(isVector(typeOf(like)), f as (...xs: Scalar[]) => Scalar, operands.map(of))
   switch (e.kind) {
-    case 'const': { const c = constantValue(e.type, e.value); return () => c }
+    case 'const': {
+      const c = constantValue(laneType(e.type), e.value)
+      return () => c
+    }
     case 'index': return compileDim(e.index, scope)
-    case 'local': { const slot = scope.registerSlot(e.name); return (f) => f.registers[slot] as Scalar }
-    case 'load': return compileLoad(scope.buffer(e.buffer), e.index[0] ?? 0, scope)
-    case 'unary': {
-      const f = unaryFunction(e.op, typeOfExpr(e.x, dtypeOf), scope.round), x = compileExpr(e.x, scope)
-      return (frame) => f(x(frame))
+    case 'local': { const slot = scope.registerSlot(e.name); return (f) => f.registers[slot] as Register }
+    case 'load': return (e.lanes === undefined ? compileLoad : compileVectorLoad)(scope.buffer(e.buffer), e.index[0] ?? 0, scope)
+    case 'unary': return each(e.x, unaryFunction(e.op, laneType(typeOf(e.x)), scope.round), e.x)
+    case 'binary': return each(e.a, binaryFunction(e.op, laneType(typeOf(e.a)), scope.round), e.a, e.b)
+    case 'madd': {
+      const type = laneType(typeOf(e.a)), times = binaryFunction('mul', type, scope.round), plus = binaryFunction('add', type, scope.round)
+      return each(e.a, (a: Scalar, b: Scalar, c: Scalar) => plus(times(a, b), c), e.a, e.b, e.c)
     }
-    case 'binary': {
-      const f = binaryFunction(e.op, typeOfExpr(e.a, dtypeOf), scope.round), a = compileExpr(e.a, scope), b = compileExpr(e.b, scope)
-      return (frame) => f(a(frame), b(frame))
-    }
-    case 'select': {
-      const condition = compileExpr(e.condition, scope), a = compileExpr(e.a, scope), b = compileExpr(e.b, scope)
-      return (frame) => { const c = condition(frame), x = a(frame), y = b(frame); return c !== 0 ? x : y }
-    }
-    case 'cast': {
-      const f = castFunction(typeOfExpr(e.x, dtypeOf), e.to), x = compileExpr(e.x, scope)
-      return (frame) => f(x(frame))
-    }
+    case 'select': return each(e.condition, choose, e.condition, e.a, e.b)
+    case 'cast': return each(e.x, castFunction(laneType(typeOf(e.x)), laneType(e.to)), e.x)
+    case 'bitcast': return each(e.x, bitcastFunction(laneType(typeOf(e.x)), laneType(e.to)), e.x)
     case 'narrow': {
-      const f = narrowFunction(e.dtype), convert = castFunction(typeOfExpr(e.x, dtypeOf), REGISTER[e.dtype]), x = compileExpr(e.x, scope)
-      return (frame) => f(convert(x(frame)))
+      const f = narrowFunction(e.dtype), convert = castFunction(laneType(typeOf(e.x)), REGISTER[e.dtype])
+      return each(e.x, (x: Scalar) => f(convert(x)), e.x)
     }
+    case 'splat': { const x = of(e.x); return (f) => new Array<Scalar>(LANES).fill(x(f) as Scalar) }
+    case 'vector': { const items = e.items.map(of); return (f) => items.map((x) => x(f) as Scalar) }
+    case 'lane': { const x = of(e.x); return (f) => (x(f) as readonly Scalar[])[e.lane] as Scalar }
   }
 }

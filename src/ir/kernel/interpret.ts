@@ -7,7 +7,8 @@ import { evaluateDim } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
 import { printDim } from '../dims-text.js'
 import type { Scalar } from './arithmetic.js'
-import { compileDim, compileExpr, compileStore, type BoundBuffer, type Evaluate, type Frame, type Scope } from './interpret-expr.js'
+import { isVector, typeOfExpr } from './expr.js'
+import { compileDim, compileExpr, compileStore, compileVectorStore, type BoundBuffer, type Evaluate, type Frame, type Register, type Scope } from './interpret-expr.js'
 import type { Kernel, Stmt } from './kernel.js'
 
 export interface InterpretOptions {
@@ -70,10 +71,14 @@ function compileStmt(s: Stmt, scope: Scope): Run {
     case 'data-index': return compileDataIndex(s, scope)
     case 'let': case 'var': case 'set': { const slot = scope.registerSlot(s.name), value = compileExpr(s.value, scope); return (f) => { f.registers[slot] = value(f) } }
     case 'set-all': {
-      const values: Evaluate<Scalar>[] = s.sets.map((t) => compileExpr(t.value, scope)), slots = s.sets.map((t) => scope.registerSlot(t.name))
-      return (f) => { const next = values.map((v) => v(f)); slots.forEach((slot, i) => { f.registers[slot] = next[i] as Scalar }) }
+      const values: Evaluate<Register>[] = s.sets.map((t) => compileExpr(t.value, scope)), slots = s.sets.map((t) => scope.registerSlot(t.name))
+      return (f) => { const next = values.map((v) => v(f)); slots.forEach((slot, i) => { f.registers[slot] = next[i] as Register }) }
     }
-    case 'store': return compileStore(scope.buffer(s.buffer), s.index, compileExpr(s.value, scope), scope)
+    case 'store': {
+      const buffer = scope.buffer(s.buffer), value = compileExpr(s.value, scope)
+      if (isVector(typeOfExpr(s.value, (name) => scope.buffer(name).dtype))) return compileVectorStore(buffer, s.index, value, scope)
+      return compileStore(buffer, s.index, value as Evaluate<Scalar>, scope)
+    }
     case 'if': {
       const condition = compileExpr(s.condition, scope), then = compileBody(s.then, scope), otherwise = compileBody(s.else, scope)
       return (f) => { if (condition(f) !== 0) then(f); else otherwise(f) }
@@ -90,7 +95,7 @@ function compileFor(variable: string, lo: Evaluate<number>, hi: Evaluate<number>
 }
 
 function compileDataIndex(s: Extract<Stmt, { kind: 'data-index' }>, scope: Scope): Run {
-  const slot = scope.intSlot(s.name), value = compileExpr(s.value, scope), extent = compileDim(s.extent, scope)
+  const slot = scope.intSlot(s.name), value = compileExpr(s.value, scope) as Evaluate<Scalar>, extent = compileDim(s.extent, scope)
   return (f) => {
     const n = extent(f), raw = Number(value(f)), i = raw < 0 ? raw + n : raw
     if (!(i >= 0 && i < n)) throw new IngotError('index-out-of-range', `kernel ${scope.kernel} reads index ${raw} for an extent of ${n}`, { where: { origin: scope.kernel }, hint: `indices must be in [${-n}, ${n - 1}]` })

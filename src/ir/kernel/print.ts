@@ -32,7 +32,7 @@ function printOperand(e: Expr, names: ReadonlyMap<Expr, string> | undefined, nes
   switch (e.kind) {
     case 'const': return printConstant(e.type, e.value)
     case 'index': return `idx(${printDim(e.index)})`
-    case 'load': return `${e.buffer}[${e.index.map(printDim).join(', ')}]`
+    case 'load': return `${e.buffer}[${e.index.map(printDim).join(', ')}]${e.lanes === undefined ? '' : `:${e.lanes}`}`
     case 'local': return e.name
     case 'unary': return `${e.op}(${inner(e.x)})`
     case 'binary': {
@@ -44,6 +44,11 @@ function printOperand(e: Expr, names: ReadonlyMap<Expr, string> | undefined, nes
     case 'select': return `select(${inner(e.condition)}, ${inner(e.a)}, ${inner(e.b)})`
     case 'cast': return `to_${e.to}(${inner(e.x)})`
     case 'narrow': return `narrow_${e.dtype}(${inner(e.x)})`
+    case 'madd': return `madd(${inner(e.a)}, ${inner(e.b)}, ${inner(e.c)})`
+    case 'bitcast': return `bits_${e.to}(${inner(e.x)})`
+    case 'splat': return `splat(${inner(e.x)})`
+    case 'vector': return `vector(${e.items.map(inner).join(', ')})`
+    case 'lane': return `lane${e.lane}(${inner(e.x)})`
   }
 }
 

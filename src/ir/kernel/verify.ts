@@ -4,9 +4,9 @@
  */
 import { visitSymbols } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
-import { sub, substituteDim, type Dim } from '../dims.js'
+import { add, sub, substituteDim, type Dim } from '../dims.js'
 import { printDim } from '../dims-text.js'
-import { REGISTER, type Expr, type RegisterType } from './expr.js'
+import { isVector, LANES, REGISTER, VECTOR_DTYPES, VECTOR_OF, type Expr, type RegisterType } from './expr.js'
 import type { Kernel, KernelBuffer, Stmt } from './kernel.js'
 import { boundsOf, isInside, isNeverNegative, loopRange, termsOf, type Range } from './ranges.js'
 import { printStmt } from './print.js'
@@ -141,7 +141,7 @@ function typeOf(e: Expr, s: Stmt, scope: Scope): RegisterType {
     dtypeOf: (name) => (scope.buffers.get(name) ?? fail(scope.kernel, `there is no buffer ${name}`, s)).dtype,
     typeOfLocal: (name) => (scope.registers.get(name) ?? fail(scope.kernel, `${name} is read before it is defined`, s)).type,
     checkIndex: (dim) => checkDim(dim, s, scope),
-    checkAccess: (buffer, index) => checkAccess(buffer, index, s, scope),
+    checkAccess: (buffer, index, lanes) => checkAccess(buffer, index, lanes, s, scope),
   })
 }
 
@@ -159,19 +159,20 @@ function checkSet(name: string, value: Expr, s: Stmt, scope: Scope): void {
 function checkStore(s: Extract<Stmt, { kind: 'store' }>, scope: Scope): void {
   const buffer = scope.buffers.get(s.buffer) ?? fail(scope.kernel, `there is no buffer ${s.buffer}`, s)
   if (buffer.role === 'in') fail(scope.kernel, `${s.buffer} is an input and cannot be written`, s)
-  requireType(typeOf(s.value, s, scope), REGISTER[buffer.dtype], s, scope)
+  const type = typeOf(s.value, s, scope), wanted = REGISTER[buffer.dtype]
+  requireType(type, isVector(type) && VECTOR_DTYPES.has(buffer.dtype) ? VECTOR_OF[wanted] ?? wanted : wanted, s, scope)
   checkDim(s.index, s, scope)
-  checkAccess(s.buffer, s.index, s, scope)
+  checkAccess(s.buffer, s.index, isVector(type) ? LANES : 1, s, scope)
 }
 
 /** Counts the access, and throws where it certainly leaves the buffer in some iteration. */
-function checkAccess(name: string, written: Dim, s: Stmt, scope: Scope): void {
-  const index = expand(written, scope)
+function checkAccess(name: string, written: Dim, lanes: number, s: Stmt, scope: Scope): void {
+  const first = expand(written, scope), index = add(first, lanes - 1)
   const buffer = scope.buffers.get(name) ?? fail(scope.kernel, `there is no buffer ${name}`, s)
   scope.facts.accesses++
-  if (isInside(index, buffer.length, rangeIn(scope))) { scope.facts.proven++; return }
+  if (isInside(index, buffer.length, rangeIn(scope)) && (lanes === 1 || isNeverNegative(first, rangeIn(scope)))) { scope.facts.proven++; return }
   if (!scope.certain || !isExact(index, scope)) return
-  const { lo, hi } = boundsOf(index, rangeIn(scope))
+  const { hi } = boundsOf(index, rangeIn(scope)), { lo } = boundsOf(first, rangeIn(scope))
   const over = hi !== undefined && isNeverNegative(sub(hi, buffer.length), () => undefined)
   const under = typeof lo === 'number' && lo < 0
   if (over || under) fail(scope.kernel, `${name}[${printDim(written)}] reaches element ${printDim((over ? hi : lo) as Dim)} of ${printDim(buffer.length)}`, s)

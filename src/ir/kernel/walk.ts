@@ -7,8 +7,10 @@ import type { Stmt } from './kernel.js'
 /** Operands of an expression, in order. */
 export function operandsOf(e: Expr): readonly Expr[] {
   switch (e.kind) {
-    case 'unary': case 'cast': case 'narrow': return [e.x]
+    case 'unary': case 'cast': case 'narrow': case 'bitcast': case 'splat': case 'lane': return [e.x]
     case 'binary': return [e.a, e.b]
+    case 'madd': return [e.a, e.b, e.c]
+    case 'vector': return e.items
     case 'select': return [e.condition, e.a, e.b]
     default: return []
   }
@@ -41,10 +43,12 @@ export function mapExpr(e: Expr, rewrite: (e: Expr) => Expr, memo: Map<Expr, Exp
 /** `e` with other operands; `e` itself where they are the same objects. */
 export function withOperands(e: Expr, operands: readonly Expr[]): Expr {
   if (operandsOf(e).every((x, i) => x === operands[i])) return e
-  const [a, b, c] = operands as [Expr, Expr, Expr]
+  const [a, b, c, d] = operands as [Expr, Expr, Expr, Expr]
   switch (e.kind) {
-    case 'unary': case 'cast': case 'narrow': return { ...e, x: a }
+    case 'unary': case 'cast': case 'narrow': case 'bitcast': case 'splat': case 'lane': return { ...e, x: a }
     case 'binary': return { ...e, a, b }
+    case 'madd': return { ...e, a, b, c }
+    case 'vector': return { ...e, items: [a, b, c, d] }
     case 'select': return { ...e, condition: a, a: b, b: c }
     default: return e
   }

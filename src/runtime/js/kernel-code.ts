@@ -14,6 +14,8 @@ export type ExprCode =
   | { readonly kind: 'select'; readonly condition: ExprCode; readonly a: ExprCode; readonly b: ExprCode }
   | { readonly kind: 'cast'; readonly to: string; readonly x: ExprCode }
   | { readonly kind: 'narrow'; readonly dtype: string; readonly x: ExprCode }
+  /** What only targets with lanes have: the compiler writes it in scalars for js, and the renderer refuses it. */
+  | { readonly kind: 'madd' | 'bitcast' | 'splat' | 'vector' | 'lane' }
 
 export interface SetCode { readonly name: string; readonly value: ExprCode }
 
