@@ -29,6 +29,7 @@ export class RecordedCall implements GradBody {
   readonly #inputs = new Map<number, SavedValue>()
   readonly #outputs = new Map<number, SavedValue>()
   readonly #savedOutputs: readonly number[]
+  /** Whether a saved tensor has been let go of. */
   #released = false
 
   constructor(op: Op, attrs: Attrs, types: CallTypes, wants: readonly boolean[], inputs: readonly (Operand | null)[]) {
@@ -52,7 +53,7 @@ export class RecordedCall implements GradBody {
   run(dys: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
     const { grad, name } = this.#op
     if (grad === undefined) throw new IngotError('unsupported-op', `${name} has no gradient`, { where: { op: name }, hint: 'compute it under noGrad, or detach() its operands' })
-    if (this.#released && this.#inputs.size + this.#outputs.size > 0) {
+    if (this.#released) {
       throw new IngotError('backward-twice', `the backward pass comes to ${name} a second time, and what was saved for it was let go after the first`, { hint: 'pass retainGraph: true the first time' })
     }
     const call = {
@@ -64,16 +65,20 @@ export class RecordedCall implements GradBody {
   }
 
   release(): void {
-    this.#released = true
-    for (const saved of [this.#inputs, this.#outputs]) for (const [i, s] of saved) saved.set(i, { ...s, tensor: NOTHING })
+    for (const saved of [this.#inputs, this.#outputs]) {
+      for (const [i, { tensor }] of saved) {
+        // Constants stay: what only saved those can be gone through again.
+        if (!(tensor instanceof Tensor)) continue
+        saved.delete(i)
+        this.#released = true
+      }
+    }
   }
 
   rebind(from: Tensor, to: Tensor): void {
     for (const [i, saved] of this.#outputs) if (saved.tensor === from) this.#outputs.set(i, { ...saved, tensor: to, version: to.version })
   }
 }
-
-const NOTHING: HostTensor = { dtype: 'bool', shape: [0], data: new Uint8Array(0) }
 
 function read(saved: ReadonlyMap<number, SavedValue>, i: number): Operand | null {
   const value = saved.get(i)

@@ -1,5 +1,6 @@
 /** Gradients by central differences in float64, to hold recorded ones against. */
 import { expect } from 'vitest'
+import type { Attrs } from '../../src/ir/graph.js'
 import { seededTensor, toNumbers } from '../../src/ir/host-tensor.js'
 import { grad } from '../../src/tracer/autograd.js'
 import { apply, type Operand } from '../../src/tracer/dispatch.js'
@@ -42,6 +43,6 @@ export function leaf(shape: readonly number[], seed = 1, range: readonly [number
 }
 
 /** The weighted sum of an op's results. */
-export function lossOf(op: string, inputs: readonly (Operand | null)[], attrs: Record<string, never>): Tensor {
+export function lossOf(op: string, inputs: readonly (Operand | null)[], attrs: Attrs): Tensor {
   return weightedSum(apply(op, inputs, attrs))
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { DTYPES, elementCount } from '../../src/base/dtype.js'
+import type { Attrs } from '../../src/ir/graph.js'
 import { hostTensor, seededTensor } from '../../src/ir/host-tensor.js'
-import type { Op, Sample, SampleInput } from '../../src/ir/op.js'
+import type { Op, SampleInput } from '../../src/ir/op.js'
 import { OPS } from '../../src/ir/ops/index.js'
 import { grad } from '../../src/tracer/autograd.js'
 import type { Operand } from '../../src/tracer/dispatch.js'
@@ -9,10 +10,12 @@ import { enableGrad } from '../../src/tracer/modes.js'
 import { Tensor } from '../../src/tracer/tensor.js'
 import { expectGradients, lossOf } from './numeric-gradient.js'
 
+type AnySample = Op['samples'][number]
+
 const isFloat = (input: SampleInput | null): boolean => input !== null && DTYPES[input.dtype].kind === 'float'
 
 /** Samples that differences say something about: small, with float results, not made of infinities and NaN. */
-function usable(op: Op): readonly Sample<never>[] {
+function usable(op: Op): readonly AnySample[] {
   return op.samples.filter((sample) => {
     if (sample.inputs[0] != null && !isFloat(sample.inputs[0]) && sample.inputs[0].dtype !== 'bool') return false
     const floats = sample.inputs.filter(isFloat) as readonly SampleInput[]
@@ -21,7 +24,7 @@ function usable(op: Op): readonly Sample<never>[] {
 }
 
 /** The sample's inputs, floats as float64 leaves. */
-function inputsOf(sample: Sample<never>): readonly (Operand | null)[] {
+function inputsOf(sample: AnySample): readonly (Operand | null)[] {
   return sample.inputs.map((input, i): Operand | null => {
     if (input === null) return null
     const dtype = isFloat(input) ? 'float64' : input.dtype
@@ -40,7 +43,7 @@ describe('the gradient of each op is what differences say', () => {
     for (const sample of samples) {
       const inputs = inputsOf(sample)
       const places = inputs.flatMap((x, i) => (x instanceof Tensor ? [i] : []))
-      const loss = (leaves: readonly Tensor[]): Tensor => lossOf(name, inputs.map((x, i) => (places.includes(i) ? (leaves[places.indexOf(i)] as Tensor) : x)), sample.attrs)
+      const loss = (leaves: readonly Tensor[]): Tensor => lossOf(name, inputs.map((x, i) => (places.includes(i) ? (leaves[places.indexOf(i)] as Tensor) : x)), sample.attrs as Attrs)
       expectGradients(loss, places.map((i) => inputs[i] as Tensor), `${name} ${JSON.stringify(sample.attrs)} of ${JSON.stringify(sample.inputs.map((x) => x?.shape))}`)
     }
   })
@@ -56,7 +59,7 @@ describe('the gradient of the gradient is what differences say', () => {
       const loss = (leaves: readonly Tensor[]): Tensor => {
         const own = leaves.map((t) => (t.requiresGrad ? t : t.detach().requiresGrad_()))
         // A square on top, so that linear ops have second derivatives too.
-        const first = lossOf(name, inputs.map((x, i) => (places.includes(i) ? (own[places.indexOf(i)] as Tensor) : x)), sample.attrs)
+        const first = lossOf(name, inputs.map((x, i) => (places.includes(i) ? (own[places.indexOf(i)] as Tensor) : x)), sample.attrs as Attrs)
         const gradients = grad(first.mul(first), own, { createGraph: true, allowUnused: true })
         return gradients.reduce<Tensor>((sum, g) => (g === null ? sum : sum.add(g.mul(g).sum())), first.mul(0))
       }
