@@ -7,7 +7,7 @@ import { printCompute } from '../src/ir/kernel/print-compute.js'
 import { printKernel } from '../src/ir/kernel/print.js'
 import { printGraph } from '../src/ir/print.js'
 import { tensorType } from '../src/ir/types.js'
-import { renderJsKernel } from '../src/runtime/js/render.js'
+import { renderJsKernel } from '../src/codegen/js/text.js'
 
 /** A layer norm as exporters write it out, a linear layer and an activation; the batch is symbolic. */
 function model(): Graph {

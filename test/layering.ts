@@ -16,7 +16,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'src/runtime': { may: ['src/base'], packages: ['node:'] },
   'src/ir': { may: ['src/base'], packages: [] },
   'src/passes': { may: ['src/base', 'src/ir'], packages: [] },
-  'src/codegen': { may: ['src/base', 'src/ir', 'src/runtime/format.ts', 'src/runtime/plan.ts', 'src/runtime/js/render.ts', 'src/runtime/js/kernel-code.ts'], packages: [] },
+  'src/codegen': { may: ['src/base', 'src/ir', 'src/runtime/format.ts', 'src/runtime/plan.ts', 'src/runtime/js/render.ts', 'src/runtime/js/helpers.ts', 'src/runtime/js/kernel-code.ts'], packages: [] },
   'src/tracer': { may: ['src/base', 'src/ir', 'src/runtime/tensor.ts'], packages: ['node:', 'protobufjs'] },
   cli: { may: ['src/index.ts'], packages: ['node:', 'commander', 'picocolors'] },
 }

@@ -1,43 +1,36 @@
-/** float16 and bfloat16 as their bits. Encoding rounds to nearest, ties to even; NaN encodes as the quiet NaN. */
-
-/** Fraction bits and the exponent of the least normal number. Both have the sign in bit 15, and all exponent bits set mean infinity or NaN. */
-interface Format { readonly fraction: number; readonly least: number }
-const HALF: Format = { fraction: 10, least: -14 }
-const BRAIN: Format = { fraction: 7, least: -126 }
-
-function decode({ fraction, least }: Format, bits: number): number {
-  const magnitude = bits & 0x7fff, infinity = 0x8000 - (1 << fraction)
-  const exponent = magnitude >> fraction, rest = magnitude & ((1 << fraction) - 1)
-  const value = magnitude < infinity ? (exponent === 0 ? rest : rest + (1 << fraction)) * 2 ** (least - fraction + Math.max(0, exponent - 1)) : magnitude === infinity ? Infinity : NaN
-  return bits & 0x8000 ? -value : value
-}
-
-function encode({ fraction, least }: Format, n: number): number {
-  const sign = n < 0 || Object.is(n, -0) ? 0x8000 : 0, a = Math.abs(n), infinity = 0x8000 - (1 << fraction)
-  if (a !== a) return infinity | (1 << (fraction - 1))
-  // The exponent may come out one off beside a power of two; carrying the significand into it gives the same bits.
-  const exponent = Math.max(least, Math.min(2 - least, Math.floor(Math.log2(a))))
-  // Adding and taking away 2^52 rounds a smaller number to an integer, ties to even.
-  const significand = Math.min(a / 2 ** (exponent - fraction), 2 ** 50) + 2 ** 52 - 2 ** 52
-  return sign | Math.min((exponent - least) * 2 ** fraction + significand, infinity)
-}
+/**
+ * float16 and bfloat16 as their bits. Encoding rounds to nearest, ties to even; NaN encodes as the quiet NaN. Each function
+ * stands on its own, because emitted modules carry the text of those that they use.
+ */
 
 /** The number that float16 `bits` stand for. */
 export function float16ToNumber(bits: number): number {
-  return decode(HALF, bits)
+  const exponent = (bits >> 10) & 31, fraction = bits & 1023
+  const size = exponent === 31 ? (fraction === 0 ? Infinity : NaN) : exponent === 0 ? fraction * 2 ** -24 : (fraction + 1024) * (1 << exponent) * 2 ** -25
+  return bits & 0x8000 ? -size : size
 }
 
 /** The float16 bits nearest to `n`; infinity from 65520 on. */
 export function numberToFloat16(n: number): number {
-  return encode(HALF, n)
+  const size = Math.abs(n), sign = n < 0 || Object.is(n, -0) ? 0x8000 : 0
+  if (!(size < 65520)) return size >= 65520 ? sign | 0x7c00 : 0x7e00
+  const exponent = Math.max(0, 31 - Math.clz32(size * 2 ** 14))
+  // Adding and taking away 2^52 rounds a smaller number to an integer, ties to even; a carry goes into the exponent.
+  return sign | ((exponent << 10) + ((size * 2 ** 24) / (1 << exponent) + 2 ** 52 - 2 ** 52))
 }
 
 /** The number that bfloat16 `bits` stand for. */
 export function bfloat16ToNumber(bits: number): number {
-  return decode(BRAIN, bits)
+  const exponent = (bits >> 7) & 255, fraction = bits & 127
+  const size = exponent === 255 ? (fraction === 0 ? Infinity : NaN) : exponent === 0 ? fraction * 2 ** -133 : (fraction + 128) * 2 ** (exponent - 134)
+  return bits & 0x8000 ? -size : size
 }
 
 /** The bfloat16 bits nearest to `n`. */
 export function numberToBfloat16(n: number): number {
-  return encode(BRAIN, n)
+  const size = Math.abs(n), sign = n < 0 || Object.is(n, -0) ? 0x8000 : 0
+  if (!(size < 2 ** 128)) return size > 1 ? sign | 0x7f80 : 0x7fc0
+  // The logarithm may come out one off beside a power of two; carrying the significand into the exponent gives the same bits.
+  const exponent = Math.max(0, Math.min(253, Math.floor(Math.log2(size)) + 126))
+  return sign | (exponent * 128 + (size / 2 ** (exponent - 133) + 2 ** 52 - 2 ** 52))
 }

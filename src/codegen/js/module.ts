@@ -1,7 +1,7 @@
 /** A js program as the text of an ES module: kernels as functions that are simply there, so that no page has to allow evaluation. */
 import type { ProgramData } from '../../runtime/format.js'
 import type { KernelCode } from '../../runtime/js/kernel-code.js'
-import { renderJsKernels } from '../../runtime/js/render.js'
+import { renderJsKernels } from './text.js'
 
 /** A multiple of 3, so that pieces of base64 join without padding. */
 const BASE64_CHUNK = 24576

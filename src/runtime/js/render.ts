@@ -4,143 +4,107 @@
  * program text; loading one renders it. f32 registers are doubles, rounded by stores, casts and `narrow`.
  */
 import { IngotError } from '../../base/error.js'
-import { registerOf, renderElement, renderExpr, renderIndex } from './expression.js'
-import { helperText } from './helpers.js'
-import type { ExprCode, KernelCode, SetCode, StmtCode } from './kernel-code.js'
+import { registerOf, renderElement, renderExpr, renderIndex, typed } from './expression.js'
+import { HELPERS } from './helpers.js'
+import type { KernelCode, SetCode, StmtCode } from './kernel-code.js'
 import { damaged, identifier, Names } from './names.js'
-import { at, type Piece } from './operations.js'
+import { at } from './operations.js'
 
 /** A rendered kernel, ready to be called. An index out of range throws an error with `code` `'index-out-of-range'`, `kernel`, `value` and `extent`. */
 export type JsKernelFunction = (...args: readonly (ArrayBufferView | number)[]) => void
 
-/** Kernels as program text. `names` are the functions' identifiers, in the order of the kernels. */
-export interface JsText { readonly text: string; readonly names: readonly string[] }
+/** Kernels as functions, each with its name and its text. They call helpers as `$name`. */
+interface JsFunction { readonly name: string; readonly text: string }
 
-/**
- * The text of one function per kernel, after the helpers that they use. `origins` gives, per kernel, what its comment says
- * beside its name. Throws `artefact-damaged` for what is not a kernel.
- */
-export function renderJsKernels(kernels: readonly KernelCode[], origins: readonly (readonly string[])[] = []): JsText {
-  const taken = new Set<string>()
+/** The function of every kernel, under names that are not in `taken`. Throws `artefact-damaged` for what is not a kernel. */
+export function renderJsFunctions(kernels: readonly KernelCode[], taken = new Set<string>()): readonly JsFunction[] {
   try {
-    const names = kernels.map((k) => identifier(k.name, taken))
-    const functions = kernels.map((k, i) => renderFunction(k, names[i] as string, origins[i] ?? [], new Names(taken)))
-    const helpers = helperText(functions.map((f) => f.text).join('\n'))
-    return { names, text: [...(helpers === '' ? [] : [helpers]), ...functions.map((f) => `${f.comment}\n${f.text}`)].join('\n\n') }
+    const names = kernels.map((kernel) => identifier(kernel.name, taken))
+    return kernels.map((kernel, i) => ({ name: names[i] as string, text: renderFunction(kernel, names[i] as string, new Names(taken)) }))
   } catch (error) {
-    throw error instanceof IngotError ? error : damaged(String(error))
+    throw error instanceof IngotError ? error : damaged(`${error}`)
   }
 }
 
-/** The text of one kernel's function, after the helpers that it uses. */
-export function renderJsKernel(kernel: KernelCode, origins: readonly string[] = []): string {
-  return renderJsKernels([kernel], [origins]).text
-}
-
 /**
- * The functions of a program's kernels. The one names where Ingot evaluates text, all of it made by `renderJsKernels`.
+ * The functions of a program's kernels. The one place where Ingot evaluates text, all of it made by `renderJsFunctions`.
  * Throws `eval-forbidden` where a content security policy forbids it.
  */
 export function instantiateJsKernels(kernels: readonly KernelCode[]): readonly JsKernelFunction[] {
-  const { text, names } = renderJsKernels(kernels)
+  const functions = renderJsFunctions(kernels)
   try {
-    return new Function(`'use strict'\n${text}\nreturn [${names.join(', ')}]`)() as JsKernelFunction[]
+    const helpers = Object.keys(HELPERS).map((name) => `${name}: $${name}`)
+    return new Function('helpers', `'use strict'\nconst {${helpers}} = helpers\n${functions.map(({ text }) => text).join('\n')}\nreturn [${functions.map(({ name }) => name)}]`)(HELPERS) as JsKernelFunction[]
   } catch (cause) {
     if (cause instanceof SyntaxError) throw damaged(cause.message)
-    throw new IngotError('eval-forbidden', `this page or process forbids making functions from text, which the js target needs: ${String(cause)}`, {
+    throw new IngotError('eval-forbidden', `this page or process forbids making functions from text, which the js target needs: ${cause}`, {
       hint: 'compile with --emit module and import the module, or use the wasm target', cause,
     })
   }
 }
 
-function renderFunction(kernel: KernelCode, name: string, origins: readonly string[], names: Names): { readonly comment: string; readonly text: string } {
-  const buffers = kernel.buffers.map((b) => { registerOf(b.dtype); return names.declare('buffer', b.name, b.dtype) })
-  const params = kernel.params.map((p) => names.declare('index', p, ''))
-  const comment = [kernel.name, ...origins].join(' · ').replace(/[^ -~·]/g, '?')
-  return { comment: `// ${comment}`, text: `function ${name}(${[...buffers, ...params].join(', ')}) {\n${renderBlock(kernel.body, names, name, '  ')}}` }
+function renderFunction({ buffers, params, body }: KernelCode, name: string, names: Names): string {
+  const args = [...buffers.map((b) => { registerOf(b.dtype); return names.declare('buffer', b.name, b.dtype) }), ...params.map((p) => names.declare('index', p, ''))]
+  return `function ${name}(${args.join(', ')}) ${renderBlock(body, names, name)}`
 }
 
-/** The statements as lines that end in newlines. */
-function renderBlock(body: readonly StmtCode[], names: Names, kernel: string, indent: string): string {
-  return names.block(() => body.map((s) => renderStmt(s, names, kernel, indent)).join(''))
-}
+/** Statements in braces. */
+const renderBlock = (body: readonly StmtCode[], names: Names, kernel: string): string => names.block(() => inBraces(body.map((s) => renderStmt(s, names, kernel))))
 
-function renderStmt(s: StmtCode, names: Names, kernel: string, indent: string): string {
+const inBraces = (lines: readonly string[]): string => `{\n${lines.join('\n').replace(/^/gm, '  ')}\n}`
+
+function renderStmt(s: StmtCode, names: Names, kernel: string): string {
   switch (s.kind) {
     case 'for': {
-      if (!Number.isInteger(s.step) || s.step < 1) throw damaged('step', s.step)
+      if (!Number.isInteger(s.step) || s.step < 1) throw damaged(s.step)
       const lo = renderIndex(s.lo, names), hi = renderIndex(s.hi, names)
       return names.block(() => {
         const v = names.declare('index', s.variable, lo.type)
-        return `${indent}for (let ${v} = ${lo.text}; ${v} < ${at(hi, 11)}; ${s.step === 1 ? `${v}++` : `${v} += ${s.step}`}) {\n${renderBlock(s.body, names, kernel, `${indent}  `)}${indent}}\n`
+        return `for (let ${v} = ${lo.text}; ${v} < ${at(hi, 1)}; ${s.step === 1 ? `${v}++` : `${v} += ${s.step}`}) ${renderBlock(s.body, names, kernel)}`
       })
     }
     case 'index': {
       const value = renderIndex(s.value, names)
-      return `${indent}const ${names.declare('index', s.name, value.type)} = ${value.text}\n`
+      return `const ${names.declare('index', s.name, value.type)} = ${value.text}`
     }
     case 'data-index': {
       const value = renderExpr(s.value, names), extent = renderIndex(s.extent, names)
-      if (value.type === 'f32' || value.type === 'f64' || value.type === 'bool') throw damaged(`a ${value.type} as an index`)
-      const number = value.type.endsWith('64') ? `Number(${value.text})` : value.text
-      return `${indent}const ${names.declare('index', s.name, '')} = dataIndex('${kernel}', ${number}, ${extent.text})\n`
+      if (!/^[iu]/.test(value.type)) throw damaged(s)
+      return `const ${names.declare('index', s.name, '')} = $index('${kernel}', Number(${value.text}), ${extent.text})`
     }
     case 'let': case 'var': {
       const value = typed(renderExpr(s.value, names), s.type)
-      return `${indent}${s.kind === 'let' ? 'const' : 'let'} ${names.declare('register', s.name, s.type)} = ${value.text}\n`
+      return `${s.kind === 'let' ? 'const' : 'let'} ${names.declare('register', s.name, s.type)} = ${value.text}`
     }
-    case 'set': return `${indent}${renderSet(s, names)}\n`
-    case 'set-all': return renderSetAll(s.sets, names, indent)
+    case 'set': return renderSet(s, names)
+    case 'set-all': return renderSetAll(s.sets, names)
     case 'store': {
       const { id, type } = names.get('buffer', s.buffer)
-      const value = renderElement(type, renderExpr(s.value, names))
-      return `${indent}${id}[${renderIndex(s.index, names).text}] = ${value.text}\n`
+      return `${id}[${renderIndex(s.index, names).text}] = ${renderElement(type, renderExpr(s.value, names))}`
     }
     case 'if': {
-      const condition = typed(renderExpr(s.condition, names), 'bool')
-      const otherwise = s.else.length > 0 ? ` else {\n${renderBlock(s.else, names, kernel, `${indent}  `)}${indent}}` : ''
-      return `${indent}if (${condition.text}) {\n${renderBlock(s.then, names, kernel, `${indent}  `)}${indent}}${otherwise}\n`
+      const otherwise = s.else.length > 0 ? ` else ${renderBlock(s.else, names, kernel)}` : ''
+      return `if (${typed(renderExpr(s.condition, names), 'bool').text}) ${renderBlock(s.then, names, kernel)}${otherwise}`
     }
   }
-  throw damaged('statement', s)
+  throw damaged(s)
 }
 
-function typed(value: Piece, type: string): Piece {
-  if (value.type !== type) throw damaged(`a ${value.type} stands for a`, type)
-  return value
+/** `a += b` where the value is a float sum onto the register itself. */
+function renderSet({ name, value }: SetCode, names: Names): string {
+  const { id, type } = names.get('register', name)
+  const sum = type[0] === 'f' && value.kind === 'binary' && value.op === 'add' && value.a.kind === 'local' && value.a.name === name
+  return `${id} ${sum ? '+=' : '='} ${typed(renderExpr(sum ? value.b : value, names), type).text}`
 }
 
-/** `a += b` where the value is a float sum or product onto the register itself. */
-function renderSet(s: SetCode, names: Names): string {
-  const { id, type } = names.get('register', s.name)
-  const { value } = s
-  if (value.kind === 'binary' && value.a.kind === 'local' && value.a.name === s.name && type[0] === 'f') {
-    const op = value.op === 'add' ? '+=' : value.op === 'sub' ? '-=' : value.op === 'mul' ? '*=' : undefined
-    if (op !== undefined) return `${id} ${op} ${typed(renderExpr(value.b, names), type).text}`
-  }
-  return `${id} = ${typed(renderExpr(value, names), type).text}`
-}
-
-/** One assignment after the other where none reads what an earlier one wrote, else through temporaries. */
-function renderSetAll(sets: readonly SetCode[], names: Names, indent: string): string {
-  const written = new Set<string>()
-  const clash = sets.some((s) => { const reads = readsAny(s.value, written); written.add(s.name); return reads })
-  if (!clash) return sets.map((s) => `${indent}${renderSet(s, names)}\n`).join('')
+/** Simultaneous assignments go through temporaries. */
+function renderSetAll(sets: readonly SetCode[], names: Names): string {
   return names.block(() => {
-    const ids = sets.map((s) => names.get('register', s.name))
-    const values = sets.map((s, i) => typed(renderExpr(s.value, names), (ids[i] as { type: string }).type).text)
-    const next = sets.map((s) => names.declare('buffer', `next_${s.name}`, ''))
-    const lines = [...next.map((n, i) => `const ${n} = ${values[i]}`), ...ids.map((d, i) => `${d.id} = ${next[i]}`)]
-    return `${indent}{\n${lines.map((l) => `${indent}  ${l}\n`).join('')}${indent}}\n`
+    const next = sets.map(({ name, value }) => {
+      const { id, type } = names.get('register', name)
+      const { text } = typed(renderExpr(value, names), type)
+      return { id, text, temporary: names.declare('buffer', `next_${name}`, '') }
+    })
+    return inBraces([...next.map(({ temporary, text }) => `const ${temporary} = ${text}`), ...next.map(({ id, temporary }) => `${id} = ${temporary}`)])
   })
-}
-
-function readsAny(e: ExprCode, names: ReadonlySet<string>): boolean {
-  switch (e.kind) {
-    case 'local': return names.has(e.name)
-    case 'unary': case 'cast': case 'narrow': return readsAny(e.x, names)
-    case 'binary': return readsAny(e.a, names) || readsAny(e.b, names)
-    case 'select': return readsAny(e.condition, names) || readsAny(e.a, names) || readsAny(e.b, names)
-    default: return false
-  }
 }
