@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { IngotError } from '../../src/base/error.js'
 import { STORAGE } from '../../src/runtime/tensor.js'
 import { arange, ones, tensor } from '../../src/tracer/creation.js'
