@@ -11,6 +11,8 @@ export class GradMath<V> {
 
   constructor(ctx: GradContext<V>) { this.ctx = ctx }
 
+  /** The (first) result of any op. */
+  op(name: string, inputs: readonly (V | null)[], attrs: Attrs = {}): V { return this.ctx.emit(name, inputs, attrs) }
   add(a: V, b: V | number): V { return this.#binary('add', a, b) }
   sub(a: V | number, b: V | number): V { return this.#binary('sub', a, b) }
   mul(a: V, b: V | number): V { return this.#binary('mul', a, b) }
@@ -20,20 +22,33 @@ export class GradMath<V> {
   binary(op: string, a: V, b: V | number): V { return this.#binary(op, a, b) }
   unary(op: string, x: V, attrs: Attrs = {}): V { return this.ctx.emit(op, [x], attrs) }
   neg(x: V): V { return this.unary('neg', x) }
-  where(condition: V, a: V, b: V | number): V { return this.ctx.emit('where', [condition, a, typeof b === 'number' ? this.ctx.scalar(this.ctx.dtype(a), b) : b], {}) }
+  square(x: V): V { return this.mul(x, x) }
+  /** `a` where `condition` holds, else `b`. */
+  where(condition: V, a: V, b: number): V
+  where(condition: V, a: V | number, b: V): V
+  where(condition: V, a: V | number, b: V | number): V { return this.ctx.emit('where', [condition, ...this.#operands(a, b)], {}) }
   cast(x: V, to: DType): V { return this.ctx.dtype(x) === to ? x : this.unary('cast', x, { to }) }
   reshape(x: V, shape: readonly Dim[]): V { return sameShape(this.ctx.shape(x), shape) ? x : this.unary('reshape', x, { shape }) }
   expand(x: V, shape: readonly Dim[]): V { return sameShape(this.ctx.shape(x), shape) ? x : this.unary('expand', x, { shape }) }
-  zeros(dtype: DType, shape: readonly Dim[]): V { return this.ctx.emit('fill', [], { shape, value: fromNumbers(dtype, [], [0]) }) }
+  /** A tensor full of one value. */
+  full(dtype: DType, shape: readonly Dim[], value: number): V { return this.ctx.emit('fill', [], { shape, value: fromNumbers(dtype, [], [value]) }) }
+  zeros(dtype: DType, shape: readonly Dim[]): V { return this.full(dtype, shape, 0) }
+  /** An extent as a constant of rank 0. */
+  extent(dtype: DType, d: Dim): V { return typeof d === 'number' ? this.ctx.scalar(dtype, d) : this.cast(this.ctx.emit('dims_tensor', [], { dims: [d], shape: [], dtype: 'int64' }), dtype) }
+  /** The sum over ascending `axes`. */
   sum(x: V, axes: readonly number[], keepdims: boolean): V { return axes.length === 0 ? x : this.unary('reduce_sum', x, { axes, keepdims }) }
-  transpose(x: V, perm: readonly number[]): V { return this.unary('transpose', x, { perm }) }
+  /** The mean over ascending `axes`, which stay with extent 1. */
+  mean(x: V, axes: readonly number[]): V { return axes.length === 0 ? x : this.unary('reduce_mean', x, { axes, keepdims: true }) }
+  transpose(x: V, perm: readonly number[]): V { return perm.every((p, i) => p === i) ? x : this.unary('transpose', x, { perm }) }
   slice(x: V, axis: number, start: Dim, size: Dim): V { return this.unary('slice', x, { axes: [axis], starts: [start], steps: [1], sizes: [size] }) }
 
-  #binary(op: string, a: V | number, b: V | number): V {
+  #binary(op: string, a: V | number, b: V | number): V { return this.ctx.emit(op, this.#operands(a, b), {}) }
+
+  #operands(a: V | number, b: V | number): readonly [V, V] {
     const { ctx } = this
     const dtype = ctx.dtype((typeof a === 'number' ? b : a) as V)
     const value = (x: V | number): V => (typeof x === 'number' ? ctx.scalar(dtype, x) : x)
-    return ctx.emit(op, [value(a), value(b)], {})
+    return [value(a), value(b)]
   }
 }
 
@@ -91,9 +106,9 @@ export function linear<A = unknown>(formula: <V>(math: GradMath<V>, dy: V, call:
   }
 }
 
-/** The rule of an op whose result does not change when its input does a little. */
+/** The rule of an op of one input whose result is constant between jumps: zeros, which unlike no gradient are accumulated. */
 export function zeroGradient<A = unknown>(): GradRule<A> {
-  return { saves: () => ({ inputs: [], outputs: [] }), backward: (_, call) => call.types.inputs.map(() => null) }
+  return linear((g, dy) => g.zeros(g.ctx.dtype(dy), g.ctx.shape(dy)))
 }
 
 /** One operand's gradient of an op of two that broadcast, before it is summed to the operand's shape. */

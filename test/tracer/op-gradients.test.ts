@@ -4,6 +4,7 @@ import type { Attrs } from '../../src/ir/graph.js'
 import { hostTensor, seededTensor } from '../../src/ir/host-tensor.js'
 import type { Op, SampleInput } from '../../src/ir/op.js'
 import { OPS } from '../../src/ir/ops/index.js'
+import { tensorType } from '../../src/ir/types.js'
 import { grad } from '../../src/tracer/autograd.js'
 import type { Operand } from '../../src/tracer/dispatch.js'
 import { enableGrad } from '../../src/tracer/modes.js'
@@ -17,7 +18,9 @@ const isFloat = (input: SampleInput | null): boolean => input !== null && DTYPES
 /** Samples that differences say something about: small, with float results, not made of infinities and NaN. */
 function usable(op: Op): readonly AnySample[] {
   return op.samples.filter((sample) => {
-    if (sample.inputs[0] != null && !isFloat(sample.inputs[0]) && sample.inputs[0].dtype !== 'bool') return false
+    const values = sample.inputs.map((input, i) => (input === null ? null : { name: `x${i}`, type: tensorType(input.dtype, input.shape) }))
+    const [result] = op.infer({ inputs: values, attrs: sample.attrs }, { assume: () => undefined })
+    if (result?.kind !== 'tensor' || DTYPES[result.dtype].kind !== 'float') return false
     const floats = sample.inputs.filter(isFloat) as readonly SampleInput[]
     return floats.length > 0 && floats.every((f) => elementCount(f.shape) <= 150 && (f.data ?? []).every(Number.isFinite))
   })

@@ -2,8 +2,9 @@
 import type { DType } from '../../base/dtype.js'
 import { erf } from '../../base/erf.js'
 import { binary, constant, REGISTER, selectExpr, unary, type Expr, type RegisterType } from '../kernel/expr.js'
-import { defineOp, type AttrSchema, type AttrsOf, type Op, type Sample } from '../op.js'
+import { defineOp, type AttrSchema, type AttrsOf, type GradRule, type Op, type Sample } from '../op.js'
 import { tensorType } from '../types.js'
+import { celuGrad, clipGrad, eluGrad, geluGrad, hardSigmoidGrad, leakyReluGrad, seluGrad, shrinkGrad, swishGrad, thresholdedReluGrad } from './activations-grad.js'
 import { elementwiseReference } from './elementwise.js'
 import { greatest, ifNegative, least, logistic, minus, negated, number, over, plus, times } from './expressions.js'
 import { checkAttribute, FLOATS, INTEGERS, tensorInput } from './operands.js'
@@ -16,6 +17,7 @@ interface ActivationRow<S extends AttrSchema> {
   readonly result?: DType
   readonly scalar: (x: Expr, attrs: AttrsOf<S>, type: RegisterType) => Expr
   readonly check?: (attrs: AttrsOf<S>) => void
+  readonly grad?: GradRule<AttrsOf<S>>
   readonly examples: readonly [AttrsOf<S>, ...AttrsOf<S>[]]
 }
 
@@ -39,6 +41,7 @@ function defineActivation<const S extends AttrSchema>(name: string, row: Activat
     },
     reference: (call) => elementwiseReference({ float: (x: number) => row.float(x, call.attrs) }, call),
     scalar: ([x], attrs, output) => row.scalar(x as Expr, attrs, REGISTER[output]),
+    ...(row.grad !== undefined && { grad: row.grad }),
     samples,
   })
 }
@@ -68,6 +71,7 @@ const gelu = defineActivation('gelu', {
     const inner = a.approximate === 'tanh' ? unary('tanh', cubic) : unary('erf', times(x, number(t, Math.SQRT1_2)))
     return times(times(number(t, 0.5), x), plus(number(t, 1), inner))
   },
+  grad: geluGrad,
   examples: [{ approximate: 'none' }, { approximate: 'tanh' }],
 })
 
@@ -75,48 +79,50 @@ const hardSigmoid = defineActivation('hard_sigmoid', {
   doc: 'max(0, min(1, alpha * x + beta)).', source: 'ONNX HardSigmoid-22; torch.nn.functional.hardsigmoid', attrs: { alpha: 'float', beta: 'float' },
   float: (x, a) => Math.max(0, Math.min(1, a.alpha * x + a.beta)),
   scalar: (x, a, t) => greatest(number(t, 0), least(number(t, 1), plus(times(number(t, a.alpha), x), number(t, a.beta)))),
+  grad: hardSigmoidGrad,
   examples: [{ alpha: 0.2, beta: 0.5 }, { alpha: 1 / 6, beta: 0.5 }],
 })
 
 const leakyRelu = defineActivation('leaky_relu', {
   doc: 'x, times alpha below zero.', source: 'ONNX LeakyRelu-16; torch.nn.functional.leaky_relu', attrs: { alpha: 'float' },
-  float: (x, a) => (x < 0 ? a.alpha * x : x), scalar: (x, a, t) => ifNegative(t, x, times(number(t, a.alpha), x), x), examples: [{ alpha: 0.01 }, { alpha: 0.3 }],
+  float: (x, a) => (x < 0 ? a.alpha * x : x), scalar: (x, a, t) => ifNegative(t, x, times(number(t, a.alpha), x), x), grad: leakyReluGrad, examples: [{ alpha: 0.01 }, { alpha: 0.3 }],
 })
 
 const expm1Times = (t: RegisterType, alpha: number, x: Expr): Expr => times(number(t, alpha), unary('expm1', x))
 
 const elu = defineActivation('elu', {
   doc: 'x, and alpha * (exp(x) - 1) below zero.', source: 'ONNX Elu-22; torch.nn.functional.elu', attrs: { alpha: 'float' },
-  float: (x, a) => (x < 0 ? a.alpha * Math.expm1(x) : x), scalar: (x, a, t) => ifNegative(t, x, expm1Times(t, a.alpha, x), x), examples: [{ alpha: 1 }, { alpha: 2.5 }],
+  float: (x, a) => (x < 0 ? a.alpha * Math.expm1(x) : x), scalar: (x, a, t) => ifNegative(t, x, expm1Times(t, a.alpha, x), x), grad: eluGrad, examples: [{ alpha: 1 }, { alpha: 2.5 }],
 })
 
 const selu = defineActivation('selu', {
   doc: 'gamma * x, and gamma * alpha * (exp(x) - 1) below zero.', source: 'ONNX Selu-22; torch.nn.functional.selu', attrs: { alpha: 'float', gamma: 'float' },
   float: (x, a) => a.gamma * (x < 0 ? a.alpha * Math.expm1(x) : x),
-  scalar: (x, a, t) => times(number(t, a.gamma), ifNegative(t, x, expm1Times(t, a.alpha, x), x)), examples: [{ alpha: 1.67326, gamma: 1.0507 }],
+  scalar: (x, a, t) => times(number(t, a.gamma), ifNegative(t, x, expm1Times(t, a.alpha, x), x)), grad: seluGrad, examples: [{ alpha: 1.67326, gamma: 1.0507 }],
 })
 
 const celu = defineActivation('celu', {
   doc: 'max(0, x) + min(0, alpha * (exp(x / alpha) - 1)).', source: 'ONNX Celu-12; torch.nn.functional.celu', attrs: { alpha: 'float' },
   float: (x, a) => Math.max(0, x) + Math.min(0, a.alpha * Math.expm1(x / a.alpha)),
-  scalar: (x, a, t) => plus(greatest(number(t, 0), x), least(number(t, 0), expm1Times(t, a.alpha, over(x, number(t, a.alpha))))), examples: [{ alpha: 1 }, { alpha: 2 }],
+  scalar: (x, a, t) => plus(greatest(number(t, 0), x), least(number(t, 0), expm1Times(t, a.alpha, over(x, number(t, a.alpha))))), grad: celuGrad, examples: [{ alpha: 1 }, { alpha: 2 }],
 })
 
 const thresholdedRelu = defineActivation('thresholded_relu', {
   doc: 'x where it is above alpha, else 0.', source: 'ONNX ThresholdedRelu-22', attrs: { alpha: 'float' },
-  float: (x, a) => (x > a.alpha ? x : 0), scalar: (x, a, t) => selectExpr(binary('gt', x, number(t, a.alpha)), x, number(t, 0)), examples: [{ alpha: 1 }, { alpha: -0.5 }],
+  float: (x, a) => (x > a.alpha ? x : 0), scalar: (x, a, t) => selectExpr(binary('gt', x, number(t, a.alpha)), x, number(t, 0)), grad: thresholdedReluGrad, examples: [{ alpha: 1 }, { alpha: -0.5 }],
 })
 
 const shrink = defineActivation('shrink', {
   doc: 'x moved towards zero by bias where |x| is above lambd, else 0.', source: 'ONNX Shrink-9; torch.nn.functional.hardshrink and softshrink', attrs: { bias: 'float', lambd: 'float' },
   float: (x, a) => (x < -a.lambd ? x + a.bias : x > a.lambd ? x - a.bias : 0),
   scalar: (x, a, t) => selectExpr(binary('lt', x, number(t, -a.lambd)), plus(x, number(t, a.bias)), selectExpr(binary('gt', x, number(t, a.lambd)), minus(x, number(t, a.bias)), number(t, 0))),
+  grad: shrinkGrad,
   examples: [{ bias: 0, lambd: 0.5 }, { bias: 1.5, lambd: 1.5 }],
 })
 
 const swish = defineActivation('swish', {
   doc: 'x * sigmoid(alpha * x).', source: 'ONNX Swish-24', attrs: { alpha: 'float' },
-  float: (x, a) => x * (1 / (1 + Math.exp(-a.alpha * x))), scalar: (x, a, t) => times(x, logistic(t, times(number(t, a.alpha), x))), examples: [{ alpha: 1 }, { alpha: 1.702 }],
+  float: (x, a) => x * (1 / (1 + Math.exp(-a.alpha * x))), scalar: (x, a, t) => times(x, logistic(t, times(number(t, a.alpha), x))), grad: swishGrad, examples: [{ alpha: 1 }, { alpha: 1.702 }],
 })
 
 const clip = defineOp({
@@ -141,6 +147,7 @@ const clip = defineOp({
     const low = min === -Infinity ? (x as Expr) : greatest(x as Expr, number(t, min))
     return max === Infinity ? low : least(low, number(t, max))
   },
+  grad: clipGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [8], data: EDGES }], attrs: { min: -1, max: 2 } },
     { inputs: [{ dtype: 'float16', shape: [3, 3], range: [-9, 9] }], attrs: { min: 0, max: 6 } },

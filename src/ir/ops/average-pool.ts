@@ -10,6 +10,7 @@ import { greatest, minus, times } from './expressions.js'
 import { floatElements } from './float-elements.js'
 import { FLOATS, tensorInput } from './operands.js'
 import { inferPool, POOL_ATTRS, poolReference, poolSampleAttrs, poolSpace, poolWindows, type PoolAttrs } from './pool.js'
+import { averagePoolGrad, lpPoolGrad } from './pool-grad.js'
 import { requireEntries } from './requirements.js'
 import type { WindowAxis } from './window.js'
 
@@ -91,6 +92,7 @@ export const averagePool = defineOp({
   },
   reference: referenceAverage,
   compute: computeAverage,
+  grad: averagePoolGrad,
   samples: [
     ...[false, true].flatMap((count_include_pad) => AVERAGE_SAMPLES.map(([shape, attrs]) => ({ inputs: [{ dtype: 'float32' as const, shape }], attrs: { ...attrs, count_include_pad } }))),
     { inputs: [{ dtype: 'float16' as const, shape: [1, 2, 5, 5] }], attrs: { ...poolSampleAttrs([3, 3], { pads: [1, 1, 1, 1] }), count_include_pad: false } },
@@ -140,6 +142,7 @@ export const lpPool = defineOp({
   },
   reference: referenceLp,
   compute: computeLp,
+  grad: lpPoolGrad,
   samples: [
     ...[1, 2, 3].flatMap((p) => AVERAGE_SAMPLES.slice(0, 5).map(([shape, attrs]) => ({ inputs: [{ dtype: 'float32' as const, shape }], attrs: { ...attrs, p } }))),
     { inputs: [{ dtype: 'float32' as const, shape: [2, 2, 11] }], attrs: { ...poolSampleAttrs([4], { strides: [3], pads: [1, 2] }), p: 2 } },

@@ -3,9 +3,9 @@ import type { DType } from '../../base/dtype.js'
 import * as dims from '../dims.js'
 import type { Dim } from '../dims.js'
 import { binary, REGISTER, selectExpr, type BinaryOp, type Expr, type RegisterType } from '../kernel/expr.js'
-import { ofOperands, type OperandGradient } from '../gradients.js'
-import { defineOp, type GradRule, type Op, type Sample } from '../op.js'
+import { defineOp, type Op, type Sample } from '../op.js'
 import { tensorType } from '../types.js'
+import { BINARY_GRADS } from './binary-grad.js'
 import { broadcastShapes } from './broadcast.js'
 import { dtypesOf, elementwiseReference, symbolicElementwise, type ElementFunctions } from './elementwise.js'
 import { greatest, least, number } from './expressions.js'
@@ -19,7 +19,6 @@ interface BinaryRow extends ElementFunctions {
   /** The register expression; `type` is the register of the result. */
   readonly scalar: (a: Expr, b: Expr, type: RegisterType) => Expr
   readonly symbolic?: (a: Dim, b: Dim) => Dim | undefined
-  readonly grad?: GradRule<unknown>
   /** Where float sample elements of the second input are drawn from. */
   readonly range?: readonly [number, number]
 }
@@ -68,19 +67,15 @@ function isNonNegative(dim: Dim): boolean {
   return op === 'eq' || op === 'lt' || (op === 'max' ? args.some(isNonNegative) : op === 'mod' ? isNonNegative(args[1] as Dim) : args.slice(op === 'select' ? 1 : 0).every(isNonNegative))
 }
 
-/** The gradient of an operand that is added. */
-const itself: OperandGradient = { needs: [], of: (_, dy) => dy }
-
 const not = (condition: Dim): Dim => dims.sub(1, condition)
 
 const TABLE = {
-  add: { doc: 'The sum.', source: 'ONNX Add-14; torch.add', float: (a, b) => a + b, int: (a, b) => a + b, big: (a, b) => a + b, scalar: kernelOp('add'), symbolic: (a, b) => dims.add(a, b), grad: ofOperands(itself, itself) },
-  sub: { doc: 'The difference.', source: 'ONNX Sub-14; torch.sub', float: (a, b) => a - b, int: (a, b) => a - b, big: (a, b) => a - b, scalar: kernelOp('sub'), symbolic: dims.sub, grad: ofOperands(itself, { needs: [], of: (g, dy) => g.neg(dy) }) },
-  mul: { doc: 'The product.', source: 'ONNX Mul-14; torch.mul', float: (a, b) => a * b, int: Math.imul, big: (a, b) => a * b, scalar: kernelOp('mul'), symbolic: (a, b) => dims.mul(a, b), grad: ofOperands({ needs: [1], of: (g, dy, _, b) => g.mul(dy, b) }, { needs: [0], of: (g, dy, a) => g.mul(dy, a) }) },
+  add: { doc: 'The sum.', source: 'ONNX Add-14; torch.add', float: (a, b) => a + b, int: (a, b) => a + b, big: (a, b) => a + b, scalar: kernelOp('add'), symbolic: (a, b) => dims.add(a, b) },
+  sub: { doc: 'The difference.', source: 'ONNX Sub-14; torch.sub', float: (a, b) => a - b, int: (a, b) => a - b, big: (a, b) => a - b, scalar: kernelOp('sub'), symbolic: dims.sub },
+  mul: { doc: 'The product.', source: 'ONNX Mul-14; torch.mul', float: (a, b) => a * b, int: Math.imul, big: (a, b) => a * b, scalar: kernelOp('mul'), symbolic: (a, b) => dims.mul(a, b) },
   div: {
     doc: 'The quotient; integers truncate towards zero, and divided by zero give 0.', source: 'ONNX Div-14; torch.div', range: [0.5, 4],
     float: (a, b) => a / b, int: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)), big: (a, b) => (b === 0n ? 0n : a / b), scalar: kernelOp('div'), symbolic: truncatedQuotient,
-    grad: ofOperands({ needs: [1], of: (g, dy, _, b) => g.div(dy, b) }, { needs: [0, 1], of: (g, dy, a, b) => g.neg(g.div(g.mul(dy, a), g.mul(b, b))) }),
   },
   mod: {
     doc: 'The remainder with the sign of the divisor; 0 for an integer divisor of 0.', source: 'ONNX Mod-13 with fmod=0; torch.remainder', range: [0.5, 4],
@@ -128,6 +123,7 @@ function samplesOf(row: BinaryRow): Sample<Record<never, never>>[] {
 function defineBinary(name: string, row: BinaryRow): Op {
   const allowed = dtypesOf(row)
   const { symbolic } = row
+  const grad = BINARY_GRADS[name]
   return defineOp({
     name, doc: row.doc, source: row.source, attrs: {}, pattern: 'elementwise',
     infer(call, ctx) {
@@ -138,7 +134,7 @@ function defineBinary(name: string, row: BinaryRow): Op {
     ...(symbolic !== undefined && { symbolic: (call, output) => symbolicElementwise(call, output, (a, b) => symbolic(a as Dim, b as Dim)) }),
     reference: (call) => elementwiseReference(row, call),
     scalar: ([a, b], _, output) => row.scalar(a as Expr, b as Expr, REGISTER[output]),
-    ...(row.grad !== undefined && { grad: row.grad }),
+    ...(grad !== undefined && { grad }),
     samples: samplesOf(row),
   })
 }

@@ -10,6 +10,7 @@ import type { TensorType } from '../types.js'
 import { newElements, numbersOf, tensorOfElements } from './elements.js'
 import { onlyOutput, required } from './elementwise.js'
 import { minus, number, over, plus, times } from './expressions.js'
+import { batchNormGrad, groupNormGrad, lrnGrad } from './norm-grad.js'
 import { checkAttribute, checkSameDType, checkShape, FLOATS, tensorInput } from './operands.js'
 import { divideByCount, mapRows, momentsOf, sumStage } from './rows.js'
 
@@ -83,6 +84,7 @@ const groupNorm = defineOp({
     ]
     return { name: 'group_norm', buffers: ctx.buffers, axes: outer, stages }
   },
+  grad: groupNormGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 6, 3, 5] }, { dtype: 'float32', shape: [6] }, { dtype: 'float32', shape: [6] }], attrs: { groups: 3, epsilon: 1e-5 } },
     { inputs: [{ dtype: 'float16', shape: [1, 4, 7] }, { dtype: 'float16', shape: [4] }, { dtype: 'float16', shape: [4] }], attrs: { groups: 4, epsilon: 1e-3 } },
@@ -127,6 +129,7 @@ const batchNorm = defineOp({
     const value = plus(times(times(minus(load('x0', index), parameter(3)), factor), parameter(1)), parameter(2))
     return { name: 'batch_norm', buffers: ctx.buffers, axes, stages: [{ kind: 'store', axes: [], lets: [], buffer: 'y0', index, value }] }
   },
+  grad: batchNormGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3, 4, 5] }, { dtype: 'float32', shape: [3] }, { dtype: 'float32', shape: [3] }, { dtype: 'float32', shape: [3] }, { dtype: 'float32', shape: [3], range: [0.5, 2] }], attrs: { epsilon: 1e-5 } },
     { inputs: [{ dtype: 'float16', shape: [2, 3] }, { dtype: 'float16', shape: [3] }, { dtype: 'float16', shape: [3] }, { dtype: 'float32', shape: [3] }, { dtype: 'float32', shape: [3], range: [0.5, 2] }], attrs: { epsilon: 1e-3 } },
@@ -168,6 +171,7 @@ const lrn = defineOp({
     const value = over(load('x0', index), binary('pow', base, number(type, beta)))
     return { name: 'lrn', buffers: ctx.buffers, axes, stages: [sumStage('squares', around, type, times(near, near)), { kind: 'store', axes: [], lets: [], buffer: 'y0', index, value }] }
   },
+  grad: lrnGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 7, 3] }], attrs: { size: 3, alpha: 0.1, beta: 0.75, bias: 1 } },
     { inputs: [{ dtype: 'float16', shape: [1, 4, 2, 2] }], attrs: { size: 4, alpha: 0.5, beta: 0.5, bias: 2 } },

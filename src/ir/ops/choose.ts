@@ -6,6 +6,7 @@ import { binary, cast, REGISTER, selectExpr, unary, type Expr, type RegisterType
 import { GradMath, inputDType, inputShape, sumTo } from '../gradients.js'
 import { defineOp, type GradCall, type GradContext, type GradRule, type Op } from '../op.js'
 import { tensorType } from '../types.js'
+import { preluGrad } from './binary-grad.js'
 import { broadcastShapes } from './broadcast.js'
 import { convertElement } from './convert.js'
 import type { Element } from './elements.js'
@@ -75,6 +76,7 @@ const prelu = defineOp({
     big: (x: bigint, slope: bigint) => (x < 0n ? x * slope : x),
   }, call),
   scalar: ([x, slope], _, output) => ifNegative(REGISTER[output], x as Expr, times(x as Expr, slope as Expr), x as Expr),
+  grad: preluGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3, 4] }, { dtype: 'float32', shape: [3, 1] }], attrs: {} },
     { inputs: [{ dtype: 'float16', shape: [5] }, { dtype: 'float16', shape: [] }], attrs: {} },

@@ -8,6 +8,7 @@ import type { Axis, Compute, ComputeContext } from '../kernel/compute.js'
 import { binary, constant, load, local, REGISTER } from '../kernel/expr.js'
 import { defineOp, type ConcreteType, type InferContext, type ReferenceCall } from '../op.js'
 import { printType, tensorType, type TensorType } from '../types.js'
+import { convTransposeGrad } from './conv-grad.js'
 import { floatElements } from './float-elements.js'
 import { checkSameDType, findTensorInput, FLOATS, tensorInput } from './operands.js'
 import { requireEntries, requireRank } from './requirements.js'
@@ -138,6 +139,7 @@ export const convTranspose = defineOp({
   },
   reference,
   compute,
+  grad: convTransposeGrad,
   samples: [
     sample([1, 3, 4, 5], [3, 2, 3, 3], {}, { bias: true }),
     sample([2, 3, 4, 5], [3, 2, 2, 2], { strides: [2, 2] }, { bias: true }),

@@ -8,6 +8,7 @@ import type { Axis, Buffer, Compute, ComputeContext } from '../kernel/compute.js
 import { binary, constant, load, local, REGISTER } from '../kernel/expr.js'
 import { defineOp, type ConcreteType, type InferContext, type ReferenceCall } from '../op.js'
 import { printType, tensorType, type TensorType } from '../types.js'
+import { convGrad } from './conv-grad.js'
 import { floatElements } from './float-elements.js'
 import { checkSameDType, findTensorInput, FLOATS, tensorInput } from './operands.js'
 import { requireEntries, requireRank } from './requirements.js'
@@ -122,6 +123,7 @@ export const conv = defineOp({
   },
   reference,
   compute,
+  grad: convGrad,
   samples: [
     sample([1, 3, 7, 5], [4, 3, 3, 3], {}, { bias: true }),
     sample([2, 3, 7, 5], [4, 3, 3, 2], { pads: [1, 0, 2, 1] }, { bias: true }),

@@ -10,6 +10,7 @@ import { elementOf, elementsOf, newElements, tensorOfElements } from './elements
 import { onlyOutput, required } from './elementwise.js'
 import { number, plus } from './expressions.js'
 import { flatIndex, kernelOf, loopsOver } from './hand-written.js'
+import { cumsumGrad } from './movement-grad.js'
 import { offsetsOver } from './offsets.js'
 import { checkAxis, NUMBERS, tensorInput } from './operands.js'
 
@@ -55,6 +56,7 @@ export const cumsum = defineOp({
     const row: readonly Stmt[] = [{ kind: 'var', name: 'sum', type, value: number(type, 0) }, scan]
     return kernelOf('cumsum', ctx, loopsOver(axes.filter((_, i) => i !== axis), row, true))
   },
+  grad: cumsumGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [3, 5] }], attrs: { axis: 1, exclusive: false, reverse: false } },
     { inputs: [{ dtype: 'int64', shape: [2, 3, 2] }], attrs: { axis: 1, exclusive: true, reverse: false } },

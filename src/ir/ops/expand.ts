@@ -11,6 +11,7 @@ import { tensorType } from '../types.js'
 import { broadcastIndex, checkBroadcastTo } from './broadcast.js'
 import { pick } from './elements.js'
 import { onlyOutput, required } from './elementwise.js'
+import { tileGrad } from './movement-grad.js'
 import { axisOffsets, boxOffsets, broadcastOffsets, rowMajorStrides } from './offsets.js'
 import { checkAttribute, tensorInput } from './operands.js'
 
@@ -79,6 +80,7 @@ const tile = defineOp({
     const value = load('x0', (ctx.inputs[0]?.shape ?? []).map((d, i) => (d === 1 ? 0 : ctx.attrs.repeats[i] === 1 ? (index[i] as string) : mod(index[i] as string, d))))
     return { name: 'tile', buffers: ctx.buffers, axes, stages: [{ kind: 'store', axes: [], lets: [], buffer: 'y0', index, value }] }
   },
+  grad: tileGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3] }], attrs: { repeats: [2, 3] } },
     { inputs: [{ dtype: 'int64', shape: [3] }], attrs: { repeats: [0] } },

@@ -2,17 +2,17 @@
 import { elementCount, type HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import { printShape } from '../dims-text.js'
-import { product, type Dim } from '../dims.js'
+import type { Dim } from '../dims.js'
 import { dimsOf } from '../integer-elements.js'
 import { shapeOf, type Value } from '../graph.js'
 import type { Compute, Let } from '../kernel/compute.js'
 import { axesOver } from '../kernel/elementwise-compute.js'
 import { load, type Expr } from '../kernel/expr.js'
-import { GradMath, inputShape } from '../gradients.js'
-import { defineOp, type ConcreteType, type GradCall, type GradContext, type GradRule } from '../op.js'
+import { defineOp, type ConcreteType } from '../op.js'
 import { tensorType } from '../types.js'
 import { numbersOf, pick } from './elements.js'
 import { onlyOutput, required } from './elementwise.js'
+import { gatherElementsGrad, gatherGrad, gatherNdGrad } from './gather-grad.js'
 import { rowMajorStrides } from './offsets.js'
 import { checkAttribute, checkAxis, checkShape, tensorInput } from './operands.js'
 
@@ -52,28 +52,6 @@ function gatherOffsets(shape: readonly number[], axis: number, indices: ArrayLik
   return offsets
 }
 
-/** Gradients added up where elements were taken from, which `places` gives for each element of the gradient. */
-function scatterGradient(places: <V>(g: GradMath<V>, indices: V, dy: V, axis: number) => { readonly dy: V; readonly indices: V }): GradRule<{ readonly axis: number }> {
-  return {
-    saves: () => ({ inputs: [1], outputs: [] }),
-    backward<V>(ctx: GradContext<V>, call: GradCall<V, { readonly axis: number }>, [dy]: readonly (V | null)[]) {
-      if (dy == null) return [null, null]
-      const g = new GradMath(ctx), { axis } = call.attrs
-      const taken = places(g, call.inputs[1] as V, dy, axis)
-      const zeros = g.zeros(ctx.dtype(dy), inputShape(call, 0))
-      return [ctx.emit('scatter_elements', [zeros, taken.indices, taken.dy], { axis, reduction: 'add' }), null]
-    },
-  }
-}
-
-/** The axes of the indices become one, along which each index stands for a whole slice. */
-function sliceIndices<V>(g: GradMath<V>, indices: V, dy: V, axis: number): { readonly dy: V; readonly indices: V } {
-  const shape = g.ctx.shape(dy), own = g.ctx.shape(indices)
-  const count = product(own)
-  const merged = [...shape.slice(0, axis), count, ...shape.slice(axis + own.length)]
-  return { dy: g.reshape(dy, merged), indices: g.expand(g.reshape(indices, merged.map((_, i): Dim => (i === axis ? count : 1))), merged) }
-}
-
 const gather = defineOp({
   name: 'gather',
   doc: 'Whole slices of the first input along `axis`, chosen by the indices; the axis is replaced by the axes of the indices.',
@@ -96,7 +74,7 @@ const gather = defineOp({
     const [x, indices] = required(inputs)
     return [pick(x, onlyOutput(outputs), gatherOffsets(x.shape, attrs.axis, numbersOf(indices as HostTensor)))]
   },
-  grad: scatterGradient(sliceIndices),
+  grad: gatherGrad,
   compute(ctx) {
     const { axis } = ctx.attrs
     const x = ctx.inputs[0]?.shape ?? [], rank = ctx.inputs[1]?.shape.length ?? 0
@@ -144,7 +122,7 @@ const gatherElements = defineOp({
     const [x, indices] = required(inputs)
     return [pick(x, onlyOutput(outputs), elementOffsets(x.shape, attrs.axis, indices as HostTensor))]
   },
-  grad: scatterGradient((_, indices, dy) => ({ dy, indices })),
+  grad: gatherElementsGrad,
   compute(ctx) {
     const { axis } = ctx.attrs
     return picking('gather_elements', ctx, ctx.outputs[0]?.shape ?? [], (index) => ({
@@ -216,6 +194,7 @@ const gatherNd = defineOp({
       }
     })
   },
+  grad: gatherNdGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3, 4] }, { dtype: 'int64', shape: [2, 2], data: [0, 1, 1, -1] }], attrs: { batch_dims: 0 } },
     { inputs: [{ dtype: 'float16', shape: [2, 3, 2] }, { dtype: 'int64', shape: [2, 1], data: [2, 0] }], attrs: { batch_dims: 1 } },

@@ -10,6 +10,7 @@ import { broadcastIndex, checkBroadcastTo } from './broadcast.js'
 import { numbersOf } from './elements.js'
 import { onlyOutput } from './elementwise.js'
 import { minus, number, plus, times } from './expressions.js'
+import { rowNormGrad } from './norm-grad.js'
 import { broadcastOffsets } from './offsets.js'
 import { checkAxis, checkSameDType, checkShape, findTensorInput, FLOATS, tensorInput } from './operands.js'
 import { divideByCount, mapRows, momentsOf, rowAxes, sumStage } from './rows.js'
@@ -81,6 +82,7 @@ const layerNorm = defineOp({
   infer: inferNorm,
   reference: ({ inputs, attrs, outputs }) => [normReference(inputs, attrs, onlyOutput(outputs), true)],
   compute: (ctx) => normCompute('layer_norm', ctx, true),
+  grad: rowNormGrad(true),
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3, 8] }, { dtype: 'float32', shape: [8] }, { dtype: 'float32', shape: [8] }], attrs: { axis: 2, epsilon: 1e-5 } },
     { inputs: [{ dtype: 'float32', shape: [2, 3, 5] }, { dtype: 'float32', shape: [3, 5] }, null], attrs: { axis: 1, epsilon: 1e-5 } },
@@ -99,6 +101,7 @@ const rmsNorm = defineOp({
   infer: inferNorm,
   reference: ({ inputs, attrs, outputs }) => [normReference(inputs, attrs, onlyOutput(outputs), false)],
   compute: (ctx) => normCompute('rms_norm', ctx, false),
+  grad: rowNormGrad(false),
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3, 8] }, { dtype: 'float32', shape: [8] }], attrs: { axis: 2, epsilon: 1e-6 } },
     { inputs: [{ dtype: 'bfloat16', shape: [3, 5] }, { dtype: 'bfloat16', shape: [5] }], attrs: { axis: 1, epsilon: 1e-3 } },

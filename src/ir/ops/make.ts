@@ -11,6 +11,8 @@ import { tensorType, type TensorType } from '../types.js'
 import { elementOf, elementsOf, newElements, numbersOf, pick, tensorOfElements, type Element } from './elements.js'
 import { onlyOutput, required } from './elementwise.js'
 import { numberOf } from './expressions.js'
+import { oneHotGrad } from './gather-grad.js'
+import { triluGrad } from './movement-grad.js'
 import { rowMajorStrides } from './offsets.js'
 import { ALL_DTYPES, checkAttribute, checkDType, checkShape, INTEGERS, NUMBERS, tensorInput } from './operands.js'
 
@@ -140,6 +142,7 @@ const oneHot = defineOp({
     const stage: Stage = { kind: 'store', axes: [], lets: [], buffer: 'y0', index, value: selectExpr(isHot, load('x1', [1]), load('x1', [0])) }
     return { name: 'one_hot', buffers: ctx.buffers, axes, stages: [stage] }
   },
+  grad: oneHotGrad,
   samples: [
     { inputs: [{ dtype: 'int64', shape: [3], data: [0, -1, 7] }, { dtype: 'float32', shape: [2], data: [0, 1] }], attrs: { axis: 1, depth: 4 } },
     { inputs: [{ dtype: 'int32', shape: [2, 2], data: [1, 2, -4, 0] }, { dtype: 'int64', shape: [2], data: [-1, 5] }], attrs: { axis: 0, depth: 3 } },
@@ -175,6 +178,7 @@ const trilu = defineOp({
     const stage: Stage = { kind: 'store', axes: [], lets: [], buffer: 'y0', index, value: selectExpr(isKept, load('x0', index), numberOf(output.dtype, 0)) }
     return { name: 'trilu', buffers: ctx.buffers, axes, stages: [stage] }
   },
+  grad: triluGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3, 4] }], attrs: { upper: true, k: 1 } },
     { inputs: [{ dtype: 'int64', shape: [4, 3], range: [1, 9] }], attrs: { upper: false, k: -1 } },

@@ -10,6 +10,7 @@ import { limitsOf } from './elements.js'
 import { numberOf } from './expressions.js'
 import { FLOATS, NUMBERS, tensorInput } from './operands.js'
 import { inferPool, POOL_ATTRS, poolReference, poolSampleAttrs, poolSpace, type PoolAttrs } from './pool.js'
+import { maxPoolGrad } from './pool-grad.js'
 
 function infer(call: Call<PoolAttrs>, ctx: InferContext): readonly [TensorType, readonly Dim[]] {
   const x = tensorInput(call, 0, NUMBERS)
@@ -130,6 +131,7 @@ export const maxPool = defineOp({
   },
   reference: referenceMax,
   compute: computeMax,
+  grad: maxPoolGrad,
   samples: SAMPLES.map((s) => ({ inputs: [sampleInput(s)], attrs: s.attrs })),
 })
 

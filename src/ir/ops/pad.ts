@@ -10,6 +10,7 @@ import { tensorType } from '../types.js'
 import { pick } from './elements.js'
 import { onlyOutput, required } from './elementwise.js'
 import { numberOf } from './expressions.js'
+import { padGrad } from './movement-grad.js'
 import { boxOffsets, rowMajorStrides } from './offsets.js'
 import { checkAttribute, checkSameDType, checkShape, findTensorInput, tensorInput } from './operands.js'
 
@@ -110,6 +111,7 @@ export const pad = defineOp({
     const from = shape.map((n, i) => (before[i] === 0 && ctx.attrs.after[i] === 0 ? (index[i] as string) : sourceIndex(mode, sub(index[i] as string, before[i] as Dim), n)))
     return { name: 'pad', buffers: ctx.buffers, axes, stages: [{ kind: 'store', axes: [], lets: [], buffer: 'y0', index, value: load('x0', from) }] }
   },
+  grad: padGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 3] }, { dtype: 'float32', shape: [], data: [7] }], attrs: { mode: 'constant', before: [0, 1], after: [0, 2] } },
     { inputs: [{ dtype: 'int64', shape: [4] }, null], attrs: { mode: 'constant', before: [-1], after: [2] } },

@@ -8,8 +8,7 @@ import { shapeOf, type Value } from '../graph.js'
 import type { Axis, Stage } from '../kernel/compute.js'
 import { axesOver } from '../kernel/elementwise-compute.js'
 import { binary, cast, indexValue, load, local, REGISTER, selectExpr, unary, type BinaryOp, type Expr, type RegisterType } from '../kernel/expr.js'
-import { inputShape, linear, type GradMath } from '../gradients.js'
-import { defineOp, type GradCall, type GradRule, type Op, type Sample } from '../op.js'
+import { defineOp, type Op, type Sample } from '../op.js'
 import { tensorType } from '../types.js'
 import { convertElement } from './convert.js'
 import { elementOf, elementsOf, limitsOf, newElements, tensorOfElements, type Element } from './elements.js'
@@ -17,6 +16,7 @@ import { onlyOutput, required } from './elementwise.js'
 import { number, numberOf, times } from './expressions.js'
 import { offsetsOver } from './offsets.js'
 import { ALL_DTYPES, checkAttribute, checkAxis, findElementClass, NUMBERS, tensorInput } from './operands.js'
+import { REDUCE_GRADS } from './reduce-grad.js'
 
 const REDUCE_ATTRS = { axes: 'ints', keepdims: 'bool' } as const
 export interface ReduceAttrs { readonly axes: readonly number[]; readonly keepdims: boolean }
@@ -38,7 +38,6 @@ interface ReduceRow {
   /** The result from the accumulator and the number of elements. */
   readonly finish?: (sum: Expr, count: Dim, type: RegisterType) => Expr
   readonly symbolic?: (elements: readonly Dim[]) => Dim
-  readonly grad?: GradRule<ReduceAttrs>
 }
 
 const isBig = (dtype: DType): boolean => findElementClass(dtype) === 'big'
@@ -92,22 +91,9 @@ function logSumExp(elements: readonly Element[]): number {
   return Math.log(sumOfDoubles(numbers, (x) => Math.exp(x - shift))) + shift
 }
 
-/** `dy` of a reduction stretched over the reduced axes. */
-function spread<V>(g: GradMath<V>, dy: V, call: GradCall<V, ReduceAttrs>): V {
-  const shape = inputShape(call, 0)
-  return g.expand(g.reshape(dy, reducedShape(shape, call.attrs.axes, true)), shape)
-}
-
-/** Divided by the number of reduced elements: known, or counted where extents are symbols. */
-function overCount<V>(g: GradMath<V>, dy: V, call: GradCall<V, ReduceAttrs>): V {
-  const count = reducedCount(inputShape(call, 0), call.attrs.axes)
-  if (typeof count === 'number') return g.div(dy, count)
-  return g.div(dy, g.cast(g.ctx.emit('dims_tensor', [], { dims: [count], shape: [], dtype: 'int64' }), g.ctx.dtype(dy)))
-}
-
 const TABLE = {
-  reduce_sum: { doc: 'The sum over `axes`; 0 over no elements.', source: 'ONNX ReduceSum-13; torch.sum', dtypes: NUMBERS, reduce: total, combine: adding, init: zero, symbolic: (d) => dims.add(0, ...d), grad: linear((g, dy, call) => spread(g, dy, call)) },
-  reduce_mean: { doc: 'The mean over `axes`; integers truncate.', source: 'ONNX ReduceMean-18; torch.mean', dtypes: NUMBERS, reduce: mean, combine: adding, init: zero, finish: dividedByCount, grad: linear((g, dy, call) => overCount(g, spread(g, dy, call), call)) },
+  reduce_sum: { doc: 'The sum over `axes`; 0 over no elements.', source: 'ONNX ReduceSum-13; torch.sum', dtypes: NUMBERS, reduce: total, combine: adding, init: zero, symbolic: (d) => dims.add(0, ...d) },
+  reduce_mean: { doc: 'The mean over `axes`; integers truncate.', source: 'ONNX ReduceMean-18; torch.mean', dtypes: NUMBERS, reduce: mean, combine: adding, init: zero, finish: dividedByCount },
   reduce_max: {
     doc: 'The greatest element over `axes`; NaN if one is; the least value of the dtype over no elements.', source: 'ONNX ReduceMax-20; torch.amax', dtypes: ALL_DTYPES,
     reduce: (e, d) => extreme(e, limitsOf(d).lowest, (x, best) => x > best), combine: (d) => (d === 'bool' ? 'or' : 'max'), init: (d) => limitsOf(d).lowest, symbolic: (d) => dims.max(...d),
@@ -197,6 +183,7 @@ function samplesOf(row: ReduceRow): Sample<ReduceAttrs>[] {
 
 function defineReduce(name: string, row: ReduceRow): Op {
   const { symbolic } = row
+  const grad = REDUCE_GRADS[name]
   return defineOp<typeof REDUCE_ATTRS>({
     name, doc: row.doc, source: row.source, attrs: REDUCE_ATTRS, pattern: 'reduction',
     infer(call) {
@@ -233,7 +220,7 @@ function defineReduce(name: string, row: ReduceRow): Op {
       invariant(x !== null && x !== undefined, `${name} lacks its input`)
       return { name, buffers: ctx.buffers, ...stagesOf(row, x.dtype, x.shape, ctx.attrs) }
     },
-    ...(row.grad !== undefined && { grad: row.grad }),
+    ...(grad !== undefined && { grad }),
     samples: samplesOf(row),
   })
 }

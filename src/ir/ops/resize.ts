@@ -9,6 +9,7 @@ import { requireEntries } from './requirements.js'
 import { RESIZE_ATTRS, type ResizeAttrs } from './resize-attributes.js'
 import { resizeCompute } from './resize-compute.js'
 import { COORDINATES, NEAREST_MODES, oneOf } from './resize-coordinates.js'
+import { resizeGrad } from './resize-grad.js'
 import { resizeReference } from './resize-reference.js'
 
 function check(x: TensorType, attrs: ResizeAttrs): void {
@@ -52,6 +53,7 @@ export const resize = defineOp({
   },
   reference: resizeReference,
   compute: resizeCompute,
+  grad: resizeGrad,
   samples: [
     ...NEAREST_MODES.flatMap((nearest_mode) => COORDINATES.map((coordinates) => sample([1, 2, 5, 4], [1, 2, 7, 9], { mode: 'nearest', nearest_mode, coordinates }))),
     ...COORDINATES.flatMap((coordinates) => ['linear', 'cubic'].flatMap((mode) => [

@@ -10,6 +10,7 @@ import { tensorType, type TensorType } from '../types.js'
 import { elementsOf, newElements, tensorOfElements, type Element } from './elements.js'
 import { onlyOutput, required } from './elementwise.js'
 import { elementOffsets, INDEX_DTYPES, tupleLength, tupleOffsets } from './gather.js'
+import { scatterElementsGrad, scatterNdGrad } from './gather-grad.js'
 import { flatIndex, kernelOf, loopsOver } from './hand-written.js'
 import { ALL_DTYPES, checkAttribute, checkAxis, checkSameDType, checkShape, NUMBERS, tensorInput } from './operands.js'
 
@@ -84,6 +85,7 @@ const scatterElements = defineOp({
     ]
     return kernelOf('scatter_elements', ctx, [copyAll(x.shape), ...loopsOver(axes, update)])
   },
+  grad: scatterElementsGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [3, 3] }, { dtype: 'int64', shape: [2, 3], data: [1, 0, 2, 0, -1, 1] }, { dtype: 'float32', shape: [2, 3] }], attrs: { axis: 0, reduction: 'none' } },
     { inputs: [{ dtype: 'float16', shape: [1, 5] }, { dtype: 'int32', shape: [1, 3], data: [1, -4, 4] }, { dtype: 'float16', shape: [1, 3] }], attrs: { axis: 1, reduction: 'add' } },
@@ -124,6 +126,7 @@ const scatterNd = defineOp({
     const store = storeUpdate(flatIndex(x.shape, [...names, ...inRow]), load('x2', [flatIndex(updates.shape, [...tuple, ...inRow])]), ctx.attrs.reduction)
     return kernelOf('scatter_nd', ctx, [copyAll(x.shape), ...loopsOver(tuples, [...reads, ...loopsOver(row, [store])])])
   },
+  grad: scatterNdGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [4, 3] }, { dtype: 'int64', shape: [2, 1], data: [3, -3] }, { dtype: 'float32', shape: [2, 3] }], attrs: { reduction: 'none' } },
     { inputs: [{ dtype: 'float16', shape: [2, 3] }, { dtype: 'int64', shape: [3, 2], data: [0, 1, 0, 1, 1, 2] }, { dtype: 'float16', shape: [3] }], attrs: { reduction: 'add' } },

@@ -7,6 +7,7 @@ import type { TensorType } from '../types.js'
 import { onlyOutput, required } from './elementwise.js'
 import { minus, number, over } from './expressions.js'
 import { checkAxis, FLOATS, tensorInput } from './operands.js'
+import { SOFTMAX_GRADS } from './reduce-grad.js'
 import { mapRows, rowAxes, sumStage } from './rows.js'
 
 interface SoftmaxRow {
@@ -62,6 +63,7 @@ const SAMPLES: readonly Sample<{ readonly axis: number }>[] = [
 ]
 
 function defineSoftmax(name: string, row: SoftmaxRow): Op {
+  const grad = SOFTMAX_GRADS[name]
   return defineOp({
     name, doc: row.doc, source: row.source, attrs: { axis: 'int' }, pattern: 'reduction',
     infer(call) {
@@ -71,6 +73,7 @@ function defineSoftmax(name: string, row: SoftmaxRow): Op {
     },
     reference: ({ inputs, attrs, outputs }) => [reference(required(inputs)[0], attrs.axis, onlyOutput(outputs), row.result)],
     compute: (ctx) => compute(name, ctx, row.expr),
+    ...(grad !== undefined && { grad }),
     samples: SAMPLES,
   })
 }

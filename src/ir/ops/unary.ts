@@ -5,12 +5,12 @@ import * as dims from '../dims.js'
 import type { Dim } from '../dims.js'
 import { roundHalfEven } from '../kernel/arithmetic.js'
 import { constant, REGISTER, selectExpr, unary, type Expr, type RegisterType } from '../kernel/expr.js'
-import { fromInput, fromOutput, linear } from '../gradients.js'
-import { defineOp, type GradRule, type Op, type Sample, type SampleInput } from '../op.js'
+import { defineOp, type Op, type Sample, type SampleInput } from '../op.js'
 import { tensorType } from '../types.js'
 import { dtypesOf, elementwiseReference, symbolicElementwise, type ElementFunctions } from './elementwise.js'
 import { greatest, logistic, minus, number, over, plus, softplus, times } from './expressions.js'
 import { FLOATS, tensorInput } from './operands.js'
+import { UNARY_GRADS } from './unary-grad.js'
 
 interface UnaryRow extends ElementFunctions {
   readonly doc: string
@@ -19,7 +19,6 @@ interface UnaryRow extends ElementFunctions {
   readonly result?: DType
   readonly scalar: (x: Expr, type: RegisterType) => Expr
   readonly symbolic?: (x: Dim) => Dim
-  readonly grad?: GradRule<unknown>
   /** Where sample elements are drawn from. */
   readonly range?: readonly [number, number]
   /** Elements that are worth a sample of their own. */
@@ -33,14 +32,14 @@ const signDim = (x: Dim): Dim => dims.sub(dims.lt(0, x), dims.lt(x, 0))
 const EDGES = [NaN, Infinity, -Infinity, 0, -1.5, 1e30]
 
 const TABLE = {
-  neg: { doc: 'The negated input; integers wrap.', source: 'ONNX Neg-13; torch.neg', float: (x) => -x, int: (x) => -x, big: (x) => -x, scalar: kernelOp('neg'), symbolic: (x) => dims.mul(-1, x), grad: linear((g, dy) => g.neg(dy)) },
+  neg: { doc: 'The negated input; integers wrap.', source: 'ONNX Neg-13; torch.neg', float: (x) => -x, int: (x) => -x, big: (x) => -x, scalar: kernelOp('neg'), symbolic: (x) => dims.mul(-1, x) },
   abs: { doc: 'The absolute value.', source: 'ONNX Abs-13; torch.abs', float: Math.abs, int: Math.abs, big: (x) => (x < 0n ? -x : x), scalar: kernelOp('abs'), symbolic: absDim },
   sign: { doc: 'Minus one, zero or one; NaN stays NaN.', source: 'ONNX Sign-13; torch.sign', float: Math.sign, int: Math.sign, big: (x) => (x < 0n ? -1n : x > 0n ? 1n : 0n), scalar: kernelOp('sign'), symbolic: signDim, special: EDGES },
-  sqrt: { doc: 'The square root; NaN below zero.', source: 'ONNX Sqrt-13; torch.sqrt', float: Math.sqrt, scalar: kernelOp('sqrt'), range: [0, 9], special: EDGES, grad: fromOutput((g, y, dy) => g.div(dy, g.mul(y, 2))) },
+  sqrt: { doc: 'The square root; NaN below zero.', source: 'ONNX Sqrt-13; torch.sqrt', float: Math.sqrt, scalar: kernelOp('sqrt'), range: [0, 9], special: EDGES },
   rsqrt: { doc: 'One over the square root.', source: 'torch.rsqrt', float: (x) => 1 / Math.sqrt(x), scalar: kernelOp('rsqrt'), range: [0.1, 9] },
   reciprocal: { doc: 'One over the input.', source: 'ONNX Reciprocal-13; torch.reciprocal', float: (x) => 1 / x, scalar: kernelOp('recip'), range: [0.5, 4], special: EDGES },
-  exp: { doc: 'The exponential function.', source: 'ONNX Exp-13; torch.exp', float: Math.exp, scalar: kernelOp('exp'), range: [-5, 5], special: [NaN, Infinity, -Infinity, 0, -200, 200], grad: fromOutput((g, y, dy) => g.mul(dy, y)) },
-  log: { doc: 'The natural logarithm; minus infinity at zero, NaN below.', source: 'ONNX Log-13; torch.log', float: Math.log, scalar: kernelOp('log'), range: [0.1, 9], special: EDGES, grad: fromInput((g, x, dy) => g.div(dy, x)) },
+  exp: { doc: 'The exponential function.', source: 'ONNX Exp-13; torch.exp', float: Math.exp, scalar: kernelOp('exp'), range: [-5, 5], special: [NaN, Infinity, -Infinity, 0, -200, 200] },
+  log: { doc: 'The natural logarithm; minus infinity at zero, NaN below.', source: 'ONNX Log-13; torch.log', float: Math.log, scalar: kernelOp('log'), range: [0.1, 9], special: EDGES },
   sin: { doc: 'The sine of an angle in radians.', source: 'ONNX Sin-22; torch.sin', float: Math.sin, scalar: kernelOp('sin'), range: [-9, 9] },
   cos: { doc: 'The cosine of an angle in radians.', source: 'ONNX Cos-22; torch.cos', float: Math.cos, scalar: kernelOp('cos'), range: [-9, 9] },
   tan: { doc: 'The tangent of an angle in radians.', source: 'ONNX Tan-22; torch.tan', float: Math.tan, scalar: kernelOp('tan') },
@@ -49,7 +48,7 @@ const TABLE = {
   atan: { doc: 'The angle whose tangent is the input.', source: 'ONNX Atan-22; torch.atan', float: Math.atan, scalar: kernelOp('atan'), range: [-9, 9] },
   sinh: { doc: 'The hyperbolic sine.', source: 'ONNX Sinh-22; torch.sinh', float: Math.sinh, scalar: kernelOp('sinh'), range: [-4, 4] },
   cosh: { doc: 'The hyperbolic cosine.', source: 'ONNX Cosh-22; torch.cosh', float: Math.cosh, scalar: kernelOp('cosh'), range: [-4, 4] },
-  tanh: { doc: 'The hyperbolic tangent.', source: 'ONNX Tanh-13; torch.tanh', float: Math.tanh, scalar: kernelOp('tanh'), range: [-4, 4], special: EDGES, grad: fromOutput((g, y, dy) => g.mul(dy, g.sub(1, g.mul(y, y)))) },
+  tanh: { doc: 'The hyperbolic tangent.', source: 'ONNX Tanh-13; torch.tanh', float: Math.tanh, scalar: kernelOp('tanh'), range: [-4, 4], special: EDGES },
   asinh: { doc: 'The inverse hyperbolic sine.', source: 'ONNX Asinh-22; torch.asinh', float: Math.asinh, scalar: kernelOp('asinh'), range: [-9, 9] },
   acosh: { doc: 'The inverse hyperbolic cosine; NaN below one.', source: 'ONNX Acosh-22; torch.acosh', float: Math.acosh, scalar: kernelOp('acosh'), range: [1.1, 9] },
   atanh: { doc: 'The inverse hyperbolic tangent.', source: 'ONNX Atanh-22; torch.atanh', float: Math.atanh, scalar: kernelOp('atanh'), range: [-0.9, 0.9] },
@@ -60,8 +59,8 @@ const TABLE = {
   logical_not: { doc: 'True where the input is false.', source: 'ONNX Not-1; torch.logical_not', bool: (x) => x === 0, scalar: kernelOp('not'), symbolic: (x) => dims.eq(x, 0) },
   bitwise_not: { doc: 'Every bit inverted.', source: 'ONNX BitwiseNot-18; torch.bitwise_not', int: (x) => ~x, big: (x) => ~x, scalar: kernelOp('bitnot') },
   isnan: { doc: 'True where the input is NaN.', source: 'ONNX IsNaN-20; torch.isnan', result: 'bool', float: Number.isNaN, scalar: kernelOp('isnan'), special: EDGES },
-  relu: { doc: 'The input where it is positive, else zero.', source: 'ONNX Relu-14; torch.relu', float: (x) => Math.max(x, 0), int: (x) => Math.max(x, 0), big: (x) => (x > 0n ? x : 0n), scalar: (x, t) => greatest(x, number(t, 0)), symbolic: (x) => dims.max(x, 0), special: EDGES, grad: fromOutput((g, y, dy) => g.where(g.binary('gt', y, 0), dy, 0)) },
-  sigmoid: { doc: 'The logistic function 1 / (1 + exp(-x)).', source: 'ONNX Sigmoid-13; torch.sigmoid', float: (x) => 1 / (1 + Math.exp(-x)), scalar: (x, t) => logistic(t, x), range: [-6, 6], special: EDGES, grad: fromOutput((g, y, dy) => g.mul(dy, g.mul(y, g.sub(1, y)))) },
+  relu: { doc: 'The input where it is positive, else zero.', source: 'ONNX Relu-14; torch.relu', float: (x) => Math.max(x, 0), int: (x) => Math.max(x, 0), big: (x) => (x > 0n ? x : 0n), scalar: (x, t) => greatest(x, number(t, 0)), symbolic: (x) => dims.max(x, 0), special: EDGES },
+  sigmoid: { doc: 'The logistic function 1 / (1 + exp(-x)).', source: 'ONNX Sigmoid-13; torch.sigmoid', float: (x) => 1 / (1 + Math.exp(-x)), scalar: (x, t) => logistic(t, x), range: [-6, 6], special: EDGES },
   softplus: { doc: 'log(1 + exp(x)).', source: 'ONNX Softplus-22; torch.nn.functional.softplus', float: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), scalar: (x, t) => softplus(t, x), range: [-6, 6], special: EDGES },
   softsign: { doc: 'x / (1 + |x|).', source: 'ONNX Softsign-22; torch.nn.functional.softsign', float: (x) => x / (1 + Math.abs(x)), scalar: (x, t) => over(x, plus(number(t, 1), unary('abs', x))), range: [-6, 6] },
   silu: { doc: 'x * sigmoid(x).', source: 'torch.nn.functional.silu', float: (x) => x / (1 + Math.exp(-x)), scalar: (x, t) => over(x, plus(number(t, 1), unary('exp', unary('neg', x)))), range: [-6, 6] },
@@ -92,6 +91,7 @@ const signedInput = (t: { readonly dtype: DType; readonly shape: readonly number
 function defineUnary(name: string, row: UnaryRow): Op {
   const allowed = dtypesOf(row)
   const { symbolic } = row
+  const grad = UNARY_GRADS[name]
   return defineOp({
     name, doc: row.doc, source: row.source, attrs: {}, pattern: 'elementwise',
     infer(call) {
@@ -101,7 +101,7 @@ function defineUnary(name: string, row: UnaryRow): Op {
     ...(symbolic !== undefined && { symbolic: (call, output) => symbolicElementwise(call, output, (x) => symbolic(x as Dim)) }),
     reference: (call) => elementwiseReference(row, call),
     scalar: ([x], _, output) => row.scalar(x as Expr, REGISTER[output]),
-    ...(row.grad !== undefined && { grad: row.grad }),
+    ...(grad !== undefined && { grad }),
     samples: samplesOf(row),
   })
 }
