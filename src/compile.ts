@@ -43,12 +43,12 @@ export interface CompileOptions extends ImportOnnxOptions {
   readonly onKernel?: OnKernel
 }
 
-/** Passes that a target wants before `fuse`. */
-const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding'], wasm: ['expand-padding'], wgsl: [] }
+/** Passes that a target wants in the place of `fuse`, which is among them. */
+const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['expand-padding', 'fuse', 'choose-layout'], wgsl: ['fuse'] }
 
 /** The passes that a graph goes through for a target, in order. */
 export function pipelineFor(target: Target): readonly string[] {
-  return DEFAULT_PIPELINE.flatMap((pass) => (pass === 'fuse' ? [...TARGET_PASSES[target], pass] : [pass]))
+  return DEFAULT_PIPELINE.flatMap((pass) => (pass === 'fuse' ? TARGET_PASSES[target] : [pass]))
 }
 
 /** Targets that whole programs can be compiled for today. */

@@ -4,6 +4,7 @@ import { STAGES, type Graph } from '../ir/graph.js'
 import { verifyGraph } from '../ir/verify.js'
 import type { Pass } from './pass.js'
 import { canonicalize } from './canonicalize.js'
+import { chooseLayout } from './choose-layout.js'
 import { dropDead } from './drop-dead.js'
 import { expandBatchNorm } from './expand-batch-norm.js'
 import { expandPadding } from './expand-padding.js'
@@ -25,7 +26,7 @@ const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
   foldConstants, canonicalize, simplifyArithmetic, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
-  foldConvBatchnorm, expandBatchNorm, expandPadding, fuse,
+  foldConvBatchnorm, expandBatchNorm, expandPadding, fuse, chooseLayout,
 ]
 
 /** All passes by name. */
