@@ -15,14 +15,14 @@ export const ERROR_CODES = [
   'not-ingot', 'artefact-version', 'artefact-damaged', 'eval-forbidden', 'target-unavailable',
   // running
   'feed-unknown', 'feed-missing', 'feed-dtype', 'feed-rank', 'feed-extent', 'constraint-violated',
-  'index-out-of-range', 'session-disposed', 'out-of-memory', 'verify-mismatch', 'inference-tensor',
+  'index-out-of-range', 'session-disposed', 'out-of-memory', 'verify-mismatch',
   // gradient modes, autograd and tracing
   'inference-version', 'inference-inplace', 'inference-saved', 'inference-requires-grad',
   'leaf-inplace', 'view-of-leaf-inplace', 'view-inference-inplace', 'view-nograd-inplace', 'view-multi-inplace', 'overlap-inplace',
   'out-requires-grad', 'saved-changed', 'backward-twice', 'backward-nonscalar', 'backward-no-graph', 'grad-unused', 'leaf-history',
   'requires-grad-nonleaf', 'requires-grad-dtype', 'detach-view', 'deepcopy-nonleaf', 'retain-grad', 'guard-order', 'async-mode',
   // files and faults of ours
-  'file-not-found', 'file-unreadable', 'bad-tensor', 'internal',
+  'file-not-found', 'file-unreadable', 'bad-tensor', 'safetensors-damaged', 'internal',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

@@ -77,6 +77,13 @@ const dimsTensor = rule<{ readonly dims: readonly Dim[]; readonly shape: readonl
 /** Ops on index tuples take int64 indices only. */
 const tuples = (e: NodeExport): readonly (Ref | null)[] => e.inputs().map((r, i) => (i === 1 && r !== null ? e.cast(r, 'int64') : r))
 
+/** OneHot wants indices of rank 1 or more. */
+const oneHot = rule<{ readonly axis: number; readonly depth: Dim }>((e, { axis, depth }) => {
+  if (e.type(0).shape.length > 0) { e.result('OneHot', [e.input(0), e.dims([depth]), e.input(1)], { axis: int(axis) }); return }
+  const row = e.add('OneHot', [e.add('Reshape', [e.input(0), e.ints([1])]), e.dims([depth]), e.input(1)], { axis: int(0) }, e.resultType().dtype)
+  e.result('Reshape', [row, e.ints([-1])])
+})
+
 /** Ops that move, repeat or make elements. */
 export const MOVEMENT: RuleTable = {
   reshape, slice, pad, range,
@@ -99,6 +106,6 @@ export const MOVEMENT: RuleTable = {
   scatter_nd: rule<{ readonly reduction: string }>((e, a) => { e.result('ScatterND', tuples(e), { reduction: text(a.reduction) }) }),
   fill: rule<{ readonly shape: readonly Dim[]; readonly value: HostTensor }>((e, { shape, value }) => { e.result('ConstantOfShape', [e.dims(shape)], { value: tensor({ ...value, shape: [1] }) }) }),
   dims_tensor: dimsTensor,
-  one_hot: rule<{ readonly axis: number; readonly depth: Dim }>((e, { axis, depth }) => { e.result('OneHot', [e.input(0), e.dims([depth]), e.input(1)], { axis: int(axis) }) }),
+  one_hot: oneHot,
   trilu: rule<{ readonly upper: boolean; readonly k: number }>((e, { upper, k }) => { e.result('Trilu', [e.input(0), e.scalar('int64', k)], { upper: bool(upper) }) }),
 }

@@ -15,6 +15,13 @@ const reduce = (opType: string, alone: (e: NodeExport, x: Ref) => void): Rule =>
   else e.result(opType, [e.input(0), e.ints(axes)], { keepdims: bool(keepdims) })
 })
 
+/** Logarithms are of floats; those of integers are taken in float64, and truncated. */
+const reduceLogarithm = (opType: string, alone: (e: NodeExport, x: Ref) => void): Rule => rule<ReduceAttrs>((e, attrs) => {
+  const x = e.input(0), { axes, keepdims } = attrs
+  if (axes.length === 0 || DTYPES[x.dtype].kind === 'float') reduce(opType, alone)(e)
+  else e.result('Cast', [e.add(opType, [e.cast(x, 'float64'), e.ints(axes)], { keepdims: bool(keepdims) })], { to: int(numberOfDType(x.dtype)) })
+})
+
 const itself = (e: NodeExport, x: Ref): void => { e.result('Identity', [x]) }
 const magnitude = (e: NodeExport, x: Ref): void => { e.result('Abs', [x]) }
 const square = (e: NodeExport, x: Ref): void => { e.result('Mul', [x, x]) }
@@ -98,7 +105,7 @@ const batchNorm = rule<{ readonly epsilon: number }>((e, { epsilon }) => {
 export const REDUCTIONS: RuleTable = {
   reduce_sum: reduce('ReduceSum', itself), reduce_mean: reduce('ReduceMean', itself), reduce_max: reduce('ReduceMax', itself),
   reduce_min: reduce('ReduceMin', itself), reduce_prod: reduce('ReduceProd', itself), reduce_l1: reduce('ReduceL1', magnitude),
-  reduce_l2: reduce('ReduceL2', magnitude), reduce_log_sum: reduce('ReduceLogSum', logarithm), reduce_log_sum_exp: reduce('ReduceLogSumExp', itself),
+  reduce_l2: reduce('ReduceL2', magnitude), reduce_log_sum: reduceLogarithm('ReduceLogSum', logarithm), reduce_log_sum_exp: reduceLogarithm('ReduceLogSumExp', itself),
   reduce_sum_square: reduce('ReduceSumSquare', square),
   argmax: arg('ArgMax'), argmin: arg('ArgMin'),
   softmax: alongAxis('Softmax'), log_softmax: alongAxis('LogSoftmax'),
