@@ -72,6 +72,7 @@ function seedOf(output: Tensor, gradient: Tensor | null): { readonly edge: Edge;
   if (gradient !== null && (gradient.shape.length !== output.shape.length || gradient.shape.some((d, i) => d !== output.shape[i]))) {
     throw new IngotError('shape-mismatch', `the gradient of shape [${gradient.shape.join(', ')}] is given for an output of shape [${output.shape.join(', ')}]`)
   }
+  if (gradient !== null && gradient.dtype !== output.dtype) throw new IngotError('dtype-mismatch', `the gradient of ${gradient.dtype} is given for an output of ${output.dtype}`, { hint: 'cast it' })
   const edge = edgeOf(output)
   if (edge === null) throw new IngotError('backward-no-graph', 'the tensor neither requires gradients nor was computed by a recorded operation', { hint: 'was it computed under noGrad, in inference mode, or from tensors without requiresGrad?' })
   return { edge, dy: gradient ?? apply1('fill', [], { shape: output.shape, value: constantOf(1, output.dtype) }) }

@@ -1,10 +1,10 @@
 /** Functions that make tensors of numbers. In inference mode they make inference tensors; `requiresGrad` is honoured in every mode. */
-import { allocate, elementCount, storageBytes, DTYPES, type DType, type HostTensor, type TensorStorage } from '../base/dtype.js'
+import { allocate, bytesOf, elementCount, storageBytes, storageOf, DTYPES, type DType, type HostTensor, type TensorStorage } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { fromNumbers, seededRandom } from '../ir/host-tensor.js'
 import { apply1 } from './dispatch.js'
 import { checkDifferentiable } from './history.js'
-import { float16Bits, Tensor as RuntimeTensor, type NestedValues } from '../runtime/tensor.js'
+import { checkStorage, float16Bits, Tensor as RuntimeTensor, type NestedValues } from '../runtime/tensor.js'
 import { constantOf, type Scalar } from './promotion.js'
 import { STATE, Tensor } from './tensor.js'
 
@@ -45,7 +45,8 @@ export function tensorFrom(values: TensorValues, options: ShapedOptions = {}): T
   if (ArrayBuffer.isView(values)) {
     const storage = float16Bits(values)
     const dtype = options.dtype ?? (storage === values ? typedDType(values) : 'float16')
-    return made({ dtype, shape: options.shape ?? [storage.length], data: storage.slice() }, options)
+    const shape = options.shape ?? [storage.length]
+    return made({ dtype, shape, data: storageOf(dtype, bytesOf(checkStorage(dtype, shape, storage))) }, options)
   }
   const { dtype, shape, data } = RuntimeTensor.from(values, { dtype: options.dtype ?? valueDType(values) })
   if (options.shape !== undefined && elementCount(options.shape) !== elementCount(shape)) throw new IngotError('bad-tensor', `${elementCount(shape)} values do not make a tensor of shape [${options.shape.join(', ')}]`)

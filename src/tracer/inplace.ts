@@ -75,7 +75,10 @@ function rebase(t: Tensor, edge: Edge): void {
 }
 
 function write(t: Tensor, result: Tensor): void {
-  writeElements(t.dtype, t[STATE].storage, geometryOf(t), result[STORAGE])
+  const elements = result[STORAGE]
+  // What is read while it is written has to be read before.
+  const own = result[STATE].storage === t[STATE].storage ? elements.slice() : elements
+  writeElements(t.dtype, t[STATE].storage, geometryOf(t), own)
   bump(t)
 }
 
@@ -103,12 +106,10 @@ export function overwriteInPlace(t: Tensor, source: Operand): Tensor {
   const result = evaluate('expand', [cast], { shape: t.shape })
   checkWritable(t)
   const edge = recorded ? { fn: overwrite(t, edgeOf(t), edgeOf(result)), index: 0 } : null
-  write(t, sharesMemory(t, result) ? apply1('cast', [result], { to: result.dtype }) : result)
+  write(t, result)
   if (edge !== null) rebase(t, edge)
   return t
 }
-
-const sharesMemory = (a: Tensor, b: Tensor): boolean => a[STATE].storage === b[STATE].storage
 
 /** `t += dy`, as accumulation does it. */
 export function addInPlace(t: Tensor, dy: Tensor): Tensor {

@@ -139,6 +139,9 @@ export class Tensor extends RuntimeTensor {
     return this.dtype === 'bool' ? element !== 0 : (toNumbers(this)[0] as number)
   }
 
+  /** What `console.log` shows in Node. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string { return this.toString() }
+
   override toString(): string {
     const notes = [this[STATE].inference ? 'inference' : '', this[STATE].gradFn !== null ? String(gradFnOf(this)) : this[STATE].ownRequiresGrad ? 'requiresGrad' : ''].filter((s) => s !== '')
     return `${super.toString()}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}`

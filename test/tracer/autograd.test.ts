@@ -80,7 +80,7 @@ describe('backward', () => {
     expect(error.message).toContain('float32[2, 3], result 0 of ExpBackward, is at version 2, and version 0 was saved')
   })
 
-  it('an op without a gradient says so when the backward pass comes to it', () => {
+  it('follows floats only: integers made of a tensor have no history', () => {
     const x = ones([2], { requiresGrad: true })
     const flags = x.to('int32')
     expect([flags.requiresGrad, flags.gradFn]).toEqual([false, null])
