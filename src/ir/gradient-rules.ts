@@ -7,9 +7,13 @@ import type { TensorType } from './types.js'
 
 /** Which inputs and outputs a rule reads. */
 export interface Saved { readonly inputs: readonly number[]; readonly outputs: readonly number[] }
+/** Neither inputs nor results: linear ops. */
 export const NOTHING: Saved = { inputs: [], outputs: [] }
+/** The first input. */
 export const OWN_INPUT: Saved = { inputs: [0], outputs: [] }
+/** The result. */
 export const OWN_RESULT: Saved = { inputs: [], outputs: [0] }
+/** The first input and the result. */
 export const INPUT_AND_RESULT: Saved = { inputs: [0], outputs: [0] }
 
 /** The inputs among `uses` that are read for the sake of a wanted gradient: `uses[i]` are those that the gradient of input `i` reads. */
@@ -53,6 +57,7 @@ export interface RuleParts<A> {
   readonly saves: Saved | ((wants: readonly boolean[], attrs: A) => Saved)
   readonly gradients: readonly (GradientOf<A> | null)[]
 }
+/** The gradient of one input from that of the result. */
 export type GradientOf<A> = <V>(g: GradMath<V>, dy: V, of: GradOperands<V, A>) => V
 
 /** A rule whose inputs' gradients have nothing in common. */
@@ -73,6 +78,3 @@ export function jointRule<A = unknown>(saves: RuleParts<A>['saves'], backward: <
 
 /** The dtype in which a gradient of several steps is computed: 16-bit floats in float32, so that sums do not overflow. */
 export const wideDType = (dtype: DType): DType => (DTYPES[dtype].bits === 16 ? 'float32' : dtype)
-
-/** 0, 1 … rank - 1. */
-export const axesOf = (rank: number): readonly number[] => Array.from({ length: rank }, (_, i) => i)

@@ -49,6 +49,7 @@ const biasGradient: GradientOf<unknown> = (g, dy) => g.sum(dy, g.ctx.shape(dy).m
 /** The other operand is saved for each. */
 const saves = (wants: readonly boolean[]): ReturnType<typeof readFor> => readFor(wants, [[1], [0], []])
 
+/** A convolution's input holds the image, and its result the points. */
 export const convGrad: GradRule<GroupedAttrs> = ruleOf<GroupedAttrs>({
   saves,
   gradients: [

@@ -22,10 +22,12 @@ export function addAlong<V>(g: GradMath<V>, x: V, indices: V, axis: number, exte
   return g.transpose(sum, [...countTo(axis, 1), 0, ...countTo(inner.length, axis + 1)])
 }
 
+/** Slices of the gradient are added where they were taken. */
 export const gatherGrad: GradRule<{ readonly axis: number }> = ruleOf<{ readonly axis: number }>({
   saves: INDICES, gradients: [(g, dy, of) => addAlong(g, dy, of.input(1), of.attrs.axis, of.type(0).shape[of.attrs.axis] as Dim)],
 })
 
+/** Elements of the gradient are added where they were taken. */
 export const gatherElementsGrad: GradRule<{ readonly axis: number }> = ruleOf<{ readonly axis: number }>({
   saves: INDICES, gradients: [(g, dy, of) => g.op('scatter_elements', [g.zeros(of.type(0).dtype, of.type(0).shape), of.input(1), dy], { axis: of.attrs.axis, reduction: 'add' })],
 })
@@ -41,6 +43,7 @@ function fullTuples<V>(g: GradMath<V>, indices: V, batch: number): V {
   return g.op('concat', [...positions, indices], { axis: lead.length })
 }
 
+/** Slices of the gradient are added at the index tuples. */
 export const gatherNdGrad: GradRule<{ readonly batch_dims: number }> = ruleOf<{ readonly batch_dims: number }>({
   saves: INDICES,
   gradients: [(g, dy, of) => g.op('scatter_nd', [g.zeros(of.type(0).dtype, of.type(0).shape), fullTuples(g, of.input(1), of.attrs.batch_dims), dy], { reduction: 'add' })],
@@ -49,50 +52,59 @@ export const gatherNdGrad: GradRule<{ readonly batch_dims: number }> = ruleOf<{ 
 interface ScatterAttrs { readonly reduction: string }
 /** Folds updates into `x` at the places of a scatter, and reads what is there. */
 interface Places<V> { fold(x: V, updates: V, reduction: string): V; read(x: V): V }
-type ScatterGradient<A extends ScatterAttrs> = <V>(g: GradMath<V>, dy: V, of: GradOperands<V, A>, at: Places<V>) => readonly [V, V]
+/** The gradients of the tensor that is scattered into and of the updates, made when asked for. */
+interface ScatterGradients<V> { readonly own: () => V; readonly updates: () => V }
+type ScatterGradient<A extends ScatterAttrs> = <V>(g: GradMath<V>, dy: V, of: GradOperands<V, A>, at: Places<V>) => ScatterGradients<V>
 
 /** Of several updates at one place the last stays, and only it has a gradient: its number is found there. */
-const replacing: ScatterGradient<ScatterAttrs> = (g, dy, of, at) => {
+function replacing<V>(g: GradMath<V>, dy: V, of: GradOperands<V, ScatterAttrs>, at: Places<V>): ScatterGradients<V> {
   const { shape: own, dtype } = of.type(0), { shape } = of.type(2)
-  const numbers = g.reshape(g.op('range', [], { start: 0, step: 1, length: product(shape), dtype: 'int64' }), shape)
-  const isLast = g.binary('eq', at.read(at.fold(g.zeros('int64', own), numbers, 'none')), numbers)
-  return [at.fold(dy, g.zeros(dtype, shape), 'none'), g.where(isLast, at.read(dy), 0)]
+  return {
+    own: () => at.fold(dy, g.zeros(dtype, shape), 'none'),
+    updates: () => {
+      const numbers = g.reshape(g.op('range', [], { start: 0, step: 1, length: product(shape), dtype: 'int64' }), shape)
+      const isLast = g.binary('eq', at.read(at.fold(g.zeros('int64', own), numbers, 'none')), numbers)
+      return g.where(isLast, at.read(dy), 0)
+    },
+  }
 }
 
-const adding: ScatterGradient<ScatterAttrs> = (_, dy, __, at) => [dy, at.read(dy)]
+const adding: ScatterGradient<ScatterAttrs> = (_, dy, __, at) => ({ own: () => dy, updates: () => at.read(dy) })
 
 /** All that equal the extreme share its gradient. */
-const extreme: ScatterGradient<ScatterAttrs> = (g, dy, of, at) => {
+function extreme<V>(g: GradMath<V>, dy: V, of: GradOperands<V, ScatterAttrs>, at: Places<V>): ScatterGradients<V> {
   const { dtype } = of.type(0)
   const ownWins = g.cast(g.binary('eq', of.input(0), of.output), dtype), updateWins = g.cast(g.binary('eq', of.input(2), at.read(of.output)), dtype)
   const share = g.div(dy, at.fold(ownWins, updateWins, 'add'))
-  return [g.mul(share, ownWins), g.mul(at.read(share), updateWins)]
+  return { own: () => g.mul(share, ownWins), updates: () => g.mul(at.read(share), updateWins) }
 }
 
 /** The product of all other factors: the whole over the own one, or where that is the only zero the product of all but zeros. */
-const multiplying: ScatterGradient<ScatterAttrs> = (g, dy, of, at) => {
+function multiplying<V>(g: GradMath<V>, dy: V, of: GradOperands<V, ScatterAttrs>, at: Places<V>): ScatterGradients<V> {
   const { dtype } = of.type(0), x = of.input(0), updates = of.input(2)
   const ownZero = g.binary('eq', x, 0), updateZero = g.binary('eq', updates, 0)
   const isSingle = g.binary('eq', at.fold(g.cast(ownZero, dtype), g.cast(updateZero, dtype), 'add'), 1)
   const rest = g.where(isSingle, g.mul(dy, at.fold(g.where(ownZero, 1, x), g.where(updateZero, 1, updates), 'mul')), 0)
   const whole = g.mul(dy, of.output)
-  return [g.where(ownZero, rest, g.div(whole, x)), g.where(updateZero, at.read(rest), g.div(at.read(whole), updates))]
+  return { own: () => g.where(ownZero, rest, g.div(whole, x)), updates: () => g.where(updateZero, at.read(rest), g.div(at.read(whole), updates)) }
 }
 
 /** The rule of a scatter, given how to write to and read from its places. */
 function scatterRule<A extends ScatterAttrs>(placesOf: <V>(g: GradMath<V>, indices: V, attrs: A) => Places<V>): GradRule<A> {
   const ways: Readonly<Record<string, ScatterGradient<A>>> = { none: replacing, add: adding, mul: multiplying, min: extreme, max: extreme }
   return jointRule<A>((_, { reduction }) => (reduction === 'none' || reduction === 'add' ? INDICES : { inputs: [0, 1, 2], outputs: [0] }), (g, dy, of) => {
-    const [dx, dupdates] = (ways[of.attrs.reduction] ?? replacing)(g, dy, of, placesOf(g, of.input(1), of.attrs))
-    return [of.wanted(0) ? dx : null, null, of.wanted(2) ? dupdates : null]
+    const { own, updates } = (ways[of.attrs.reduction] ?? replacing)(g, dy, of, placesOf(g, of.input(1), of.attrs))
+    return [of.wanted(0) ? own() : null, null, of.wanted(2) ? updates() : null]
   })
 }
 
+/** What was overwritten has no gradient, and updates have that of their places. */
 export const scatterElementsGrad: GradRule<{ readonly axis: number; readonly reduction: string }> = scatterRule<{ readonly axis: number; readonly reduction: string }>((g, indices, { axis }) => ({
   fold: (x, updates, reduction) => g.op('scatter_elements', [x, indices, updates], { axis, reduction }),
   read: (x) => g.op('gather_elements', [x, indices], { axis }),
 }))
 
+/** As scatter_elements, at index tuples. */
 export const scatterNdGrad: GradRule<ScatterAttrs> = scatterRule<ScatterAttrs>((g, indices) => ({
   fold: (x, updates, reduction) => g.op('scatter_nd', [x, indices, updates], { reduction }),
   read: (x) => g.op('gather_nd', [x, indices], { batch_dims: 0 }),

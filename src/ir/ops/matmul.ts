@@ -1,7 +1,7 @@
 /** Matrix product with numpy's rules for ranks and batches, and flags that transpose the last two axes first. */
 import { allocate, elementCount, type HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
-import { dimsEqual, type Dim } from '../dims.js'
+import { dimsEqual, product, type Dim } from '../dims.js'
 import { fromNumbers, toNumbers } from '../host-tensor.js'
 import type { Compute, ComputeContext } from '../kernel/compute.js'
 import { binary, constant, load, local, REGISTER } from '../kernel/expr.js'
@@ -164,9 +164,11 @@ function backward<V>(ctx: GradContext<V>, call: GradCall<V, MatmulAttrs>, [dy]: 
   const batch = whole.slice(0, whole.length - (aVector ? 0 : 1) - (bVector ? 0 : 1))
   const rows = aVector ? 1 : (whole[batch.length] as Dim), columns = bVector ? 1 : (whole[whole.length - 1] as Dim)
   const d = g.reshape(dy, [...batch, rows, columns])
-  const product = (x: V, y: V, trans_a: boolean, trans_b: boolean): V => ctx.emit('matmul', [x, y], { trans_a, trans_b })
-  const da = (): V => { const b = g.reshape(call.inputs[1] as V, bMatrix); return ta ? product(b, d, tb, true) : product(d, b, false, !tb) }
-  const db = (): V => { const a = g.reshape(call.inputs[0] as V, aMatrix); return tb ? product(d, a, true, ta) : product(a, d, !ta, false) }
+  const times = (x: V, y: V, trans_a: boolean, trans_b: boolean): V => ctx.emit('matmul', [x, y], { trans_a, trans_b })
+  const da = (): V => { const b = g.reshape(call.inputs[1] as V, bMatrix); return ta ? times(b, d, tb, true) : times(d, b, false, !tb) }
+  // To a matrix that all batches share they are more rows, and need not be summed afterwards.
+  const joined = (x: V): V => { const shape = ctx.shape(x); return bMatrix.length === 2 && !ta ? g.reshape(x, [product(shape.slice(0, -1)), shape[shape.length - 1] as Dim]) : x }
+  const db = (): V => { const a = joined(g.reshape(call.inputs[0] as V, aMatrix)), dRows = joined(d); return tb ? times(dRows, a, true, ta) : times(a, dRows, !ta, false) }
   return [
     wants[0] === true ? g.reshape(sumTo(ctx, da(), aMatrix), aShape) : null,
     wants[1] === true ? g.reshape(sumTo(ctx, db(), bMatrix), bShape) : null,

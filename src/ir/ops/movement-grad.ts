@@ -12,6 +12,7 @@ export const tileGrad = linear<{ readonly repeats: readonly Dim[] }>((g, dy, cal
   return g.reshape(g.sum(split, shape.map((_, i) => 2 * i), false), shape)
 })
 
+/** The same triangle of the gradient. */
 export const triluGrad = linear<{ readonly upper: boolean; readonly k: number }>((g, dy, { attrs }) => g.unary('trilu', dy, { upper: attrs.upper, k: attrs.k }))
 
 /** The running sum from the other end. */

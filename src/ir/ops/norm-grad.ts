@@ -43,6 +43,7 @@ const overChannels = <V>(g: GradMath<V>, p: V, shape: readonly Dim[]): V => g.re
 /** Sums over all axes but the channels. */
 const perChannel = <V>(g: GradMath<V>, x: V): V => g.sum(x, g.ctx.shape(x).map((_, i) => i).filter((i) => i !== 1), false)
 
+/** As a row norm over groups, with a scale and a bias for each channel. */
 export const groupNormGrad: GradRule<{ readonly groups: number; readonly epsilon: number }> = jointRule<{ readonly groups: number; readonly epsilon: number }>((wants) => readFor(wants, [[0, 1], [0], []]), (g, dy, of) => {
   const { dtype, shape } = of.type(0), { groups, epsilon } = of.attrs, wide = wideDType(dtype)
   const elements = product(shape.slice(1)), grouped: readonly Dim[] = [shape[0] as Dim, groups, divExact(elements, groups) ?? floorDiv(elements, groups)]

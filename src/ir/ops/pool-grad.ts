@@ -32,6 +32,7 @@ function windowCounts<V>(g: GradMath<V>, like: V, shape: readonly Dim[], counts:
   return g.binary('maximum', found, 1)
 }
 
+/** Each gradient over the count of its window, added to the window's elements. */
 export const averagePoolGrad: GradRule<AverageAttrs> = linear<AverageAttrs>((g, dy, call) => {
   const shape = call.types.inputs[0]?.shape ?? []
   return spreadOverWindows(g, g.div(dy, windowCounts(g, dy, shape, g.ctx.shape(dy).slice(2), call.attrs)), shape, call.attrs)

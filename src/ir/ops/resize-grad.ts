@@ -15,6 +15,7 @@ function transposedMatrix<V>(g: GradMath<V>, dtype: DType, axis: number, from: D
   return g.unary('resize', identity, { ...attrs, ...own, extrapolation: 0 })
 }
 
+/** Each resized axis multiplied by its transposed matrix; a matrix has as many elements as the product of the extents before and after. */
 export const resizeGrad: GradRule<ResizeAttrs> = linear<ResizeAttrs>((g, dy, call) => {
   const shape = inputShape(call, 0), { attrs } = call, last = shape.length - 1
   return resizedAxes(shape, attrs.shape, attrs).reduce((d, { axis, input, output }) => {
