@@ -2,7 +2,8 @@
  * The memory plan: where in the arena each buffer lives, given its bytes and its lifetime in steps. Greedy by size: the
  * largest first, each into the tightest gap between those already placed whose lifetimes meet its own (Pisarchyk and Lee,
  * "Efficient memory management for deep neural net inference", 2020). Where that misses the lower bound, the item that
- * sticks out at the top goes first in another try: it is the one that the others left no room for.
+ * sticks out at the top goes first in another try: it is the one that the others left no room for. After some of these the
+ * same from another order: by bytes times steps, then by steps.
  */
 
 /** A buffer to place; it is live from step `first` to step `last`, both inclusive. */
@@ -10,6 +11,9 @@ export interface PlanItem { readonly bytes: number; readonly first: number; read
 
 /** `offsets[i]` belongs to item i; all are multiples of 64. `total` is the arena's bytes. */
 export interface Plan { readonly offsets: number[]; readonly total: number }
+
+/** Above this many items one try has to do. */
+const MANY = 4000
 
 /** The bytes that `bytes` take in the arena, whose buffers begin at multiples of 64. */
 export const align64 = (bytes: number): number => Math.ceil(bytes / 64) * 64
@@ -19,16 +23,20 @@ export function planOffsets(items: readonly PlanItem[]): Plan {
   const padded = items.map(({ bytes, first, last }) => ({ bytes: align64(bytes), first, last }))
   const at = (i: number): PlanItem => padded[i] as PlanItem
   const bound = liveLowerBound(items)
-  let order = padded.map((_, i) => i).sort((i, j) => at(j).bytes - at(i).bytes || at(j).last - at(j).first - at(i).last + at(i).first || i - j)
   let total = 0
   const offsets = padded.map(({ bytes }) => (total += bytes) - bytes)
   // One after the other is best where all live at once, and what every try is measured against.
   let best: Plan = { offsets, total }
-  // A try takes quadratic time, so there are many only of small plans.
-  for (let left = Math.min(100, 1 + 4e6 / items.length ** 2); left > 0 && best.total > bound; left--) {
-    const { top, ...plan } = place(padded, order)
-    if (plan.total < best.total) best = plan
-    order = [top, ...order.filter((i) => i !== top)]
+  const span = (i: number): number => at(i).last - at(i).first + 1
+  for (const weight of [(i: number) => at(i).bytes, (i: number) => at(i).bytes * span(i), span]) {
+    let order = padded.map((_, i) => i).sort((i, j) => weight(j) - weight(i) || at(j).bytes - at(i).bytes || span(j) - span(i) || i - j)
+    // A try takes quadratic time, so there are many only of small plans.
+    for (let left = Math.min(50, 1e6 / items.length ** 2); left > 0 && best.total > bound; left--) {
+      const { top, ...plan } = place(padded, order)
+      if (plan.total < best.total) best = plan
+      order = [top, ...order.filter((i) => i !== top)]
+    }
+    if (items.length > MANY) break
   }
   return best
 }

@@ -53,9 +53,9 @@ export class Tensor implements HostTensor {
     return this.#inference
   }
 
-  /** How often the tensor was changed in place; throws `inference-tensor` for inference tensors, which do not count. */
+  /** How often the tensor was changed in place; throws `inference-version` for inference tensors, which do not count. */
   get version(): number {
-    if (this.#inference) throw new IngotError('inference-tensor', 'inference tensors do not track a version counter', { hint: 'make a normal tensor of it: new Tensor(t.dtype, t.shape, t.data)' })
+    if (this.#inference) throw new IngotError('inference-version', 'inference tensors do not track a version counter', { hint: 'a tensor made of its data is a normal one' })
     return 0
   }
 

@@ -62,8 +62,30 @@ const chains = {
   }).flat(),
 }
 
-test.each(Object.entries(chains))('the plan of a %s graph is within 15 %% of the lower bound', (_, items) => {
+test.each(Object.entries(chains))('the plan of a $0 graph is within 15 %% of the lower bound', (_, items) => {
   expect(planOffsets(items).total).toBeLessThanOrEqual(1.15 * liveLowerBound(items))
+})
+
+/** Attention at a sequence of 64, in units of one hidden state: three projections, two score matrices, a feed-forward four times as wide. */
+const attention = Array.from({ length: 6 }, (_, l) => {
+  const t = l * 11, w = 64 * 384 * 4, scores = 12 * 64 * 64 * 4
+  const at = (bytes: number, first: number, last: number): PlanItem => ({ bytes, first: t + first, last: t + last })
+  return [at(w, 0, 8), at(w, 1, 4), at(w, 2, 4), at(w, 3, 6), at(scores, 4, 5), at(scores, 5, 6), at(w, 6, 7), at(w, 7, 8), at(w, 8, 11), at(4 * w, 9, 10), at(w, 10, 11)]
+}).flat()
+
+test('the plan of attention layers needs no more than is live in one step', () => {
+  expect(planOffsets(attention).total).toBe(liveLowerBound(attention))
+})
+
+test('random lifetimes of a hundred buffers are planned within 1 % of the lower bound on average, and 10 % at worst', () => {
+  let seed = 1
+  const random = (end: number): number => { seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0; return Math.floor((seed / 2 ** 32) * end) }
+  const ratios = Array.from({ length: 50 }, () => {
+    const items = Array.from({ length: 100 }, () => { const first = random(100); return { bytes: 1 + random(1 << 20), first, last: first + random(12) } })
+    return planOffsets(items).total / liveLowerBound(items)
+  })
+  expect(Math.max(...ratios)).toBeLessThanOrEqual(1.1)
+  expect(ratios.reduce((sum, ratio) => sum + ratio) / 50).toBeLessThanOrEqual(1.01)
 })
 
 test('twenty thousand buffers are placed in well under a second', () => {
@@ -72,4 +94,11 @@ test('twenty thousand buffers are placed in well under a second', () => {
   const { total } = planOffsets(items)
   expect(performance.now() - start).toBeLessThan(1000)
   expect(total).toBeLessThanOrEqual(1.15 * liveLowerBound(items))
+})
+
+test('buffers that are all live at once are put one after the other, however many', () => {
+  const items = Array.from({ length: 20_000 }, (_, i) => ({ bytes: 64 * (1 + (i % 97)), first: 0, last: 5 }))
+  const start = performance.now()
+  expect(planOffsets(items).total).toBe(liveLowerBound(items))
+  expect(performance.now() - start).toBeLessThan(1000)
 })

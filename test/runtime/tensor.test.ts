@@ -12,7 +12,7 @@ test('an inference tensor hands out copies and has no version', async () => {
   ;(t.data as Int32Array)[0] = 9
   expect(t.data).toEqual(Int32Array.of(1, 2))
   expect(t.isInference()).toBe(true)
-  await errorOf('inference-tensor', () => t.version)
+  await errorOf('inference-version', () => t.version)
 })
 
 test('storage of another kind or length is refused', async () => {
