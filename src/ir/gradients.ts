@@ -1,5 +1,5 @@
 /** Building blocks of gradient rules: arithmetic wherever gradients are built, sums over what was broadcast, and rules of a common form. */
-import { DTYPES, type DType } from '../base/dtype.js'
+import type { DType } from '../base/dtype.js'
 import { dimsEqual, type Dim } from './dims.js'
 import type { Attrs } from './graph.js'
 import { fromNumbers } from './host-tensor.js'
@@ -72,11 +72,6 @@ export function inputShape(call: GradCall<unknown, unknown>, i: number): readonl
 /** The dtype of input `i`. */
 export function inputDType(call: GradCall<unknown, unknown>, i: number): DType {
   return call.types.inputs[i]?.dtype ?? 'float32'
-}
-
-/** True where input `i` is a float, so that it can have a gradient. */
-export function isFloatInput(call: GradCall<unknown, unknown>, i: number): boolean {
-  return DTYPES[inputDType(call, i)].kind === 'float'
 }
 
 /** Formula of a gradient of one saved value. */

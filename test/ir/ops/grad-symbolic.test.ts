@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { evaluateDim } from '../../../src/base/dim.js'
 import type { DType, HostTensor } from '../../../src/base/dtype.js'
+import { compile } from '../../../src/compile.js'
 import { GraphBuilder } from '../../../src/ir/build.js'
 import type { Dim } from '../../../src/ir/dims.js'
 import { shapeOf, type Attr, type Attrs, type Value } from '../../../src/ir/graph.js'
@@ -9,6 +10,8 @@ import { interpret } from '../../../src/ir/interpret.js'
 import { getOp } from '../../../src/ir/ops/index.js'
 import { tensorType, type TensorType } from '../../../src/ir/types.js'
 import { verifyGraph } from '../../../src/ir/verify.js'
+import { load } from '../../../src/runtime/session.js'
+import { distance } from '../../passes/same-results.js'
 import { gradientsOf } from './host-gradients.js'
 
 interface Input { readonly shape: readonly Dim[]; readonly dtype?: DType; readonly range?: readonly [number, number] }
@@ -89,7 +92,7 @@ function concrete(attrs: Attrs, valueOf: (d: Dim) => number): Attrs {
 }
 
 describe('gradients built on a graph with symbolic extents', () => {
-  it.for(CASES.map((c) => [`${c.op} of ${c.inputs.map((x) => JSON.stringify(x?.shape ?? null)).join(' ')}`, c] as const))('are those of the host tensors: %s', ([, c]) => {
+  it.for(CASES.map((c) => [`${c.op} of ${c.inputs.map((x) => JSON.stringify(x?.shape ?? null)).join(' ')}`, c] as const))('are those of the host tensors, interpreted and compiled: %s', async ([, c]) => {
     const symbols: Readonly<Record<string, number>> = { n: 2, h: 5, w: 4, k: 3, ...c.symbols }
     const valueOf = (d: Dim): number => evaluateDim(d, (s) => symbols[s] ?? NaN)
     const { builder, dy } = gradientGraph(c)
@@ -101,5 +104,8 @@ describe('gradients built on a graph with symbolic extents', () => {
     const results = interpret(graph, { ...feeds, dy: gradient })
     const wanted = gradientsOf(getOp(c.op), tensors, concrete(c.attrs ?? {}, valueOf), gradient, c.inputs.map(isFloatInput))
     c.inputs.forEach((x, i) => { if (isFloatInput(x)) expect(results[`d${i}`], `input ${i}`).toEqual(wanted[i]) })
+    const session = await load((await compile(graph, { target: 'js', verify: true })).data)
+    for (const [name, t] of Object.entries(session.runSync({ ...feeds, dy: gradient }))) expect(distance(t, results[name] as HostTensor), `${name}, compiled`).toBeLessThanOrEqual(1e-12)
+    session.dispose()
   })
 })
