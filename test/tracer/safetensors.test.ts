@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DTYPES, elementCount, storageOf, type DType, type HostTensor } from '../../src/base/dtype.js'
 import { IngotError } from '../../src/base/error.js'

@@ -31,6 +31,9 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
 
 /** An activation with its parameters, applied after clipping its argument to [-clip, clip]. */
 export interface BoundActivation {
+  /** Its alpha, for a function that has one, and its beta. */
+  readonly alpha?: number
+  readonly beta?: number
   readonly value: (x: number) => number
   readonly expr: (x: Expr, type: RegisterType) => Expr
 }
@@ -49,6 +52,7 @@ export function bindActivations(attrs: ActivationAttrs): BoundActivation[] {
     const alpha = known.alpha === undefined ? 0 : (attrs.alphas[nextAlpha++] ?? known.alpha)
     const beta = known.beta === undefined ? 0 : (attrs.betas[nextBeta++] ?? known.beta)
     return {
+      ...(known.alpha !== undefined && { alpha }), ...(known.beta !== undefined && { beta }),
       value: (x) => known.value(x, alpha, beta),
       expr: (x, type) => known.expr(x, type, number(type, alpha), number(type, beta)),
     }

@@ -74,6 +74,47 @@ describe('the file', () => {
   })
 })
 
+describe('what opsets and runtimes understand in other ways is written so that all agree', () => {
+  const attributesOf = (graph: Graph, opset: number): Record<string, unknown> => Object.fromEntries((decoded(toOnnx(graph, { opset })).graph?.node?.[0]?.attribute ?? []).map((a) => [
+    a.name, a.type === 6 ? a.floats?.map((f) => Math.round(f * 1e6) / 1e6) : a.type === 7 ? a.ints?.map(Number) : Number(a.i),
+  ]))
+
+  it('pools whose last window would start behind the input: without ceil_mode before opset 22', () => {
+    // 5 elements by windows of 1 and steps of 3 with a pad of 1 after: windows at 0, 3, and (counted before opset 22 alone) at 6.
+    const x: Value = { name: 'x', type: tensorType('float32', [1, 1, 5]) }
+    const graph = oneNode('max_pool', [x], { kernel: [1], strides: [3], dilations: [1], pads: [0, 1], ceil_mode: true })
+    expect(attributesOf(graph, 21)).toMatchObject({ ceil_mode: 0, pads: [0, 1] })
+    expect(attributesOf(graph, 22)).toMatchObject({ ceil_mode: 1, pads: [0, 1] })
+    const partial = oneNode('max_pool', [x], { kernel: [2], strides: [2], dilations: [1], pads: [0, 0], ceil_mode: true })
+    expect(attributesOf(partial, 21)).toMatchObject({ ceil_mode: 1, pads: [0, 0] })
+  })
+
+  it('activations of recurrences: with every parameter, given or not', () => {
+    const port = (name: string, shape: readonly number[]): Value => ({ name, type: tensorType('float32', shape) })
+    const graph = oneNode('rnn', [port('x', [2, 1, 1]), port('w', [2, 1, 1]), port('r', [2, 1, 1])], {
+      direction: 'bidirectional', hidden: 1, activations: ['ScaledTanh', 'LeakyRelu'], alphas: [0.5], betas: [], clip: Infinity, layout: 0,
+    })
+    expect(attributesOf(graph, 21)).toMatchObject({ activation_alpha: [0.5, 0.01], activation_beta: [1] })
+  })
+
+  it('reductions over no axes: as what they do to each element', () => {
+    const x: Value = { name: 'x', type: tensorType('float32', [2]) }
+    const typeOf = (op: string): unknown => decoded(toOnnx(oneNode(op, [x], { axes: [], keepdims: true }))).graph?.node?.[0]?.opType
+    expect(['reduce_sum', 'reduce_l2', 'reduce_log_sum', 'reduce_sum_square'].map(typeOf)).toEqual(['Identity', 'Abs', 'Log', 'Mul'])
+  })
+
+  it('pads of a convolution that only an input tells: by a Pad before it', () => {
+    const graph = parseGraph(`graph @g stage=canonical (x: float32[1, 1, n], w: float32[1, 1, 2]) -> (y: float32[1, 1, 2*n - 2]) {
+      symbol n = extent(x, 2)
+      %y: float32[1, 1, 2*n - 2] = conv(%x, %w, _) {strides = [1], dilations = [1], pads = [n, -1], group = 1}
+      return y = %y
+    }`)
+    expect(decoded(toOnnx(graph)).graph?.node?.map((n) => n.opType).slice(-2)).toEqual(['Pad', 'Conv'])
+    const feeds = { x: fromNumbers('float32', [1, 1, 3], [1, 2, 3]), w: fromNumbers('float32', [1, 1, 2], [1, 10]) }
+    expect(interpret(importOnnxSync(toOnnx(graph)), feeds)).toEqual({ y: fromNumbers('float32', [1, 1, 4], [0, 0, 10, 21]) })
+  })
+})
+
 describe('what cannot be written is refused', () => {
   it('a fused graph, with the way out', async () => {
     const error = await errorOf(() => toOnnx(runPasses(RELU, DEFAULT_PIPELINE)))

@@ -2,7 +2,7 @@
 import type { Dim } from '../../../ir/dims.js'
 import { bool, int, ints, type AttributeDrafts } from '../attributes.js'
 import type { Ref } from '../graph-writer.js'
-import { rule, type NodeExport, type Rule, type RuleTable } from '../node-export.js'
+import { rule, type NodeExport, type RuleTable } from '../node-export.js'
 
 const matmul = rule<{ readonly trans_a: boolean; readonly trans_b: boolean }>((e, attrs) => {
   const ranks = [e.type(0).shape.length, e.type(1).shape.length]
@@ -39,19 +39,41 @@ const convTranspose = rule<WindowAttrs & { readonly group: number; readonly outp
 
 interface PoolAttrs extends WindowAttrs { readonly kernel: readonly number[]; readonly ceil_mode: boolean }
 
-const poolOf = (e: NodeExport, attrs: PoolAttrs): AttributeDrafts => ({ ...windowOf(e, attrs), kernel_shape: ints(attrs.kernel), ceil_mode: bool(attrs.ceil_mode) })
+/** Opset whose pools, like ours, leave out a last window that starts behind the input; before, `ceil_mode` counts it. */
+const CEIL_OPSET = 22
 
-const pool = <A extends object>(opType: string, more: (attrs: A) => AttributeDrafts): Rule =>
-  rule<PoolAttrs & A>((e, attrs) => { e.result(opType, [e.input(0)], { ...poolOf(e, attrs), ...more(attrs) }) })
+/**
+ * The same pool without ceil_mode, where an older opset would count other windows: pads at the ends grow until the last window fits. Undefined where
+ * there is no need, where extents are unknown, or where growing pads are counted (`counts`).
+ */
+function withoutCeil(e: NodeExport, attrs: PoolAttrs, counts: boolean): PoolAttrs | undefined {
+  const shape = e.type(0).shape.slice(2), windows = e.resultType().shape.slice(2), { kernel, strides, dilations, pads } = attrs, rank = kernel.length
+  const numbers = [...shape, ...windows, ...pads].every((d) => typeof d === 'number')
+  if (!attrs.ceil_mode || e.opset >= CEIL_OPSET || !numbers) return undefined
+  const at = (list: readonly Dim[], i: number): number => list[i] as number
+  const span = (i: number): number => at(dilations, i) * (at(kernel, i) - 1) + 1
+  const counted = kernel.map((_, i) => Math.ceil((at(shape, i) + at(pads, i) + at(pads, rank + i) - span(i)) / at(strides, i)) + 1)
+  if (counted.every((n, i) => n === windows[i])) return undefined
+  const after = kernel.map((_, i) => Math.max(at(pads, rank + i), (at(windows, i) - 1) * at(strides, i) + span(i) - at(shape, i) - at(pads, i)))
+  if (counts && after.some((a, i) => a !== pads[rank + i])) return undefined
+  return { ...attrs, ceil_mode: false, pads: [...pads.slice(0, rank), ...after] }
+}
+
+function poolOf(e: NodeExport, given: PoolAttrs, counts = false): AttributeDrafts {
+  const attrs = withoutCeil(e, given, counts) ?? given
+  return { ...windowOf(e, attrs), kernel_shape: ints(attrs.kernel), ceil_mode: bool(attrs.ceil_mode) }
+}
 
 /** Products, convolutions and pools. */
 export const CONTRACTIONS: RuleTable = {
   matmul, conv,
   conv_transpose: convTranspose,
-  max_pool: pool('MaxPool', () => ({})),
+  max_pool: rule<PoolAttrs>((e, attrs) => { e.result('MaxPool', [e.input(0)], poolOf(e, attrs)) }),
   max_pool_indices: rule<PoolAttrs & { readonly storage_order: number }>((e, attrs) => {
     e.secondResult('MaxPool', [e.input(0)], { ...poolOf(e, attrs), storage_order: int(attrs.storage_order) })
   }),
-  average_pool: pool<{ readonly count_include_pad: boolean }>('AveragePool', (a) => ({ count_include_pad: bool(a.count_include_pad) })),
-  lp_pool: pool<{ readonly p: number }>('LpPool', (a) => ({ p: int(a.p) })),
+  average_pool: rule<PoolAttrs & { readonly count_include_pad: boolean }>((e, attrs) => {
+    e.result('AveragePool', [e.input(0)], { ...poolOf(e, attrs, attrs.count_include_pad), count_include_pad: bool(attrs.count_include_pad) })
+  }),
+  lp_pool: rule<PoolAttrs & { readonly p: number }>((e, attrs) => { e.result('LpPool', [e.input(0)], { ...poolOf(e, attrs), p: int(attrs.p) }) }),
 }

@@ -1,4 +1,5 @@
 /** Recurrences as ONNX nodes. */
+import { bindActivations } from '../../../ir/ops/recurrence-activation.js'
 import { bool, float, floats, int, text, texts, type AttributeDrafts } from '../attributes.js'
 import { rule, type Rule, type RuleTable } from '../node-export.js'
 
@@ -8,9 +9,11 @@ interface RecurrentAttrs {
 }
 
 const recurrence = (opType: string): Rule => rule<RecurrentAttrs>((e, a) => {
+  // Written out in full, because runtimes have defaults of their own.
+  const functions = bindActivations(a), alphas = functions.flatMap((f) => f.alpha ?? []), betas = functions.flatMap((f) => f.beta ?? [])
   const attributes: AttributeDrafts = {
     direction: text(a.direction), hidden_size: int(a.hidden), activations: texts(a.activations), layout: int(a.layout),
-    ...(a.alphas.length > 0 && { activation_alpha: floats(a.alphas) }), ...(a.betas.length > 0 && { activation_beta: floats(a.betas) }),
+    ...(alphas.length > 0 && { activation_alpha: floats(alphas) }), ...(betas.length > 0 && { activation_beta: floats(betas) }),
     ...(Number.isFinite(a.clip) && { clip: float(a.clip) }),
     ...(a.input_forget !== undefined && { input_forget: bool(a.input_forget) }),
     ...(a.linear_before_reset !== undefined && { linear_before_reset: bool(a.linear_before_reset) }),
