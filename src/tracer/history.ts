@@ -30,11 +30,21 @@ export function gradFnOf(t: Tensor): GradFunction | null {
   if (view === null || counter === null || view.seenVersion === counter.value) return state.gradFn
   if (state.gradFn === null && !requiresGradOf(view.base)) return null
   refuseView(view.creation, 'indirect')
-  const edge = deriveEdge(edgeOf(view.base), view.steps, t)
+  const edge = deriveEdge(edgeOf(view.base), stepsFromBase(view), t)
   state.gradFn = edge?.fn ?? null
   state.outputIndex = edge?.index ?? 0
   view.seenVersion = counter.value
   return state.gradFn
+}
+
+/** The steps from a base as it is now to its view: changes of the base's shape since are undone first. */
+export function stepsFromBase({ base, reshapes, steps }: ViewRecord): readonly ViewStep[] {
+  return [...base[STATE].reshapes.slice(reshapes).reverse().map(undone), ...steps]
+}
+
+function undone({ op, attrs, from, to }: ViewStep): ViewStep {
+  const perm = attrs['perm'] as readonly number[] | undefined
+  return { op, attrs: perm === undefined ? { shape: from } : { perm: perm.map((_, i) => perm.indexOf(i)) }, from: to, to: from }
 }
 
 /** History of the steps from a base to its view. */
@@ -133,5 +143,6 @@ export function viewRecordOf(x: Tensor, step: ViewStep, multi: boolean): ViewRec
   const frame = currentFrame()
   const here: Creation = frame.inference ? 'inference-mode' : !frame.grad ? 'no-grad-mode' : multi ? 'multi-output' : 'default'
   const creation = here === 'default' ? (view?.creation ?? 'default') : view?.creation === 'inference-mode' ? 'inference-mode' : here
-  return { base: view?.base ?? x, steps: [...(view?.steps ?? []), step], creation, seenVersion: versionOf(x) }
+  const base = view?.base ?? x
+  return { base, steps: [...(view === null ? [] : stepsFromBase(view)), step], reshapes: base[STATE].reshapes.length, creation, seenVersion: versionOf(x) }
 }

@@ -9,7 +9,7 @@ import { counts } from './bookkeeping.js'
 import { copySlices, overwrite } from './copy-slices.js'
 import { apply1, evaluate, isRecorded, type Operand } from './dispatch.js'
 import type { Edge } from './grad-function.js'
-import { edgeOf, gradFnOf, refuseView, requiresGradOf, setHistory, viewFunction } from './history.js'
+import { edgeOf, gradFnOf, refuseView, requiresGradOf, setHistory, stepsFromBase, viewFunction } from './history.js'
 import { currentFrame } from './modes.js'
 import { canCast } from './promotion.js'
 import { overlapsItself, writeElements } from './storage.js'
@@ -71,7 +71,7 @@ function snapshot(t: Tensor): Tensor {
 function rebase(t: Tensor, edge: Edge): void {
   const { view } = t[STATE]
   if (view === null) setHistory(t, edge)
-  else setHistory(view.base, { fn: copySlices(view.base, geometryOf(t), view.steps, edgeOf(view.base), edge), index: 0 })
+  else setHistory(view.base, { fn: copySlices(view.base, geometryOf(t), stepsFromBase(view), edgeOf(view.base), edge), index: 0 })
 }
 
 function write(t: Tensor, result: Tensor): void {
@@ -128,6 +128,7 @@ export function reshapeInPlace(t: Tensor, op: string, attrs: Attrs): Tensor {
   bump(t)
   const { view, counter } = t[STATE]
   if (view !== null) view.steps = [...view.steps, step]
+  else if (counter !== null) t[STATE].reshapes = [...t[STATE].reshapes, step]
   if (recorded) {
     setHistory(t, { fn: viewFunction(step, t, edge), index: 0 })
     if (view !== null && counter !== null) view.seenVersion = counter.value

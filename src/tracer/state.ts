@@ -21,7 +21,10 @@ export interface ViewStep {
 /** A tracked view: how it came from its base, and the version it was in step with. */
 export interface ViewRecord {
   readonly base: Tensor
+  /** From the base in the shape that it had when the view was made; `stepsFromBase` has them from its shape now. */
   steps: readonly ViewStep[]
+  /** How often the base had been given another shape in place by then. */
+  readonly reshapes: number
   readonly creation: Creation
   seenVersion: number
 }
@@ -42,6 +45,8 @@ export class TensorState {
   accumulator: GradFunction | null = null
   grad: Tensor | null = null
   retainsGrad = false
+  /** Changes of shape in place, of a tensor that is no view: its views' steps start before or after them. */
+  reshapes: readonly ViewStep[] = []
 
   constructor(storage: Storage, strides: readonly number[], offset: number, inference: boolean, counter: VersionCounter | null, view: ViewRecord | null) {
     this.storage = storage

@@ -72,6 +72,8 @@ describe('gradients of in-place changes are what differences say', () => {
     'by copying over': (x, w) => { const a = x.mul(w); a.select(0, 1).copy_(w.select(0, 0)); return a.mul(a) },
     'by filling': (x, w) => { const a = x.mul(w); a.setItem(0, 3); a.view(6).narrow(0, 4, 1).zero_(); return a.mul(a) },
     'of shape': (x, w) => { const a = x.mul(2); a.transpose_(0, 1); a.unsqueeze_(0); return a.mul(w.transpose(0, 1)) },
+    'through a view of a base that was transposed since': (x, w) => { const a = x.mul(2); const v = a.view(-1); a.transpose_(0, 1); v.narrow(0, 1, 3).mul_(w.view(-1).narrow(0, 0, 3)); return a.mul(a).add(w.transpose(0, 1)) },
+    'of a transposed base, seen by its views': (x, w) => { const a = x.mul(2); const v = a.view(-1).narrow(0, 0, 5); a.transpose_(0, 1).unsqueeze_(1); const u = a.select(0, 1); a.mul_(w.transpose(0, 1).unsqueeze(1)); return v.mul(v).add(u.exp().sum()) },
     'with a cast': (x, w) => x.mul(2).add_(w.to('float64').sum()).relu_(),
   }
   it.each(Object.entries(CASES))('%s', (name, f) => {
