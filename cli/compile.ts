@@ -1,9 +1,10 @@
 /** `ingot compile`: a model in, an artefact (or an ES module) out. */
-import { stat, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
-import { compile, IngotError, inspectProgram, printGraph, PASSES, type CompileOptions, type Target } from '../src/index.js'
+import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, type CompileOptions, type Program, type Target } from '../src/index.js'
 import { bytesOption, shapeOption, sizeText, targetOption, timeText, type Shapes } from './options.js'
 import { progressLine } from './progress.js'
 
@@ -52,8 +53,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
     throw new IngotError('memory-limit', `the program needs ${sizeText(needed)} of memory, more than the ${sizeText(options.maxMemory)} allowed`, { hint: 'fix smaller extents with --shape' })
   }
   const output = options.output ?? `${basename(model).replace(/\.onnx$/, '')}.${options.emit === 'module' ? 'mjs' : 'ingot'}`
-  if (options.emit === 'module') await writeModule(output, program.toModule())
-  else await program.save(output)
+  await saveOrRemove(program, output, options.emit)
   const bytes = (await stat(output)).size
   if (options.json === true) {
     console.log(JSON.stringify({ output, bytes, ms, target: options.target, report: program.report, memory }, null, 2))
@@ -67,12 +67,14 @@ async function compileModel(model: string, options: Options): Promise<void> {
   console.log(`  memory ${sizeText(memory.arenaBytes)} for tensors (lower bound ${sizeText(memory.lowerBoundBytes)}), ${sizeText(memory.constantBytes)} of constants${symbols.length > 0 ? `, with ${symbols.map((s) => `${s} = ${memory.symbols[s]}`).join(', ')}` : ''}`)
 }
 
-async function writeModule(output: string, text: string): Promise<void> {
-  try {
-    await writeFile(output, text)
-  } catch (cause) {
-    throw new IngotError('file-unreadable', `cannot write '${output}': ${(cause as Error).message}`, { cause })
+/** Saves; Ctrl-C meanwhile leaves no partial file. Before that it ends the process at once, as it should. */
+async function saveOrRemove(program: Program, output: string, form: 'ingot' | 'module'): Promise<void> {
+  const interrupted = (): void => {
+    rmSync(partialPath(output), { force: true })
+    process.exit(130)
   }
+  process.on('SIGINT', interrupted)
+  await program.save(output, form).finally(() => process.off('SIGINT', interrupted))
 }
 
 function dumpPass(option: string | boolean | undefined): string | undefined {

@@ -12,7 +12,7 @@ export interface FeedPort { readonly name: string; readonly dtype: DType; readon
 /** `x=random`, collected over repeated options. */
 export function inputOption(text: string, previous: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const at = text.indexOf('=')
-  if (at < 1) throw new IngotError('bad-option', `--input ${text}: write NAME=FILE, NAME=random or NAME=zeros`)
+  if (at < 1) throw new IngotError('bad-option', `--input ${text}: write NAME=FILE, NAME=random or NAME=zeros`, { hint: 'for example --input x=photo.npy' })
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }
 }
 
@@ -67,7 +67,7 @@ async function readTensor(path: string): Promise<HostTensor> {
   switch (extname(path)) {
     case '.npy': return readNpy(bytes, basename(path))
     case '.pb': return decodeTensorProto(bytes)
-    default: throw new IngotError('bad-option', `'${path}': inputs are .npy, .pb (TensorProto) or .bin files, 'random' or 'zeros'`)
+    default: throw new IngotError('bad-option', `'${path}': an input is a .npy, .pb (TensorProto) or .bin file`, { hint: "write it with numpy.save, or use 'random' or 'zeros'" })
   }
 }
 

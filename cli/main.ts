@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `ingot` command. One file per subcommand; this one puts them together and turns errors into one screen. */
 import { Command } from 'commander'
-import { VERSION } from '../src/index.js'
+import { parseDebugWords, VERSION } from '../src/index.js'
 import { benchCommand } from './bench.js'
 import { compileCommand } from './compile.js'
 import { report } from './errors.js'
@@ -10,16 +10,20 @@ import { optCommand } from './opt.js'
 import { runCommand } from './run.js'
 import { verifyCommand } from './verify.js'
 
+/** Errors are printed by `report`, in one form for all. */
+const QUIET = { outputError: (): void => undefined }
+
 /** Runs the command line `argv` (as in `process.argv`) and sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('ingot')
     .description('Compiles inference graphs for JavaScript: an ONNX model in, a small specialised program out.')
     .version(VERSION)
-    .showHelpAfterError('(run with --help for the options and an example)')
     .exitOverride()
+    .configureOutput(QUIET)
     .addHelpText('after', '\nExample:\n  $ ingot compile model.onnx -o model.ingot\n  $ ingot run model.ingot --input x=random')
-  for (const command of [compileCommand(), runCommand(), inspectCommand(), benchCommand(), verifyCommand(), optCommand()]) program.addCommand(command.exitOverride())
+  for (const command of [compileCommand(), runCommand(), inspectCommand(), benchCommand(), verifyCommand(), optCommand()]) program.addCommand(command.exitOverride().configureOutput(QUIET))
   try {
+    parseDebugWords(process.env['INGOT_DEBUG'])
     await program.parseAsync(argv as string[])
   } catch (error) {
     process.exitCode = report(error)

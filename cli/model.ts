@@ -9,8 +9,8 @@ export async function readBytes(path: string): Promise<Uint8Array> {
     return await readFile(path)
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
-    if (code === 'ENOENT') throw new IngotError('file-not-found', `there is no file '${path}'`, { cause })
-    throw new IngotError('file-unreadable', `cannot read '${path}': ${code === 'EISDIR' ? 'it is a folder' : (cause as Error).message}`, { cause })
+    if (code === 'ENOENT') throw new IngotError('file-not-found', `there is no file '${path}'`, { hint: 'check the path', cause })
+    throw new IngotError('file-unreadable', `cannot read '${path}': ${code === 'EISDIR' ? 'it is a folder' : (cause as Error).message}`, { hint: 'give the path of a file', cause })
   }
 }
 
@@ -19,10 +19,15 @@ export function isArtefact(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && String.fromCharCode(...bytes.subarray(0, 4)) === 'INGT'
 }
 
-/** The program of an artefact, or of a model compiled with `options`. */
+/** The program of an artefact, or of a model compiled with `options`. Throws `bad-option` where an artefact has another target. */
 export async function programOf(path: string, options: CompileOptions = {}): Promise<{ readonly data: ProgramData; readonly compiled: boolean }> {
   const bytes = await readBytes(path)
-  if (isArtefact(bytes)) return { data: decodeProgram(bytes), compiled: false }
+  if (isArtefact(bytes)) {
+    const data = decodeProgram(bytes)
+    const { target } = data.header
+    if (options.target !== undefined && options.target !== target) throw new IngotError('bad-option', `'${path}' was compiled for ${target}, not ${options.target}`, { hint: 'leave --target out, or compile the model again' })
+    return { data, compiled: false }
+  }
   const line = progressLine(`compiling ${path}`)
   try {
     const program = await compile(path, { ...options, onProgress: (p) => { line.step(p.name); options.onProgress?.(p) } })

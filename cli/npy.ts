@@ -29,7 +29,7 @@ export function readNpy(bytes: Uint8Array, name: string): HostTensor {
 /** The bytes of a .npy file. Throws `bad-tensor` for dtypes that NumPy has none for. */
 export function writeNpy(tensor: HostTensor, name: string): Uint8Array {
   const descr = DESCRIPTIONS[tensor.dtype]
-  if (descr === undefined || !ArrayBuffer.isView(tensor.data)) throw new IngotError('bad-tensor', `'${name}' has dtype ${tensor.dtype}, which .npy files cannot hold`)
+  if (descr === undefined || !ArrayBuffer.isView(tensor.data)) throw new IngotError('bad-tensor', `'${name}' has dtype ${tensor.dtype}, which .npy files cannot hold`, { hint: 'leave --output out, or cast the output in the model' })
   const shape = `(${tensor.shape.join(', ')}${tensor.shape.length === 1 ? ',' : ''})`
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${shape}, }`
   const padded = `${text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11)}\n`

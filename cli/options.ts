@@ -20,6 +20,20 @@ export function targetOption(text: string): NonNullable<CompileOptions['target']
   return target
 }
 
+/** An integer from 0 on. */
+export function seedOption(text: string): number {
+  const n = Number(text)
+  if (text.trim() === '' || !Number.isSafeInteger(n) || n < 0) throw new InvalidArgumentError('write an integer from 0 on')
+  return n
+}
+
+/** A number from 0 on, such as 1e-4. */
+export function toleranceOption(text: string): number {
+  const x = Number(text)
+  if (text.trim() === '' || !Number.isFinite(x) || x < 0) throw new InvalidArgumentError('write a number such as 1e-4')
+  return x
+}
+
 /** A positive integer. */
 export function countOption(text: string): number {
   const n = Number(text)

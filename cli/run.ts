@@ -3,11 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import pc from 'picocolors'
-import { compareTensors, IngotError, interpret, load, toNumbers, type HostTensor, type Target } from '../src/index.js'
+import { compareTensors, IngotError, interpret, load, toNumbers, writeError, type HostTensor, type Target } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
 import { graphOf, programOf } from './model.js'
 import { writeNpy } from './npy.js'
-import { countOption, shapeOption, targetOption, timeText, type Shapes } from './options.js'
+import { seedOption, shapeOption, targetOption, timeText, type Shapes } from './options.js'
 
 interface Options { readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly seed: number; readonly output?: string; readonly target?: Target; readonly check?: boolean; readonly json?: boolean }
 
@@ -18,7 +18,7 @@ export function runCommand(): Command {
     .argument('<file>', 'an .onnx model or .ingot artefact')
     .option('--input <name=source>', 'a .npy, .pb or .bin file, random or zeros (repeatable); random when absent', inputOption)
     .option('--shape <name=extents>', 'extents of an input that has no file (repeatable)', shapeOption)
-    .option('--seed <n>', 'seed of random inputs', countOption, 1)
+    .option('--seed <n>', 'seed of random inputs', seedOption, 1)
     .option('--output <folder>', 'write every output there as .npy')
     .option('--target <target>', 'js or wasm, for a model (an artefact has its own)', targetOption)
     .option('--check', 'compare with the reference interpreter (a model only; slow)')
@@ -28,8 +28,8 @@ export function runCommand(): Command {
 }
 
 async function runFile(file: string, options: Options): Promise<void> {
-  const { data, compiled } = await programOf(file, { ...(options.target !== undefined && { target: options.target }) })
-  if (!compiled && options.target !== undefined && options.target !== data.header.target) throw new IngotError('bad-option', `'${file}' was compiled for ${data.header.target}, not ${options.target}`, { hint: 'leave --target out, or compile the model again' })
+  const model = options.check === true ? await graphOf(file) : undefined
+  const { data } = await programOf(file, { ...(options.target !== undefined && { target: options.target }) })
   const say = (line: string): void => console.error(pc.dim(line))
   const feeds = await makeFeeds(data.header.inputs, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: options.seed, say })
   const session = await load(data)
@@ -37,7 +37,7 @@ async function runFile(file: string, options: Options): Promise<void> {
   const outputs: Record<string, HostTensor> = await session.run(feeds)
   const ms = performance.now() - start
   session.dispose()
-  const differences = options.check === true ? check(interpret(await graphOf(file), feeds), outputs) : {}
+  const differences = model === undefined ? {} : check(interpret(model, feeds), outputs)
   if (options.output !== undefined) await save(outputs, options.output)
   const rows = Object.entries(outputs).map(([name, t]) => ({ name, dtype: t.dtype, shape: t.shape, ...statistics(t), ...(differences[name] !== undefined && { ofPeak: differences[name] }) }))
   if (options.json === true) console.log(JSON.stringify({ ms, target: data.header.target, outputs: rows }, null, 2))
@@ -82,9 +82,16 @@ function statisticsText(s: Statistics): string {
 async function save(outputs: Readonly<Record<string, HostTensor>>, folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true })
-    for (const [name, t] of Object.entries(outputs)) await writeFile(join(folder, `${name.replace(/[^\w.-]+/g, '_')}.npy`), writeNpy(t, name))
+    const taken = new Set<string>()
+    for (const [name, t] of Object.entries(outputs)) {
+      const stem = name.replace(/[^\w.-]+/g, '_')
+      let file = stem
+      for (let k = 1; taken.has(file.toLowerCase()); k++) file = `${stem}_${k}`
+      taken.add(file.toLowerCase())
+      await writeFile(join(folder, `${file}.npy`), writeNpy(t, name))
+    }
   } catch (cause) {
     if (cause instanceof IngotError) throw cause
-    throw new IngotError('file-unreadable', `cannot write to '${folder}': ${(cause as Error).message}`, { cause })
+    throw writeError(folder, cause)
   }
 }

@@ -6,7 +6,7 @@ import pc from 'picocolors'
 import { decodeTensorProto, IngotError, TARGETS, verifyTarget, type HostTensor, type Target, type VerifyReport } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
 import { graphOf, readBytes } from './model.js'
-import { shapeOption, targetOption, type Shapes } from './options.js'
+import { shapeOption, targetOption, toleranceOption, type Shapes } from './options.js'
 
 interface Options { readonly data?: string; readonly target?: Target; readonly tolerance: number; readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly json?: boolean }
 
@@ -17,7 +17,7 @@ export function verifyCommand(): Command {
     .argument('<model>', 'an .onnx model')
     .option('--data <folder>', 'a test_data_set folder with input_K.pb and output_K.pb')
     .option('--target <target>', 'only this target', targetOption)
-    .option('--tolerance <x>', 'allowed difference as a fraction of the tensor\'s peak', Number, 1e-4)
+    .option('--tolerance <x>', 'allowed difference as a fraction of the tensor\'s peak', toleranceOption, 1e-4)
     .option('--input <name=source>', 'as for run', inputOption)
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
     .option('--json', 'print the reports as JSON')
@@ -55,14 +55,14 @@ function print(report: VerifyReport, against: string): void {
 }
 
 async function recordedData(folder: string, inputs: readonly string[], outputs: readonly string[]): Promise<{ readonly feeds: Record<string, HostTensor>; readonly outputs: Record<string, HostTensor> }> {
-  const files = await readdir(folder).catch(() => { throw new IngotError('file-not-found', `there is no folder '${folder}'`) })
+  const files = await readdir(folder).catch(() => { throw new IngotError('file-not-found', `there is no folder '${folder}'`, { hint: 'give a test_data_set folder with input_K.pb and output_K.pb' }) })
   const read = async (kind: string, names: readonly string[]): Promise<Record<string, HostTensor>> => {
     const out: Record<string, HostTensor> = {}
     for (const [i, name] of names.entries()) {
       const file = `${kind}_${i}.pb`
       if (files.includes(file)) out[name] = decodeTensorProto(await readBytes(join(folder, file)))
     }
-    if (Object.keys(out).length === 0 && names.length > 0) throw new IngotError('file-not-found', `'${folder}' holds no ${kind}_0.pb`)
+    if (Object.keys(out).length === 0 && names.length > 0) throw new IngotError('file-not-found', `'${folder}' holds no ${kind}_0.pb`, { hint: 'give a test_data_set folder with input_K.pb and output_K.pb' })
     return out
   }
   return { feeds: await read('input', inputs), outputs: await read('output', outputs) }

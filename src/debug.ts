@@ -11,6 +11,7 @@ import { printKernel } from './ir/kernel/print.js'
 import { printCompute } from './ir/kernel/print-compute.js'
 import { printGraph } from './ir/print.js'
 import type { ProgramHeader } from './runtime/format.js'
+import { writeError } from './write-file.js'
 
 export const DEBUG_WORDS = ['passes', 'schedule', 'kernels', 'plan', 'steps', 'verify', 'stack'] as const
 export type DebugWord = (typeof DEBUG_WORDS)[number]
@@ -38,7 +39,7 @@ export function debugFromEnvironment(): Debug {
     has: (word) => words.has(word),
     graph(name, ms, graph) {
       say('passes', () => `[passes] ${name.padEnd(24)} ${ms.toFixed(1).padStart(8)} ms  ${graph.nodes.length} nodes`)
-      if (dumping) files.push({ name: `${String(files.length).padStart(2, '0')}-${name}.ing`, text: printGraph(graph, { weights: 'short' }) })
+      if (dumping) files.push({ name: `${numbered(files.length)}-${name}.ing`, text: printGraph(graph, { weights: 'short' }) })
     },
     kernel({ compute, schedule, kernel, origin }) {
       const scheduleText = schedule === undefined ? '' : `schedule ${schedule.map((d) => JSON.stringify(d)).join(' ')}\n`
@@ -51,16 +52,22 @@ export function debugFromEnvironment(): Debug {
       const steps = (): string => header.steps.map((s, i) => `  ${i}: ${header.kernels[s.kernel]?.name}(${s.buffers.join(', ')}${s.params.map((p) => `; ${printDim(p)}`).join('')})  ${s.origin}`).join('\n')
       say('plan', () => `[plan]\n${buffers()}`)
       say('steps', () => `[steps]\n${steps()}`)
-      if (dumping) files.push({ name: 'kernels.txt', text: kernels.join('\n') }, { name: 'plan.txt', text: `${buffers()}\n` }, { name: 'steps.txt', text: `${steps()}\n` })
+      if (dumping) for (const [name, text] of [['kernels', kernels.join('\n')], ['plan', `${buffers()}\n`], ['steps', `${steps()}\n`]] as const) files.push({ name: `${numbered(files.length)}-${name}.txt`, text })
     },
     async flush() {
       if (!dumping) return
       const [{ mkdir, writeFile }, { join }] = await Promise.all([import('node:fs/promises'), import('node:path')])
-      await mkdir(folder, { recursive: true })
-      for (const f of files) await writeFile(join(folder, f.name), f.text)
+      try {
+        await mkdir(folder, { recursive: true })
+        for (const f of files) await writeFile(join(folder, f.name), f.text)
+      } catch (cause) {
+        throw writeError(folder, cause)
+      }
     },
   }
 }
+
+const numbered = (n: number): string => String(n).padStart(2, '0')
 
 /** The words of `INGOT_DEBUG`. Throws `bad-option` for an unknown one. */
 export function parseDebugWords(text: string | undefined): ReadonlySet<DebugWord> {

@@ -4,6 +4,8 @@ export { allocate as allocateStorage, DTYPES, elementCount, storageOf, type DTyp
 export { evaluateDim, type Dim } from './base/dim.js'
 export { compile, TARGETS, type CompileOptions, type Progress } from './compile.js'
 export { Program, type CompileReport } from './program.js'
+export { parseDebugWords } from './debug.js'
+export { partialPath, writeError } from './write-file.js'
 export { inspectProgram, type MemoryDescription, type ProgramDescription } from './inspect.js'
 export { compareTensors, verifyTarget, type Difference, type VerifyReport } from './verify-program.js'
 export { decodeTensorProto, importOnnx, toOnnx, type ImportOnnxOptions, type ToOnnxOptions } from './tracer/onnx/index.js'

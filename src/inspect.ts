@@ -56,10 +56,19 @@ function symbolValues(data: ProgramData, shapes: Readonly<Record<string, readonl
   for (const name of Object.keys(shapes)) {
     if (!inputs.some((p) => p.name === name)) throw new IngotError('bad-option', `the program has no input '${name}'`, { hint: `its inputs are ${inputs.map((p) => `'${p.name}'`).join(', ')}` })
   }
-  return Object.fromEntries(symbols.map((s) => {
+  const values = Object.fromEntries(symbols.map((s) => {
     const given = s.kind === 'extent' ? shapes[inputs[s.input]?.name ?? '']?.[s.axis] : undefined
     return [s.name, given ?? 1]
   }))
+  for (const { name, shape } of inputs) {
+    const given = shapes[name]
+    if (given === undefined) continue
+    const declared = shape.map((d) => evaluateDim(d, (s) => values[s] ?? 1))
+    if (given.length !== declared.length || given.some((d, axis) => d !== declared[axis])) {
+      throw new IngotError('bad-option', `the shape [${given.join(', ')}] does not fit the input '${name}' of shape ${printShape(shape)}`, { hint: 'inputs that share a symbol need the same extent there' })
+    }
+  }
+  return values
 }
 
 function describeMemory(data: ProgramData, symbols: Readonly<Record<string, number>>): MemoryDescription {

@@ -3,6 +3,7 @@ import { IngotError } from './base/error.js'
 import { renderJsModule } from './codegen/js/module.js'
 import { encodeProgram } from './runtime/encode.js'
 import type { ProgramData, ProgramHeader } from './runtime/format.js'
+import { writeWhole } from './write-file.js'
 
 /** What the compiler did. */
 export interface CompileReport {
@@ -36,16 +37,8 @@ export class Program {
     return renderJsModule(this.data)
   }
 
-  /** Writes the artefact to `path` (Node, Deno, Bun); by way of a temporary file beside it, so that a failure leaves no half file. */
-  async save(path: string): Promise<void> {
-    const fs = await import('node:fs/promises')
-    const partial = `${path}.${process.pid}.part`
-    try {
-      await fs.writeFile(partial, this.encode())
-      await fs.rename(partial, path)
-    } catch (cause) {
-      await fs.rm(partial, { force: true }).catch(() => undefined)
-      throw new IngotError('file-unreadable', `cannot write '${path}': ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
-    }
+  /** Writes the artefact, or the module's text, to `path` (Node, Deno, Bun); a failure leaves no half file. */
+  async save(path: string, form: 'ingot' | 'module' = 'ingot'): Promise<void> {
+    await writeWhole(path, form === 'module' ? this.toModule() : this.encode())
   }
 }

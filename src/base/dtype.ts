@@ -93,5 +93,6 @@ export function bytesOf(storage: TensorStorage): Uint8Array {
 export function storageOf(dtype: DType, bytes: Uint8Array): TensorStorage {
   const info = DTYPES[dtype]
   if (info.array === null) return []
-  return new info.array(bytes.slice().buffer)
+  // Not `slice`: that of Node's Buffer shares memory, and its `buffer` is more than itself.
+  return new info.array(new Uint8Array(bytes).buffer)
 }

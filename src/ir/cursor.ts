@@ -27,13 +27,13 @@ export class Cursor {
   get atEnd(): boolean { return this.#at >= this.text.length }
 
   /** Throws `parse-text`: `wanted` was expected at `offset`. */
-  fail(wanted: string, offset = this.#at, hint?: string): never {
+  fail(wanted: string, offset = this.#at, hint = 'compare with the text that `ingot compile MODEL --dump-ir` prints'): never {
     const before = this.text.slice(0, offset)
     const line = before.split('\n').length
     const column = offset - before.lastIndexOf('\n')
     SHOWN.lastIndex = offset
     const found = SHOWN.exec(this.text)?.[0]
-    throw new IngotError('parse-text', `line ${line}, column ${column}: ${wanted} expected, found ${found === undefined ? 'the end' : `'${found}'`}`, hint === undefined ? {} : { hint })
+    throw new IngotError('parse-text', `line ${line}, column ${column}: ${wanted} expected, found ${found === undefined ? 'the end' : `'${found}'`}`, { hint })
   }
 
   /** Takes `mark` if it stands here. */

@@ -48,8 +48,9 @@ function importDecoded(model: Message<'ModelProto'>, options: ImportOnnxOptions)
 async function readModelFile(path: string): Promise<Uint8Array> {
   const { readFile } = await import('node:fs/promises')
   return readFile(path).catch((cause: unknown) => {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    throw new IngotError(missing ? 'file-not-found' : 'file-unreadable', missing ? `there is no file '${path}'` : `'${path}' cannot be read`, { where: { origin: path }, cause })
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'ENOENT') throw new IngotError('file-not-found', `there is no file '${path}'`, { hint: 'check the path', cause })
+    throw new IngotError('file-unreadable', `cannot read '${path}': ${code === 'EISDIR' ? 'it is a folder' : String(cause)}`, { hint: 'pass the path of a .onnx file', cause })
   })
 }
 

@@ -1,0 +1,47 @@
+/** Runs the command line as users do: built JavaScript in a process of its own. */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ROOT } from '../source-files.js'
+
+export interface Finished { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly out: string; readonly err: string; readonly ms: number }
+export interface RunOptions { readonly env?: Readonly<Record<string, string>>; readonly input?: string; readonly cwd?: string }
+
+/** A built copy of the project, with a folder for files of the tests. */
+export class BuiltCli {
+  /** Where the JavaScript is: `cli/main.js`, `src/runtime/index.js`… */
+  readonly built: string
+  readonly folder: string
+
+  /** Compiles `src` and `cli`. The result lies in the repository, so that it finds its packages. */
+  constructor() {
+    const cache = join(ROOT, 'node_modules/.cache')
+    mkdirSync(cache, { recursive: true })
+    this.built = mkdtempSync(join(cache, 'ingot-cli-'))
+    this.folder = mkdtempSync(join(tmpdir(), 'ingot-cli-'))
+    // Type errors are another check's business; they do not keep tsc from writing.
+    try { execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', this.built, '--declaration', 'false'], { cwd: ROOT, stdio: 'pipe' }) }
+    catch (error) { if (!readdirSync(this.built).includes('cli')) throw error }
+  }
+
+  path(name: string): string { return join(this.folder, name) }
+
+  start(args: readonly string[], options: RunOptions = {}): ChildProcess {
+    const { INGOT_DEBUG: _, INGOT_DUMP: __, FORCE_COLOR: ___, ...env } = process.env
+    return spawn(process.execPath, [join(this.built, 'cli/main.js'), ...args], { cwd: options.cwd ?? this.folder, env: { ...env, NO_COLOR: '1', ...options.env } })
+  }
+
+  async run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    const began = performance.now()
+    const child = this.start(args, options)
+    let out = '', err = ''
+    child.stdout?.setEncoding('utf8').on('data', (s: string) => { out += s })
+    child.stderr?.setEncoding('utf8').on('data', (s: string) => { err += s })
+    child.stdin?.end(options.input)
+    const { code, signal } = await new Promise<Pick<Finished, 'code' | 'signal'>>((resolve) => child.on('close', (c, s) => resolve({ code: c, signal: s })))
+    return { code, signal, out, err, ms: performance.now() - began }
+  }
+
+  remove(): void { for (const folder of [this.built, this.folder]) rmSync(folder, { recursive: true, force: true }) }
+}
