@@ -1,9 +1,9 @@
-/** Random schedules that fit a compute: splits, orders with every inner part inside its outer one, unrolled inner parts. */
+/** Random schedules that fit a compute: splits, orders with every inner part inside its outer one, inner parts unrolled or in lanes. */
 import * as fc from 'fast-check'
 import type { Axis, Compute } from '../../src/ir/kernel/compute.js'
 import type { Directive, Schedule } from '../../src/ir/kernel/schedule.js'
 
-interface Choice { readonly factor: number; readonly unroll: boolean; readonly again: boolean }
+interface Choice { readonly factor: number; readonly unroll: boolean; readonly lanes: boolean; readonly again: boolean }
 
 /** Any schedule for the outer axes and the stages' axes of `compute`, whose axes' bounds must not depend on axes of the same nest. */
 export function anySchedule(compute: Compute): fc.Arbitrary<Schedule> {
@@ -13,7 +13,7 @@ export function anySchedule(compute: Compute): fc.Arbitrary<Schedule> {
 }
 
 function nestSchedule(axes: readonly Axis[]): fc.Arbitrary<readonly Directive[]> {
-  const choice: fc.Arbitrary<Choice> = fc.record({ factor: fc.integer({ min: 1, max: 5 }), unroll: fc.boolean(), again: fc.boolean() })
+  const choice: fc.Arbitrary<Choice> = fc.record({ factor: fc.integer({ min: 1, max: 9 }), unroll: fc.boolean(), lanes: fc.boolean(), again: fc.boolean() })
   return fc.record({ choices: fc.tuple(...axes.map(() => fc.option(choice, { nil: undefined }))), keys: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 16, maxLength: 16 }) }).map(({ choices, keys }) => {
     const out: Directive[] = [], unroll: Directive[] = []
     const before: [string, string][] = []
@@ -31,7 +31,8 @@ function nestSchedule(axes: readonly Axis[]): fc.Arbitrary<readonly Directive[]>
         before.push([`${outer}o`, `${outer}i`], [`${outer}o`, inner])
         before.splice(before.findIndex(([a]) => a === outer), 1)
       }
-      if (c.unroll) unroll.push({ kind: 'unroll', axis: inner })
+      if (c.lanes && !unroll.some((d) => d.kind === 'vectorize')) unroll.push({ kind: 'vectorize', axis: inner })
+      else if (c.unroll) unroll.push({ kind: 'unroll', axis: inner })
     })
     const sorted = order.map((name, i) => ({ name, key: keys[i % keys.length] as number })).sort((a, b) => a.key - b.key).map((e) => e.name)
     for (let moved = true; moved;) {

@@ -7,15 +7,25 @@ import type { Kernel, Stmt } from '../../src/ir/kernel/kernel.js'
 import type { Schedule } from '../../src/ir/kernel/schedule.js'
 import { verifyKernel } from '../../src/ir/kernel/verify.js'
 import { visitStmts } from '../../src/ir/kernel/walk.js'
+import type { TensorStorage } from '../../src/base/dtype.js'
+import { instantiate } from './wasm/run-wasm.js'
 import { anySchedule } from './random-schedule.js'
 import { broadcastCase, convCase, gatherCase, matmulCase, rowCase, scratchCase, type Case } from './schedule-cases.js'
 
 function run(c: Case, schedule: Schedule): Float32Array {
-  const kernel = applySchedule(c.compute, schedule, 'under_test')
+  const kernel = applySchedule(c.compute, schedule, 'under_test', { madd: schedule.length % 2 === 0 })
   verifyKernel(kernel)
   const y0 = new Float32Array(c.outputs).fill(NaN)
   interpretKernel(kernel, c.params, { ...c.inputs, y0, t0: new Float32Array(c.outputs) })
+  expect(runOnWasm(kernel, c)).toEqual(y0)
   return y0
+}
+
+/** What the kernel gives as WebAssembly. */
+function runOnWasm(kernel: Kernel, c: Case): Float32Array {
+  const buffers: Record<string, TensorStorage> = { ...c.inputs, y0: new Float32Array(c.outputs).fill(NaN), t0: new Float32Array(c.outputs) }
+  instantiate([kernel]).run(kernel.buffers.map((b) => buffers[b.name] as TensorStorage), kernel.params.map((p) => c.params[p] as number))
+  return buffers['y0'] as Float32Array
 }
 
 function promise(c: Case, runs = 60): void {
@@ -67,6 +77,22 @@ describe('the kernels are what a person would write', () => {
     const body = innermost(applySchedule(matmulCase(8, 9, 8).compute, tile4, 'mm'))
     expect(body.filter((s) => s.kind === 'let')).toHaveLength(8)
     expect(body.filter((s) => s.kind === 'set')).toHaveLength(16)
+  })
+  it('a 4×8 tile in lanes loads 4 + 2 vectors for its 8 multiply-adds', () => {
+    const schedule: Schedule = [
+      { kind: 'split', axis: 'i', factor: 4, outer: 'io', inner: 'ii' }, { kind: 'split', axis: 'j', factor: 8, outer: 'jo', inner: 'ji' },
+      { kind: 'reorder', axes: ['io', 'jo', 'ii', 'ji'] }, { kind: 'unroll', axis: 'ii' }, { kind: 'vectorize', axis: 'ji' },
+    ]
+    const text = innermost(applySchedule(matmulCase(8, 9, 16).compute, schedule, 'mm', { madd: true })).map((s) => printStmtOnly(s)).join('')
+    expect(text.match(/splat\(x0\[/g)).toHaveLength(4)
+    expect(text.match(/x1\[.*\]:4/g)).toHaveLength(2)
+    expect(text.match(/madd/g)).toHaveLength(8)
+  })
+  it('a sum along lanes has parts that are folded once, behind the loop', () => {
+    const schedule: Schedule = [{ kind: 'split', axis: 'j', factor: 8, outer: 'jo', inner: 'ji' }, { kind: 'vectorize', axis: 'ji' }]
+    const text = printKernel(applySchedule(rowCase(2, 19).compute, schedule, 'rows'))
+    expect(text.match(/var s_part\w*: f32x4 = /g)).toHaveLength(2)
+    expect(text).toContain('lane3(')
   })
   it('index products stand outside the innermost loop', () => {
     const text = printKernel(applySchedule(matmulCase(3, 5, 4, true).compute, [], 'mm'))
@@ -126,7 +152,7 @@ describe('the kernels are what a person would write', () => {
 })
 
 function printStmtOnly(s: Stmt): string {
-  return s.kind === 'let' || s.kind === 'store' ? printKernel({ name: 'k', params: [], buffers: [], body: [s] }) : ''
+  return s.kind === 'let' || s.kind === 'store' || s.kind === 'set' ? printKernel({ name: 'k', params: [], buffers: [], body: [s] }) : ''
 }
 
 describe('schedules that do not fit are refused', () => {

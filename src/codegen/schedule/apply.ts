@@ -5,30 +5,35 @@
 import { visitSymbols } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
 import { dimKey, product, substituteDim, type Dim } from '../../ir/dims.js'
-import type { Axis, Compute, ReduceStage, Stage, StoreStage } from '../../ir/kernel/compute.js'
-import type { Expr } from '../../ir/kernel/expr.js'
+import type { Axis, Compute, LetStage, Stage, StoreStage } from '../../ir/kernel/compute.js'
+import { VECTOR_DTYPES } from '../../ir/kernel/expr.js'
 import type { Kernel } from '../../ir/kernel/kernel.js'
 import type { Schedule } from '../../ir/kernel/schedule.js'
-import { visitComputeDims, visitExprs } from '../../ir/kernel/walk.js'
-import { openLoops, type Point } from './loops.js'
+import { simplifyDim } from '../../ir/kernel/simplify.js'
+import { rootsOf, visitComputeDims, visitExprs } from '../../ir/kernel/walk.js'
+import { hasLane, inLane, LANE_NUMBERS, laneStride } from './lanes.js'
+import { openLoops } from './loops.js'
 import { planNests, type Nest } from './nest.js'
-import { ValueTable, type Env, type ValueNode } from './values.js'
+import { bindLets, hasLanes, joinLanes, laneOfPoint, within, type TilePoint, type Work } from './points.js'
+import { writeReduce } from './reduce.js'
+import { Memo, ValueTable, type Env, type ValueNode } from './values.js'
 import { KernelWriter, type Pending } from './writer.js'
 
-/** One point of the outer tile: its axes, and the locals that earlier stages left. */
-interface TilePoint { readonly dims: ReadonlyMap<string, Dim>; readonly locals: ReadonlyMap<string, ValueNode> }
-
-interface Work { readonly writer: KernelWriter; readonly values: ValueTable }
+/** Choices that a schedule does not make. */
+export interface ApplyOptions {
+  /** Writes products that a sum takes up as multiply-adds. */
+  readonly madd?: boolean
+}
 
 /**
  * The kernel that computes `compute` in the order `schedule` says. Parameters are the compute's free symbols, sorted. Results
- * do not depend on the schedule: each accumulator adds in the same order, whatever is tiled or unrolled (`reorder` of a
- * reduce stage's axes is what changes that order). Throws `bad-option` for a schedule that does not fit.
+ * do not depend on the schedule: each accumulator adds in the same order, whatever is tiled, unrolled or in lanes (`reorder` and
+ * `vectorize` of a reduce stage's axes are what changes that order). Throws `bad-option` for a schedule that does not fit.
  */
-export function applySchedule(compute: Compute, schedule: Schedule, name: string): Kernel {
+export function applySchedule(compute: Compute, schedule: Schedule, name: string, options: ApplyOptions = {}): Kernel {
   const params = freeSymbols(compute)
   const written = new Set(compute.stages.flatMap((s) => (s.kind === 'store' ? [s.buffer] : [])))
-  const work: Work = { writer: new KernelWriter([...params, ...compute.buffers.map((b) => b.name)]), values: new ValueTable(compute.buffers, [...written]) }
+  const work: Work = { writer: new KernelWriter([...params, ...compute.buffers.map((b) => b.name)]), values: new ValueTable(compute.buffers, [...written]), madd: options.madd === true }
   const nests = planNests(compute, schedule)
   openLoops(nests.outer, work.writer, new Map(), (points) => {
     work.values.touch()
@@ -55,109 +60,72 @@ export function freeSymbols(compute: Compute): string[] {
   return [...free].sort()
 }
 
-/** Writes a stage for all points of the tile side by side, or one after another where its loops differ from point to point. */
+/** Writes a stage for all points of the tile side by side, or one after another where its loops differ from point to point or from lane to lane. */
 function writeStage(work: Work, stage: Stage, nest: Nest, tile: readonly TilePoint[]): readonly TilePoint[] {
-  if (stage.kind !== 'let' && tile.length > 1 && !sameLoops(stage.axes, tile)) return tile.flatMap((point) => writeStage(work, stage, nest, [point]))
-  switch (stage.kind) {
-    case 'reduce': return writeReduce(work, stage, nest, tile)
-    case 'store': writeStore(work, stage, nest, tile); return tile
-    case 'let': return tile.map((point) => {
-      const env = bindLets(work, stage.lets, point, new Map())
-      const kept = [...env.locals.values()].filter((node) => node.pinned >= 0).map((value): Pending => ({ kind: 'keep', value }))
-      work.writer.write(kept)
-      return { dims: env.dims, locals: env.locals }
-    })
+  if (stage.kind === 'let') return tile.map((point) => writeLets(work, stage, point))
+  if (tile.some((point) => loopsHaveLanes(work, stage.axes, point))) {
+    return tile.flatMap((point) => (
+      hasLanes(point) ? [joinLanes(work, point, LANE_NUMBERS.map((k) => writeStage(work, stage, nest, [laneOfPoint(work, point, k)])[0] ?? point))] : writeStage(work, stage, nest, [point])))
   }
+  if (tile.length > 1 && !sameLoops(stage.axes, tile)) return tile.flatMap((point) => writeStage(work, stage, nest, [point]))
+  if (stage.kind === 'reduce') return writeReduce(work, stage, nest, tile)
+  writeStore(work, stage, nest, tile)
+  return tile
+}
+
+function writeLets(work: Work, stage: LetStage, point: TilePoint): TilePoint {
+  const env = bindLets(work, stage.lets, point, new Memo())
+  const kept = [...env.locals.values()].flat().filter((node) => node.pinned >= 0).map((value): Pending => ({ kind: 'keep', value }))
+  work.writer.write(kept)
+  return { dims: env.dims, locals: env.locals }
+}
+
+const boundsAt = (axes: readonly Axis[], p: TilePoint): readonly Dim[] => axes.flatMap((a) => [a.lo ?? 0, a.hi]).map((d) => substituteDim(d, (s) => p.dims.get(s)))
+
+function loopsHaveLanes(work: Work, axes: readonly Axis[], point: TilePoint): boolean {
+  return boundsAt(axes, point).some((d) => hasLane(simplifyDim(d, work.writer.rangeOf)))
 }
 
 function sameLoops(axes: readonly Axis[], tile: readonly TilePoint[]): boolean {
-  const bounds = (p: TilePoint): string => axes.map((a) => [a.lo ?? 0, a.hi].map((d) => dimKey(substituteDim(d, (s) => p.dims.get(s)))).join()).join(';')
+  const bounds = (p: TilePoint): string => boundsAt(axes, p).map(dimKey).join()
   const [first] = tile
   return first === undefined || tile.every((p) => p === first || bounds(p) === bounds(first))
-}
-
-/** The environment at `point` with the lets of a stage known. */
-function bindLets(work: Work, lets: Stage['lets'], point: Env, memo: Map<Expr, ValueNode>): Env {
-  if (lets.length === 0) return point
-  const dims = new Map(point.dims), locals = new Map(point.locals), env: Env = { dims, locals }
-  for (const l of lets) {
-    const value = work.values.build(l.value, env, work.writer, memo)
-    if (l.kind === 'value') locals.set(l.name, value)
-    else {
-      const node = work.values.dataIndex(l.name, value, work.values.dim(l.extent, env, work.writer), work.writer)
-      work.writer.declare(node)
-      dims.set(l.name, node.symbol ?? l.name)
-    }
-  }
-  return env
-}
-
-function writeReduce(work: Work, stage: ReduceStage, nest: Nest, tile: readonly TilePoint[]): readonly TilePoint[] {
-  const { writer, values } = work
-  const depth = writer.depth
-  const registers = tile.map(() => stage.accumulators.map((a) => writer.fresh(a.name)))
-  writer.write(tile.flatMap((point, t) => stage.accumulators.map((a, i): Pending => ({ kind: 'var', name: registers[t]?.[i] as string, value: values.build(a.init, point, writer, new Map()) }))))
-  values.touch()
-  openLoops(nest, writer, tile[0]?.dims ?? new Map(), (points) => {
-    const pending: Pending[] = []
-    for (const own of points) {
-      tile.forEach((point, t) => {
-        const current = stage.accumulators.map((a, i) => values.register(registers[t]?.[i] as string, a.type, writer.depth))
-        pending.push(...nextValues(work, stage, registers[t] as string[], current, within(point, own)))
-      })
-    }
-    writer.write(pending)
-  })
-  values.touch()
-  return tile.map((point, t) => {
-    const locals = new Map(point.locals)
-    stage.accumulators.forEach((a, i) => locals.set(a.name, values.register(registers[t]?.[i] as string, a.type, depth)))
-    return { dims: point.dims, locals }
-  })
-}
-
-/** The statements that advance a stage's accumulators by one point of its axes. */
-function nextValues(work: Work, stage: ReduceStage, names: readonly string[], current: readonly ValueNode[], at: Env): Pending[] {
-  const locals = new Map(at.locals)
-  stage.accumulators.forEach((a, i) => locals.set(a.name, current[i] as ValueNode))
-  const memo = new Map<Expr, ValueNode>()
-  const env = bindLets(work, stage.lets, { dims: at.dims, locals }, memo)
-  const sets = stage.accumulators.map((a, i) => {
-    const value: Expr = a.combine === undefined ? a.value : { kind: 'binary', op: a.combine, a: { kind: 'local', name: a.name, type: a.type }, b: a.value }
-    return { name: names[i] as string, value: work.values.build(value, env, work.writer, memo) }
-  })
-  return sets.length > 1 && readsOthers(stage) ? [{ kind: 'set-all', sets }] : sets.map((s) => ({ kind: 'set', ...s }))
-}
-
-/** True where the next value of an accumulator depends on another accumulator of the stage. */
-function readsOthers(stage: ReduceStage): boolean {
-  const names = new Set(stage.accumulators.map((a) => a.name))
-  let reads = false
-  const note = (except?: string) => (e: Expr): void => { if (e.kind === 'local' && names.has(e.name) && e.name !== except) reads = true }
-  for (const a of stage.accumulators) visitExprs([a.value], note(a.name))
-  visitExprs(stage.lets.map((l) => l.value), note())
-  return reads
 }
 
 function writeStore(work: Work, stage: StoreStage, nest: Nest, tile: readonly TilePoint[]): void {
   const { writer, values } = work
   if (stage.axes.length > 0) values.touch()
+  // What the stage itself writes is read point by point, in order.
+  const lanes = !tile.some(hasLanes) && !loadsFrom(stage, stage.buffer)
   openLoops(nest, writer, tile[0]?.dims ?? new Map(), (points) => {
     const pending: Pending[] = []
     for (const own of points) {
       for (const point of tile) {
-        const memo = new Map<Expr, ValueNode>()
+        const memo = new Memo()
         const env = bindLets(work, stage.lets, within(point, own), memo)
-        const value = values.build(stage.value, env, writer, memo)
-        const buffer = values.getBuffer(stage.buffer)
-        pending.push({ kind: 'store', buffer: stage.buffer, index: values.flatIndex(buffer, stage.index.map((d) => values.dim(d, env, writer))), value })
+        pending.push(...storesAt(work, stage, env, memo))
         values.touch(stage.buffer)
       }
     }
     writer.write(pending)
-  })
+  }, lanes)
   values.touch()
 }
 
-const within = (point: TilePoint, own: Point): Env => (own.size === 0 ? point : { dims: new Map([...point.dims, ...own]), locals: point.locals })
+function loadsFrom(stage: StoreStage, buffer: string): boolean {
+  let found = false
+  visitExprs(rootsOf(stage), (e) => { if (e.kind === 'load' && e.buffer === buffer) found = true })
+  return found
+}
 
+/** The stores of one point: one of a scalar, one of a vector to consecutive elements, or one for each lane. */
+function storesAt({ writer, values }: Work, stage: StoreStage, env: Env, memo: Memo): Pending[] {
+  const buffer = values.getBuffer(stage.buffer)
+  const index = values.flatIndex(buffer, stage.index.map((d) => values.dim(d, env, writer)))
+  const store = (at: Dim, value: ValueNode): Pending => ({ kind: 'store', buffer: stage.buffer, index: at, value })
+  if (!hasLane(index) && ![...env.dims.values()].some(hasLane)) return [store(index, values.build(stage.value, env, writer, memo))]
+  const whole = values.buildWhole(stage.value, env, writer, memo)
+  const { first, stride } = laneStride(index, writer.rangeOf)
+  if (whole !== undefined && stride === 1 && VECTOR_DTYPES.has(buffer.dtype)) return [store(first, values.spread(whole))]
+  return LANE_NUMBERS.map((k) => store(simplifyDim(inLane(index, k), writer.rangeOf), whole === undefined ? values.buildLane(stage.value, env, k, writer, memo) : values.laneOf(whole, k)))
+}

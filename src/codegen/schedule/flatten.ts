@@ -87,7 +87,7 @@ function mergeable(compute: Compute, a: Axis, b: Axis, only: number | undefined)
 }
 
 /** True where `dim` is affine in `a` and `b`, and a's factor is b's times the extent of `b`. */
-function isMultiple(dim: Dim, a: Axis, b: Axis): boolean {
+export function isMultiple(dim: Dim, a: Axis, b: Axis): boolean {
   const factors = new Map<string, Dim>([[a.name, 0], [b.name, 0]])
   for (const t of termsOf(dim)) {
     for (const atom of t.atoms) if (typeof atom === 'object') { let inside = false; visitSymbols(atom, (s) => { if (factors.has(s)) inside = true }); if (inside) return false }
@@ -102,10 +102,14 @@ function isMultiple(dim: Dim, a: Axis, b: Axis): boolean {
 
 /** Indices without `a`: its part is b's now. */
 function dropAxis(compute: Compute, a: string, only: number | undefined): Compute {
-  const drop = (index: readonly Dim[]): readonly Dim[] => index.map((d) => substituteDim(d, (s) => (s === a ? 0 : undefined)))
+  return mapIndices(compute, (d) => substituteDim(d, (s) => (s === a ? 0 : undefined)), only)
+}
+
+/** `compute` with `map` applied to every index of its loads and stores, or to those of stage `only`. */
+export function mapIndices(compute: Compute, map: (d: Dim) => Dim, only?: number): Compute {
   const stages = compute.stages.map((s, i) => {
     if (only !== undefined && i !== only) return s
-    return mapStages([s], (e) => (e.kind === 'load' ? { ...e, index: drop(e.index) } : e), (stage) => ({ ...stage, index: drop(stage.index) }))[0] as Stage
+    return mapStages([s], (e) => (e.kind === 'load' ? { ...e, index: e.index.map(map) } : e), (stage) => ({ ...stage, index: stage.index.map(map) }))[0] as Stage
   })
   return { ...compute, stages }
 }

@@ -3,6 +3,8 @@ import { IngotError } from '../../base/error.js'
 import { visitSymbols } from '../../base/dim.js'
 import { add, floorDiv, mul, sub, substituteDim, type Dim } from '../../ir/dims.js'
 import { simplifyDim } from '../../ir/kernel/simplify.js'
+import { LANES } from '../../ir/kernel/expr.js'
+import { LANE } from './lanes.js'
 import { leavesOf, type Nest } from './nest.js'
 import type { KernelWriter } from './writer.js'
 
@@ -17,11 +19,13 @@ interface Walk {
   /** Axes around the nest. */
   readonly around: Point
   readonly leaf: (points: readonly Point[]) => void
+  /** Whether a vectorized axis makes points with lanes; else it is written out point by point. */
+  readonly lanes: boolean
 }
 
-/** Opens the loops of `nest`; `leaf` is called inside them with the points that are written out side by side. */
-export function openLoops(nest: Nest, writer: KernelWriter, around: Point, leaf: (points: readonly Point[]) => void): void {
-  visit({ nest, writer, around, leaf }, 0, [new Map()], new Set())
+/** Opens the loops of `nest`; without `lanes` a vectorized axis is written out; `leaf` is called inside them with the points that are written out side by side. */
+export function openLoops(nest: Nest, writer: KernelWriter, around: Point, leaf: (points: readonly Point[]) => void, lanes = true): void {
+  visit({ nest, writer, around, leaf, lanes }, 0, [new Map()], new Set())
 }
 
 /** `absent`: parts that do not exist here, because a remainder runs their axis in single steps. */
@@ -44,12 +48,20 @@ function visit(walk: Walk, at: number, points: readonly Point[], absent: Readonl
 function run(walk: Walk, name: string, bounds: Bounds, at: number, points: readonly Point[], absent: ReadonlySet<string>, parallel = walk.nest.parallel.has(name)): void {
   const { nest, writer } = walk
   const inside = (values: readonly Dim[]): void => visit(walk, at + 1, points.flatMap((p) => values.map((v) => bind(nest, p, name, v))), absent)
-  if (!nest.unrolled.has(name)) {
+  const vectorized = nest.vectorized === name
+  if (!nest.unrolled.has(name) && !vectorized) {
     if (parallel && writer.depth > 0) throw new IngotError('bad-option', `schedule: ${name} is parallel, but other loops are around it`)
     return writer.loop(name, bounds.lo, bounds.hi, bounds.step, parallel, (variable) => inside([variable]))
   }
   const extent = simplifyDim(sub(bounds.hi, bounds.lo), writer.rangeOf)
-  if (typeof extent !== 'number') throw new IngotError('bad-option', `schedule: ${name} cannot be unrolled, because its extent is not a number`, { hint: 'split it first and unroll the inner part' })
+  if (typeof extent !== 'number') throw new IngotError('bad-option', `schedule: ${name} cannot be ${vectorized ? 'vectorized' : 'unrolled'}, because its extent is not a number`, { hint: 'split it first and take the inner part' })
+  if (vectorized && bounds.step !== 1) throw new IngotError('bad-option', `schedule: ${name} cannot be vectorized, because it goes in steps of ${bounds.step}`, { hint: 'vectorize the innermost part of a split' })
+  if (vectorized && walk.lanes) {
+    const whole = Math.floor(extent / LANES)
+    const lanes = Array.from({ length: whole }, (_, i) => add(bounds.lo, i * LANES, LANE)), rest = Array.from({ length: extent % LANES }, (_, i) => add(bounds.lo, whole * LANES + i))
+    if (extent > 0) inside([...lanes, ...rest])
+    return
+  }
   if (extent > 0) inside(Array.from({ length: Math.ceil(extent / bounds.step) }, (_, i) => add(bounds.lo, i * bounds.step)))
 }
 

@@ -15,16 +15,18 @@ export interface Nest {
   /** The split that a part comes from, by the part's name. */
   readonly splitOf: ReadonlyMap<string, Split>
   readonly unrolled: ReadonlySet<string>
+  /** The axis or part that runs in vector lanes. */
+  readonly vectorized: string | undefined
   readonly parallel: ReadonlySet<string>
 }
 
-interface Draft { readonly axes: readonly Axis[]; order: string[]; readonly splitOf: Map<string, Split>; readonly unrolled: Set<string>; readonly parallel: Set<string> }
+interface Draft { readonly axes: readonly Axis[]; order: string[]; readonly splitOf: Map<string, Split>; readonly unrolled: Set<string>; vectorized: string | undefined; readonly parallel: Set<string> }
 
 const bad = (what: string, hint?: string): never => { throw new IngotError('bad-option', `schedule: ${what}`, hint === undefined ? {} : { hint }) }
 
 /** The nests of `compute`'s outer axes and of each of its stages under `schedule`. Throws `bad-option` for directives that fit no nest. */
 export function planNests(compute: Compute, schedule: Schedule): { readonly outer: Nest; readonly stages: readonly Nest[] } {
-  const draft = (axes: readonly Axis[]): Draft => ({ axes, order: axes.map((a) => a.name), splitOf: new Map(), unrolled: new Set(), parallel: new Set() })
+  const draft = (axes: readonly Axis[]): Draft => ({ axes, order: axes.map((a) => a.name), splitOf: new Map(), unrolled: new Set(), vectorized: undefined, parallel: new Set() })
   const outer = draft(compute.axes), stages = compute.stages.map((s) => draft(s.kind === 'let' ? [] : s.axes))
   for (const directive of schedule) {
     if (directive.kind === 'split') requireFreshParts(directive, [outer, ...stages])
@@ -75,6 +77,22 @@ function applyDirective(nest: Draft, d: Directive, isOuter: boolean): boolean {
       if (!isOuter) bad(`${d.axis} belongs to a stage and cannot be parallel`)
       nest.parallel.add(d.axis)
       return true
-    case 'vectorize': return true
+    case 'vectorize':
+      if (nest.vectorized !== undefined) bad(`${d.axis} and ${nest.vectorized} of one nest are vectorized`)
+      nest.vectorized = d.axis
+      return true
   }
+}
+
+/** How many points `name`, an axis or a part, has within one iteration of what is around it; undefined where that is no number. */
+export function pointsOf(nest: Nest, name: string): number | undefined {
+  const split = nest.splitOf.get(name)
+  if (split !== undefined) {
+    if (split.inner === name) return split.factor
+    const whole = pointsOf(nest, split.axis)
+    return whole === undefined ? undefined : Math.floor(whole / split.factor)
+  }
+  const axis = nest.axes.find((a) => a.name === name)
+  const lo = axis?.lo ?? 0
+  return typeof axis?.hi === 'number' && typeof lo === 'number' ? Math.max(0, axis.hi - lo) : undefined
 }

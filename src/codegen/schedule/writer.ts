@@ -9,6 +9,7 @@ import type { Stmt } from '../../ir/kernel/kernel.js'
 import { boundsOf, isNeverNegative, loopRange, rebuild, termsOf, type Range, type Term } from '../../ir/kernel/ranges.js'
 import { simplifyDim } from '../../ir/kernel/simplify.js'
 import { withOperands } from '../../ir/kernel/walk.js'
+import { LANE, LANE_RANGE } from './lanes.js'
 import type { ValueContext, ValueNode } from './values.js'
 
 /** The statements of one loop, or of the kernel itself. */
@@ -52,7 +53,7 @@ export class KernelWriter implements ValueContext {
   /** `taken`: names that the kernel has already (parameters and buffers). */
   constructor(taken: Iterable<string>) { this.#taken = new Set(taken) }
 
-  readonly rangeOf = (name: string): Range | undefined => this.#ranges.get(name)
+  readonly rangeOf = (name: string): Range | undefined => (name === LANE ? LANE_RANGE : this.#ranges.get(name))
   get depth(): number { return this.#scopes.length - 1 }
   get #scope(): Scope { return this.#scopes[this.depth] as Scope }
 
