@@ -21,6 +21,7 @@ export { grad, type BackwardOptions, type GradOptions } from './tracer/autograd.
 export { bookkeepingCounts, type BookkeepingCounts } from './tracer/bookkeeping.js'
 export { AutoGradMode, EnableGradGuard, enableGrad, InferenceMode, inferenceMode, isGradEnabled, isInferenceModeEnabled, NoGradGuard, noGrad, setGradEnabled } from './tracer/modes.js'
 export type { Graph } from './ir/graph.js'
+export { readSafetensors, writeSafetensors } from './tracer/safetensors.js'
 export { printGraph } from './ir/print.js'
 export { parseGraph } from './ir/parse.js'
 export { interpret } from './ir/interpret.js'
