@@ -14,12 +14,14 @@ export function evaluateDim(dim: Dim, valueOf: (symbol: string) => number): numb
   if (typeof dim === 'string') return valueOf(dim)
   const at = (i: number): number => evaluateDim(dim[i] as Dim, valueOf)
   switch (dim[0]) {
-    case '+': { let s = 0; for (let i = 1; i < dim.length; i++) s += at(i); return s }
-    case '*': { let p = 1; for (let i = 1; i < dim.length; i++) p *= at(i); return p }
+    case '+': case '*': case 'min': case 'max': {
+      const op = dim[0]
+      let r = at(1)
+      for (let i = 2; i < dim.length; i++) { const n = at(i); r = op === '+' ? r + n : op === '*' ? r * n : Math[op](r, n) }
+      return r
+    }
     case 'floordiv': return Math.floor(at(1) / at(2))
     case 'mod': { const b = at(2); return ((at(1) % b) + b) % b }
-    case 'min': { let m = at(1); for (let i = 2; i < dim.length; i++) m = Math.min(m, at(i)); return m }
-    case 'max': { let m = at(1); for (let i = 2; i < dim.length; i++) m = Math.max(m, at(i)); return m }
     case 'eq': return at(1) === at(2) ? 1 : 0
     case 'lt': return at(1) < at(2) ? 1 : 0
     case 'select': return at(1) !== 0 ? at(2) : at(3)

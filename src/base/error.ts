@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   'leaf-inplace', 'view-of-leaf-inplace', 'view-inference-inplace', 'view-nograd-inplace', 'view-multi-inplace', 'overlap-inplace',
   'out-requires-grad', 'saved-changed', 'backward-twice', 'backward-nonscalar', 'backward-no-graph', 'grad-unused', 'leaf-history',
   'requires-grad-nonleaf', 'requires-grad-dtype', 'detach-view', 'deepcopy-nonleaf', 'retain-grad', 'guard-order', 'async-mode',
+  'traced-value-read', 'trace-mixed', 'trace-output', 'trace-spec', 'state-dict-mismatch',
   // files and faults of ours
   'file-not-found', 'file-unreadable', 'bad-tensor', 'safetensors-damaged', 'internal',
 ] as const
@@ -43,20 +44,14 @@ export class IngotError extends Error {
   readonly hint: string | undefined
 
   constructor(code: ErrorCode, what: string, details: { readonly where?: ErrorPlace; readonly hint?: string; readonly cause?: unknown } = {}) {
-    const where = details.where ?? {}
-    const place = [
-      where.origin !== undefined && `at ${where.origin}`,
-      where.op !== undefined && `op ${where.op}${where.opset !== undefined ? ` (opset ${where.opset})` : ''}`,
-      where.dtype !== undefined && `dtype ${where.dtype}`,
-    ].filter((s): s is string => typeof s === 'string')
-    super(
-      `${what}${place.length > 0 ? ` [${place.join(', ')}]` : ''}${details.hint !== undefined ? `\n  hint: ${details.hint}` : ''}`,
-      details.cause === undefined ? undefined : { cause: details.cause },
-    )
+    const { where = {}, hint, cause } = details
+    const { origin, op, opset, dtype } = where
+    const place = [origin && `at ${origin}`, op && `op ${op}${opset === undefined ? '' : ` (opset ${opset})`}`, dtype && `dtype ${dtype}`].filter(Boolean).join(', ')
+    super(`${what}${place && ` [${place}]`}${hint === undefined ? '' : `\n  hint: ${hint}`}`, cause === undefined ? undefined : { cause })
     this.name = 'IngotError'
     this.code = code
     this.where = where
-    this.hint = details.hint
+    this.hint = hint
   }
 }
 
