@@ -8,7 +8,7 @@ import { applyDimOp, dimKey, substituteDim, type Dim } from '../ir/dims.js'
 import { isGraph, shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { Compute } from '../ir/kernel/compute.js'
 import type { Kernel, KernelBuffer } from '../ir/kernel/kernel.js'
-import type { Schedule } from '../ir/kernel/schedule.js'
+import type { Plan } from '../ir/kernel/schedule.js'
 import { verifyKernel } from '../ir/kernel/verify.js'
 import { getOp } from '../ir/ops/index.js'
 import { SymbolSubstitution } from '../ir/substitute-symbols.js'
@@ -22,11 +22,12 @@ import { BufferNames, computeOf, handWrittenKernel, refuseNode } from './node-co
 import { nodeKey } from './node-key.js'
 import { applySchedule } from './schedule/apply.js'
 import { flattenCompute } from './schedule/flatten.js'
+import { prepareCompute, type Packing } from './schedule/prepare.js'
 import { scheduleFor } from './schedules/index.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
 export type CallBuffer =
-  | { readonly kind: 'value'; readonly value: Value }
+  | { readonly kind: 'value'; readonly value: Value; readonly packing?: Packing }
   | { readonly kind: 'temp'; readonly dtype: KernelBuffer['dtype']; readonly length: Dim }
 
 export interface LoweredKernel { readonly kernel: Kernel; readonly flops?: Dim }
@@ -39,7 +40,7 @@ export type LoweredStep =
 export interface Lowered { readonly kernels: readonly LoweredKernel[]; readonly steps: readonly LoweredStep[] }
 
 /** Called with each kernel as it is made: for dumps. */
-export type OnKernel = (stages: { readonly compute: Compute | undefined; readonly schedule: Schedule | undefined; readonly kernel: Kernel; readonly origin: string }) => void
+export type OnKernel = (stages: { readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly kernel: Kernel; readonly origin: string }) => void
 
 /** Lowers all nodes of `graph` for `target`. Throws `unsupported-op`, `unsupported-type` or `unsupported-dtype` naming the node. */
 export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel): Lowered {
@@ -81,11 +82,11 @@ function unique(wish: string, taken: Set<string>): string {
   return name
 }
 
-/** Which of a node's tensors a kernel's buffer holds. */
-interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number }
+/** Which of a node's tensors a kernel's buffer holds, and how a constant is packed for it. */
+interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number; readonly packing?: Packing }
 
 /** A node's kernel; `slots` in the order of its buffers, undefined for temps. Dims are over the node's local symbols. */
-interface LoweredNode { readonly kernel: Kernel; readonly compute: Compute | undefined; readonly schedule: Schedule | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim }
+interface LoweredNode { readonly kernel: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim }
 
 /** Lowers one node; `symbols` says what its local symbols stand for, which shows in the kernel's name only. */
 function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Target): LoweredNode {
@@ -109,10 +110,15 @@ function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Targe
   const name = kernelName(ops, ordered, symbolName)
   const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
   const valueOf = (buffer: string): Value | undefined => { const value = names.valueOf(buffer); return value === undefined ? undefined : (inner.get(value) ?? value) }
-  const flat = flattenCompute(layOut(ordered, (buffer) => { const value = valueOf(buffer); return value && { shape: shapeOf(value), order: value.order } }))
+  const withConstants = { ...ordered, buffers: ordered.buffers.map((b) => (valueOf(b.name)?.data === undefined ? b : { ...b, constant: true })) }
+  const flat = flattenCompute(layOut(withConstants, (buffer) => { const value = valueOf(buffer); return value && { shape: shapeOf(value), order: value.order } }))
   const schedule = scheduleFor(flat, target)
-  const kernel = legalize(applySchedule(flat, schedule, name), target)
-  const slots = kernel.buffers.map((b) => slotOf(valueOf(b.name)))
+  const prepared = prepareCompute(flat, schedule)
+  const kernel = legalize(applySchedule(prepared.compute, prepared.schedule, name), target)
+  const slots = kernel.buffers.map((b): Slot | undefined => {
+    const slot = slotOf(valueOf(b.name)), packing = prepared.packings.get(b.name)
+    return slot === undefined || packing === undefined ? slot : { ...slot, packing }
+  })
   const flops = countOperations(ordered)
   return { kernel, compute: flat, schedule, slots, flops: isParametric(flops, new Set(symbols.keys())) ? flops : 0 }
 }
@@ -121,7 +127,7 @@ function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, ba
   if (buffer.role === 'temp') return { kind: 'temp', dtype: buffer.dtype, length: back(buffer.length) }
   const value = slot === undefined ? undefined : node[slot.side][slot.index]
   invariant(value !== undefined && value !== null, `kernel buffer ${buffer.name} holds no value`)
-  return { kind: 'value', value }
+  return { kind: 'value', value, ...(slot?.packing !== undefined && { packing: slot.packing }) }
 }
 
 /** The node with its symbols renamed `dim0`, `dim1`… in order of appearance: names that no op uses for an axis, the same for all nodes alike. */

@@ -2,14 +2,15 @@
  * Memory of a program: one buffer per tensor that lives in memory, with the steps between which it is needed. Static
  * programs get their offsets here; with symbolic extents the same planner runs when a program is bound.
  */
-import { allocate, bytesOf, DTYPES, type DType } from '../base/dtype.js'
+import { bytesOf, DTYPES, type DType } from '../base/dtype.js'
 import { IngotError, invariant } from '../base/error.js'
 import { mul, type Dim } from '../ir/dims.js'
-import { elementsInOrder, physicalShape } from '../ir/layout.js'
 import { tensorOf, type Graph, type Value } from '../ir/graph.js'
 import type { ProgramBuffer, ProgramConstant } from '../runtime/format.js'
 import { planOffsets } from '../runtime/plan.js'
 import type { CallBuffer, LoweredStep } from './lower.js'
+import type { Packing } from './schedule/prepare.js'
+import { storedConstant, type StoredConstant } from './stored-constants.js'
 
 export interface MemoryPlan {
   readonly buffers: readonly ProgramBuffer[]
@@ -26,11 +27,14 @@ const ALIGNMENT = 64
 
 interface Draft { readonly dtype: DType; readonly length: Dim; readonly place: 'arena' | 'constant'; readonly alias?: number; first: number; last: number }
 
+interface Constant { readonly name: string; readonly dtype: DType; readonly stored: StoredConstant; readonly buffer: number }
+
 /** Plans buffers of `graph` lowered to `steps`. Inputs live from the first step on, outputs to the last. */
 export function planMemory(graph: Graph, steps: readonly LoweredStep[]): MemoryPlan {
   const drafts: Draft[] = []
   const numbers = new Map<Value, number>()
-  const constants: { readonly value: Value; readonly buffer: number }[] = []
+  const constants: Constant[] = []
+  const packed = new Map<Value, Map<string, number>>()
   const calls = steps.filter((s) => s.kind === 'call')
   const lastStep = Math.max(0, calls.length - 1)
 
@@ -41,18 +45,29 @@ export function planMemory(graph: Graph, steps: readonly LoweredStep[]): MemoryP
     numbers.set(value, drafts.push(draft) - 1)
     return drafts.length - 1
   }
-  const constant = (value: Value): number => {
-    const type = tensorOf(value)
-    const buffer = drafts.push({ dtype: type.dtype, length: mul(1, ...type.shape), place: 'constant', first: 0, last: lastStep }) - 1
-    numbers.set(value, buffer)
-    constants.push({ value, buffer })
+  const constant = (value: Value, packing?: Packing): number => {
+    const { dtype } = tensorOf(value)
+    if (dtype === 'string') throw new IngotError('unsupported-dtype', `the constant %${value.name} holds strings, which no kernel can read`, { where: { dtype } })
+    const stored = storedConstant(value, packing)
+    const buffer = drafts.push({ dtype, length: mul(1, ...stored.shape), place: 'constant', first: 0, last: lastStep }) - 1
+    constants.push({ name: packing === undefined ? value.name : `${value.name}@${packing.factor}`, dtype, stored, buffer })
     return buffer
+  }
+  /** A constant is stored once for each way of packing it. */
+  const packedNumberOf = (value: Value, packing: Packing): number => {
+    const known = packed.get(value) ?? new Map<string, number>(), key = `${packing.columns}/${packing.factor}`
+    packed.set(value, known)
+    const number = known.get(key) ?? constant(value, packing)
+    known.set(key, number)
+    return number
   }
   const numberOf = (value: Value): number => {
     const known = numbers.get(value)
     if (known !== undefined) return known
     invariant(value.data !== undefined, `%${value.name} is used before any step defines it`)
-    return constant(value)
+    const buffer = constant(value)
+    numbers.set(value, buffer)
+    return buffer
   }
   const use = (buffer: number, step: number): number => {
     const root = drafts[drafts[buffer]?.alias ?? buffer]
@@ -64,6 +79,7 @@ export function planMemory(graph: Graph, steps: readonly LoweredStep[]): MemoryP
   const callBuffers: number[][] = []
   const place = (b: CallBuffer, step: number): number => {
     if (b.kind === 'temp') return drafts.push({ dtype: b.dtype, length: b.length, place: 'arena', first: step, last: step }) - 1
+    if (b.packing !== undefined) return use(packedNumberOf(b.value, b.packing), step)
     const known = numbers.has(b.value) || b.value.data !== undefined
     return use(known ? numberOf(b.value) : define(b.value, step), step)
   }
@@ -80,21 +96,18 @@ export function planMemory(graph: Graph, steps: readonly LoweredStep[]): MemoryP
   return { ...layOut(drafts, constants), callBuffers, bufferOf: numberOf }
 }
 
-function layOut(drafts: readonly Draft[], constants: readonly { readonly value: Value; readonly buffer: number }[]): Pick<MemoryPlan, 'buffers' | 'constants' | 'constantBytes'> {
+function layOut(drafts: readonly Draft[], constants: readonly Constant[]): Pick<MemoryPlan, 'buffers' | 'constants' | 'constantBytes'> {
   const table: ProgramConstant[] = []
   const offsets = new Map<number, number>()
   let end = 0
-  for (const { value, buffer } of constants) {
-    const tensor = value.data
-    invariant(tensor !== undefined, `%${value.name} has no data`)
-    if (tensor.dtype === 'string') throw new IngotError('unsupported-dtype', `the constant %${value.name} holds strings, which no kernel can read`, { where: { dtype: 'string' } })
-    const bytes = bytesOf(tensor.data).byteLength
-    table.push({ name: value.name, dtype: tensor.dtype, shape: physicalShape(value) as readonly number[], offset: end, bytes, buffer })
+  for (const { name, dtype, stored, buffer } of constants) {
+    const bytes = bytesOf(stored.elements).byteLength
+    table.push({ name, dtype, shape: stored.shape, offset: end, bytes, buffer })
     offsets.set(buffer, end)
     end = align(end + bytes)
   }
   const constantBytes = new Uint8Array(end)
-  constants.forEach(({ value }, i) => constantBytes.set(bytesOf(value.data === undefined ? allocate('uint8', 0) : elementsInOrder(value.data, value.order)), table[i]?.offset ?? 0))
+  constants.forEach(({ stored }, i) => constantBytes.set(bytesOf(stored.elements), table[i]?.offset ?? 0))
   const arena = staticOffsets(drafts)
   const buffers = drafts.map((d, i): ProgramBuffer => {
     const root = d.alias === undefined ? d : (drafts[d.alias] as Draft)

@@ -18,7 +18,14 @@ import type { BinaryOp, Expr, RegisterType } from './expr.js'
 export interface Axis { readonly name: string; readonly lo?: Dim; readonly hi: Dim }
 
 /** A buffer of a compute; row-major over `shape`. `in` and `out` are the op's tensors, `temp` is scratch memory from the plan. */
-export interface Buffer { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly role: 'in' | 'out' | 'temp' }
+export interface Buffer {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly Dim[]
+  readonly role: 'in' | 'out' | 'temp'
+  /** Its elements are known when the program is made, so that they can be stored in any way. */
+  readonly constant?: boolean
+}
 
 /** A name for a value, bound once per point of the axes around it: a register (`value`), or an integer usable in indices. */
 export type Let =

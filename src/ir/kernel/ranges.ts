@@ -4,8 +4,8 @@
  */
 import { add, applyDimOp, dimsEqual, floorDiv, max, min, mul, sub, type Dim } from '../dims.js'
 
-/** Least and greatest value of a name, both inclusive, where the loops around it run at all. */
-export interface Range { readonly lo: Dim | undefined; readonly hi: Dim | undefined }
+/** Least and greatest value of a name, both inclusive, where the loops around it run at all; and a number that it is always a multiple of. */
+export interface Range { readonly lo: Dim | undefined; readonly hi: Dim | undefined; readonly multiple?: number }
 export type RangeOf = (name: string) => Range | undefined
 
 /** A product with a numeric coefficient; the atoms are names or operations other than sums and products. */
@@ -156,7 +156,18 @@ export function isInside(index: Dim, extent: Dim, rangeOf: RangeOf): boolean {
 /** The range of a loop variable `lo ≤ v < hi` with `step`, given the ranges around the loop. */
 export function loopRange(lo: Dim, hi: Dim, step: number, rangeOf: RangeOf): Range {
   const last = sub(hi, step)
-  return { lo: boundsOf(lo, rangeOf).lo, hi: boundsOf(last, rangeOf).hi }
+  const multiple = multipleOf(lo, rangeOf, step)
+  return { lo: boundsOf(lo, rangeOf).lo, hi: boundsOf(last, rangeOf).hi, ...(multiple > 1 && { multiple }) }
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b))
+
+/** A number that `dim`, and `also`, are always multiples of; 0 where both are 0. */
+export function multipleOf(dim: Dim, rangeOf: RangeOf, also = 0): number {
+  return termsOf(dim).reduce((g, t) => {
+    const known = t.atoms.map((a) => (typeof a === 'string' ? (rangeOf(a)?.multiple ?? 1) : 1))
+    return gcd(g, known.reduce((p, m) => p * m, t.coefficient))
+  }, also)
 }
 
 /** `dim` with its operation applied to other arguments, simplified. */

@@ -16,3 +16,13 @@ export type Directive =
   | { readonly kind: 'parallel'; readonly axis: string }
 
 export type Schedule = readonly Directive[]
+
+/** What changes a compute before it has loops; stands before the directives that name what it makes. */
+export type Preparation =
+  /** Makes the neighbouring outer axes `outer` and `inner` one axis, over their points in order. */
+  | { readonly kind: 'join'; readonly outer: string; readonly inner: string; readonly axis: string }
+  /** Stores a constant input, seen as a matrix of rows of `columns` elements, in panels of `factor` columns: [columns/factor][rows][factor], the last panel filled with zeros. */
+  | { readonly kind: 'pack'; readonly buffer: string; readonly columns: number; readonly factor: number }
+
+/** All that a policy decides about a compute. */
+export type Plan = readonly (Preparation | Directive)[]

@@ -3,7 +3,7 @@
  * `mod(i, n)` with i < n is `i`; min, max, comparisons and selects are decided where ranges decide them.
  */
 import { add, divExact, eq, floorDiv, lt, max, min, mod, mul, select, sub, type Dim } from '../dims.js'
-import { boundsOf, isNeverNegative, isNonNegative, rebuild, sumOf, termsOf, type RangeOf } from './ranges.js'
+import { boundsOf, isNeverNegative, isNonNegative, multipleOf, rebuild, sumOf, termsOf, type RangeOf } from './ranges.js'
 
 /** `dim` in a simpler form that is equal wherever every name is within its range. */
 export function simplifyDim(dim: Dim, rangeOf: RangeOf): Dim {
@@ -43,6 +43,8 @@ function divide(a: Dim, b: Dim, rangeOf: RangeOf): { readonly quotient: Dim; rea
   for (const t of terms) {
     const term = sumOf([t]), quotient = divExact(term, b)
     if (quotient !== undefined) whole.push(quotient)
+    // A loop variable that goes in steps of `b`: its quotient is exact, though it has no shorter form.
+    else if (typeof b === 'number' && multipleOf(term, rangeOf) % b === 0) whole.push(floorDiv(term, b))
     else rest.push(term)
   }
   const low = add(...rest), bounds = boundsOf(low, rangeOf)

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest'
+import { applySchedule } from '../../src/codegen/schedule/apply.js'
+import { prepareCompute } from '../../src/codegen/schedule/prepare.js'
+import { storedConstant } from '../../src/codegen/stored-constants.js'
+import { hostTensor, seededTensor } from '../../src/ir/host-tensor.js'
+import type { Compute } from '../../src/ir/kernel/compute.js'
+import { binary, constant, load, local } from '../../src/ir/kernel/expr.js'
+import { interpretKernel } from '../../src/ir/kernel/interpret.js'
+import { printKernel } from '../../src/ir/kernel/print.js'
+import type { Plan } from '../../src/ir/kernel/schedule.js'
+import { verifyKernel } from '../../src/ir/kernel/verify.js'
+import { tensorType } from '../../src/ir/types.js'
+import { integers, matmulCase } from './schedule-cases.js'
+
+/** y[a, b, m] = Σ x[2a + k, b + l, c]·w[k, l, c, m]: a convolution with stride 2 down, over an image whose rows are longer than the result's. */
+function convolution(rows: number, columns: number): Compute {
+  const tensor = (name: string, shape: readonly number[], role: 'in' | 'out') => ({ name, dtype: 'float32', shape, role } as const)
+  return {
+    name: 'conv', buffers: [tensor('x0', [2 * rows + 1, columns + 2, 3], 'in'), tensor('x1', [3, 3, 3, 10], 'in'), tensor('y0', [rows, columns, 10], 'out')],
+    axes: [{ name: 'a', hi: rows }, { name: 'b', hi: columns }, { name: 'm', hi: 10 }],
+    stages: [
+      { kind: 'reduce', axes: [{ name: 'k', hi: 3 }, { name: 'l', hi: 3 }, { name: 'c', hi: 3 }], lets: [], accumulators: [{ name: 'acc', type: 'f32', init: constant('f32', 0), combine: 'add', value: binary('mul', load('x0', [['+', ['*', 2, 'a'], 'k'], ['+', 'b', 'l'], 'c']), load('x1', ['k', 'l', 'c', 'm'])) }] },
+      { kind: 'store', axes: [], lets: [], buffer: 'y0', index: ['a', 'b', 'm'], value: local('acc', 'f32') },
+    ],
+  }
+}
+
+function run(compute: Compute, plan: Plan, inputs: Readonly<Record<string, Float32Array>>, outputs: number): Float32Array {
+  const prepared = prepareCompute(compute, plan)
+  const kernel = applySchedule(prepared.compute, prepared.schedule, 'under_test')
+  verifyKernel(kernel)
+  const y0 = new Float32Array(outputs).fill(NaN)
+  interpretKernel(kernel, {}, { ...inputs, y0 })
+  return y0
+}
+
+const weights = (data: Float32Array, columns: number) => storedConstant({ name: 'w', type: tensorType('float32', [data.length / columns, columns]), data: hostTensor('float32', [data.length / columns, columns], data) }, { columns, factor: 8 }).elements as Float32Array
+
+describe('packing', () => {
+  it('lays a matrix in panels and fills the last one with zeros', () => {
+    const stored = storedConstant({ name: 'w', type: tensorType('int32', [2, 3]), data: hostTensor('int32', [2, 3], [1, 2, 3, 4, 5, 6]) }, { columns: 3, factor: 2 })
+    expect(stored.shape).toEqual([2, 2, 2])
+    expect(Array.from(stored.elements as Int32Array)).toEqual([1, 2, 4, 5, 3, 0, 6, 0])
+  })
+  it('begins from the memory order of the constant', () => {
+    const w = seededTensor('float32', [3, 4], 1), columns = { name: 'w', type: tensorType('float32', [3, 4]), data: w, order: [1, 0] }
+    expect(storedConstant(columns, undefined).shape).toEqual([4, 3])
+    expect(Array.from(storedConstant(columns, { columns: 3, factor: 3 }).elements as Float32Array)).toEqual(Array.from(storedConstant(columns, undefined).elements as Float32Array))
+  })
+  for (const n of [8, 16, 19, 5]) {
+    it(`gives the same product, ${n} columns`, () => {
+      const c = matmulCase(5, 6, n), plan: Plan = [
+        { kind: 'pack', buffer: 'x1', columns: n, factor: 8 },
+        { kind: 'split', axis: 'j', factor: 8, outer: 'jo', inner: 'ji' }, { kind: 'reorder', axes: ['jo', 'i', 'ji'] }, { kind: 'vectorize', axis: 'ji' },
+      ]
+      expect(run(c.compute, plan, { x0: c.inputs['x0'] as Float32Array, x1: weights(c.inputs['x1'] as Float32Array, n) }, c.outputs)).toEqual(c.expected)
+      expect(run(c.compute, plan.slice(0, 1), { x0: c.inputs['x0'] as Float32Array, x1: weights(c.inputs['x1'] as Float32Array, n) }, c.outputs)).toEqual(c.expected)
+    })
+  }
+  it('leaves no division to the loops over whole panels but that of the panel number', () => {
+    const { compute, schedule } = prepareCompute(matmulCase(5, 6, 16).compute, [
+      { kind: 'pack', buffer: 'x1', columns: 16, factor: 8 },
+      { kind: 'split', axis: 'j', factor: 8, outer: 'jo', inner: 'ji' }, { kind: 'reorder', axes: ['jo', 'i', 'ji'] }, { kind: 'vectorize', axis: 'ji' },
+    ])
+    const text = printKernel(applySchedule(compute, schedule, 'mm'))
+    expect(text.match(/floordiv/g) ?? []).toHaveLength(1)
+    expect(text).not.toContain('mod')
+  })
+  it('refuses what is no matrix of that width', () => {
+    expect(() => prepareCompute(matmulCase(2, 3, 4).compute, [{ kind: 'pack', buffer: 'x1', columns: 5, factor: 8 }])).toThrow(expect.objectContaining({ code: 'bad-option' }))
+  })
+})
+
+describe('joining axes', () => {
+  const tile: Plan = [{ kind: 'split', axis: 'p', factor: 4, outer: 'po', inner: 'pi' }, { kind: 'reorder', axes: ['po', 'm', 'pi'] }, { kind: 'unroll', axis: 'pi' }]
+  for (const [rows, columns] of [[4, 5], [7, 7], [1, 3], [3, 1]] as const) {
+    it(`gives the same convolution, ${rows}×${columns} pixels in tiles that cross rows`, () => {
+      const compute = convolution(rows, columns), x0 = integers((2 * rows + 1) * (columns + 2) * 3, 1), x1 = integers(270, 2)
+      const plain = run(compute, [], { x0, x1 }, rows * columns * 10)
+      expect(plain.some(Number.isNaN)).toBe(false)
+      expect(run(compute, [{ kind: 'join', outer: 'a', inner: 'b', axis: 'p' }, ...tile], { x0, x1 }, rows * columns * 10)).toEqual(plain)
+      expect(run(compute, [{ kind: 'join', outer: 'a', inner: 'b', axis: 'p' }, { kind: 'pack', buffer: 'x1', columns: 10, factor: 8 }, ...tile], { x0, x1: weights(x1, 10) }, rows * columns * 10)).toEqual(plain)
+    })
+  }
+  it('keeps an access that is contiguous over both axes free of divisions', () => {
+    const { compute } = prepareCompute(convolution(4, 5), [{ kind: 'join', outer: 'a', inner: 'b', axis: 'p' }])
+    expect(compute.axes).toEqual([{ name: 'p', hi: 20 }, { name: 'm', hi: 10 }])
+  })
+  it('refuses axes that are no neighbours', () => {
+    expect(() => prepareCompute(convolution(4, 5), [{ kind: 'join', outer: 'a', inner: 'm', axis: 'p' }])).toThrow(expect.objectContaining({ code: 'bad-option' }))
+  })
+})
