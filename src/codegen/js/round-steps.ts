@@ -6,7 +6,7 @@
 import type { DType } from '../../base/dtype.js'
 import { narrow, typeOfExpr, type BinaryOp, type Expr, type UnaryOp } from '../../ir/kernel/expr.js'
 import type { Kernel, Stmt } from '../../ir/kernel/kernel.js'
-import { mapExpr } from '../../ir/kernel/walk.js'
+import { exprsOf, mapExpr, visitExprs, visitStmts } from '../../ir/kernel/walk.js'
 
 const STEPS_OF_ONE: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['floor', 'ceil', 'trunc', 'round', 'isinf'])
 const STEPS_OF_TWO: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['rem', 'mod', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'])
@@ -22,6 +22,9 @@ export function roundBeforeSteps(kernel: Kernel): Kernel {
     if (e.kind === 'cast' && e.to !== 'f32' && e.to !== 'f64') return { ...e, x: rounded(e.x) }
     return e
   }
+  let steps = false
+  visitStmts(kernel.body, (s) => visitExprs(exprsOf(s), (e) => { steps ||= rewrite(e) !== e }))
+  if (!steps) return kernel
   const memo = new Map<Expr, Expr>()
   const expr = (e: Expr): Expr => mapExpr(e, rewrite, memo)
   const stmt = (s: Stmt): Stmt => {
