@@ -1,5 +1,5 @@
 /** Adding a gradient to what a leaf has. */
-import { apply1 } from './dispatch.js'
+import { apply1, findRecorder } from './dispatch.js'
 import { addInPlace } from './inplace.js'
 import { currentFrame } from './modes.js'
 import { STATE, type Tensor } from './tensor.js'
@@ -10,6 +10,7 @@ import { STATE, type Tensor } from './tensor.js'
  */
 export function accumulateInto(t: Tensor, dy: Tensor): void {
   const state = t[STATE]
+  findRecorder()?.touch(t)
   if (state.grad === null) state.grad = apply1('cast', [dy], { to: dy.dtype })
   else if (currentFrame().grad && !currentFrame().inference) state.grad = apply1('add', [state.grad, dy])
   else addInPlace(state.grad, dy)

@@ -1,8 +1,8 @@
 /** The engine of reverse-mode differentiation: walks recorded functions from results to leaves. Source: torch.autograd.backward and grad. */
-import { elementCount } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { constantOf } from './promotion.js'
 import { apply1 } from './dispatch.js'
+import { countOf } from './extents.js'
 import type { Edge, GradFunction } from './grad-function.js'
 import { edgeOf, requiresGradOf } from './history.js'
 import { runInFrame } from './modes.js'
@@ -66,7 +66,7 @@ function run(outputs: readonly Tensor[], gradients: readonly (Tensor | null)[], 
 
 /** Where the backward pass starts, and with which gradient. */
 function seedOf(output: Tensor, gradient: Tensor | null): { readonly edge: Edge; readonly dy: Tensor } {
-  if (gradient === null && requiresGradOf(output) && elementCount(output.shape) !== 1) {
+  if (gradient === null && requiresGradOf(output) && countOf(output.shape) !== 1) {
     throw new IngotError('backward-nonscalar', `a gradient to start from is implied only for outputs of one element, and this one has shape [${output.shape.join(', ')}]`, { hint: 'reduce it, to a sum or mean, or pass a gradient of its shape' })
   }
   if (gradient !== null && (gradient.shape.length !== output.shape.length || gradient.shape.some((d, i) => d !== output.shape[i]))) {

@@ -19,10 +19,11 @@ export function overwrite(t: Tensor, old: Edge | null, source: Edge | null): Gra
 
 /** The history of a base after a recorded change of the view that `steps` lead to: `change` gives the view's elements, `old` all others. */
 export function copySlices(base: Tensor, view: Geometry, steps: readonly ViewStep[], old: Edge | null, change: Edge): GradFunction {
-  const outside = outsideOf(base, view)
+  let outside: HostTensor | undefined
   return new GradFunction('CopySlices', [old, change], [{ dtype: base.dtype, shape: base.shape }], {
     run([dy]) {
       if (dy === null || dy === undefined) return [null, null]
+      outside ??= outsideOf(base, view)
       const rest = old === null ? null : apply1('where', [outside, dy, zero(dy.dtype)])
       return [rest, steps.reduce<Tensor>((t, { op, attrs }) => evaluate(op, [t], attrs), dy)]
     },

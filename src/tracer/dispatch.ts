@@ -5,25 +5,52 @@
 import { DTYPES, type HostTensor } from '../base/dtype.js'
 import { IngotError, invariant } from '../base/error.js'
 import { printDim } from '../ir/dims-text.js'
-import { sub } from '../ir/dims.js'
+import { sub, type Dim } from '../ir/dims.js'
 import type { Attrs, Value } from '../ir/graph.js'
 import type { ConcreteType, InferContext, Op } from '../ir/op.js'
 import { getOp } from '../ir/ops/index.js'
 import { tensorType, type TensorType } from '../ir/types.js'
 import { STORAGE } from '../runtime/tensor.js'
 import { backwardName, GradFunction, type Edge } from './grad-function.js'
+import { dimsOfShape } from './extents.js'
 import { edgeOf, requiresGradOf } from './history.js'
 import { currentFrame } from './modes.js'
 import { RecordedCall } from './recorded-call.js'
+import type { TensorState, VersionCounter, ViewRecord, ViewStep } from './state.js'
+import type { Geometry } from './storage.js'
 import { freshState, STATE, Tensor } from './tensor.js'
+import { TracedState, usedOutside } from './traced-storage.js'
 import { findView } from './views.js'
 
 /** What ops are applied to: tensors, and constants, which are no operands in the sense of the gradient modes. */
 export type Operand = Tensor | HostTensor
 
-/** What takes every op in place of evaluation, as tracing does. */
+/** What takes every op in place of evaluation, as tracing does; tensors keep their history, views and versions all the same. */
 export interface Recorder {
+  /** The results of an op that allocates, without history. */
   apply(op: Op, inputs: readonly (Operand | null)[], attrs: Attrs): readonly Tensor[]
+  /** The state of a view of `x`. */
+  stateOfView(x: Tensor, step: ViewStep, geometry: Geometry, record: ViewRecord | null): TensorState
+  /** The state of another tensor that sees what `x` sees, without history. */
+  stateOfAlias(x: Tensor, counter: VersionCounter | null): TensorState
+  /** A shape of the graph as tensors have it. */
+  extentsOf(shape: readonly Dim[]): readonly number[]
+  /** Takes an extent to be at most another; refused when the graph runs where it is not. */
+  assumeAtMost(extent: number, limit: number, why: string): void
+  /** A tensor with the elements that `x` has now, without history. */
+  snapshot(x: Tensor): Tensor
+  /** Takes `result` for the elements of `t` from now on. */
+  write(t: Tensor, result: Tensor): void
+  /** Lets `t` see its elements through one more step from now on. */
+  reshapeInPlace(t: Tensor, step: ViewStep): void
+  /** Leaves a mark of bookkeeping on the value of `t`. */
+  mark(op: string, t: Tensor): void
+  /** Leaves the mark of a raised version on the memory of `t`. */
+  markBump(t: Tensor): void
+  /** Says that what is tracked of `t` is about to change. */
+  touch(t: Tensor): void
+  /** Throws where the elements of an ordinary tensor are no longer what the recorder takes them to be. */
+  checkRead(t: Tensor): void
 }
 
 /** True for operands that are tensors and no constants. */
@@ -55,12 +82,13 @@ export function isRecorded(operands: readonly (Operand | null)[]): boolean {
 export function apply(name: string, inputs: readonly (Operand | null)[], attrs: Attrs = {}): readonly Tensor[] {
   const op = getOp(name)
   const recorder = findRecorder()
-  if (recorder !== null) return recorder.apply(op, inputs, attrs)
-  const types = inferTypes(op, inputs, attrs)
+  if (recorder === null) refuseTraced(inputs)
+  const made = recorder?.apply(op, inputs, attrs)
+  const types = made?.map((t) => ({ kind: 'tensor' as const, dtype: t.dtype, shape: t.shape })) ?? inferTypes(op, inputs, attrs)
   const edges = types.some((t) => DTYPES[t.dtype].kind === 'float') ? findEdges(inputs) : null
-  const call = edges === null ? null : new RecordedCall(op, attrs, { inputs: inputs.map((x) => (x === null ? null : tensorType(x.dtype, x.shape))), outputs: types }, edges.map((e) => e !== null), inputs)
+  const call = edges === null ? null : new RecordedCall(op, attrs, { inputs: inputs.map((x) => (x === null ? null : tensorType(x.dtype, dimsOfShape(x.shape)))), outputs: types.map((t) => tensorType(t.dtype, dimsOfShape(t.shape))) }, edges.map((e) => e !== null), inputs)
   const { inference } = currentFrame()
-  const outputs = compute(op, inputs, attrs, types).map((t) => new Tensor(t.dtype, t.shape, freshState(t, t.shape, inference)))
+  const outputs = made ?? compute(op, inputs, attrs, types).map((t) => new Tensor(t.dtype, t.shape, freshState(t, t.shape, inference)))
   if (call !== null && edges !== null) record(name, call, edges, types, outputs)
   return outputs
 }
@@ -71,6 +99,7 @@ function record(name: string, call: RecordedCall, edges: readonly (Edge | null)[
     if (DTYPES[t.dtype].kind !== 'float') return
     t[STATE].gradFn = fn
     t[STATE].outputIndex = i
+    findRecorder()?.mark('autograd.record', t)
   })
   call.saveResults(outputs)
 }
@@ -88,6 +117,11 @@ export function evaluate(name: string, inputs: readonly (Operand | null)[], attr
   return (isTensor(x) && inputs.length === 1 ? findView(name, x, attrs) : undefined) ?? apply1(name, inputs, attrs)
 }
 
+/** Throws `trace-mixed` where one of `operands` belongs to a trace, for ops that are evaluated. */
+export function refuseTraced(operands: readonly (Operand | null)[]): void {
+  for (const x of operands) if (isTensor(x) && x[STATE] instanceof TracedState) throw usedOutside((x[STATE] as TracedState).root.trace)
+}
+
 const CONCRETE: InferContext = {
   assume(a, b, why, kind = 'eq') {
     const difference = sub(a, b)
@@ -98,7 +132,7 @@ const CONCRETE: InferContext = {
 
 /** The types of an op's results for concrete operands. Errors name the op. */
 export function inferTypes(op: Op, inputs: readonly (Operand | null)[], attrs: Attrs): readonly (TensorType & ConcreteType)[] {
-  const values = inputs.map((x, i): Value | null => (x === null ? null : { name: `x${i}`, type: tensorType(x.dtype, x.shape) }))
+  const values = inputs.map((x, i): Value | null => (x === null ? null : { name: `x${i}`, type: tensorType(x.dtype, dimsOfShape(x.shape)) }))
   return withOp(op.name, () => op.infer({ inputs: values, attrs: attrs as never }, CONCRETE)) as readonly (TensorType & ConcreteType)[]
 }
 

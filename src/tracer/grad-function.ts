@@ -1,5 +1,6 @@
 /** Nodes of the backward graph: what turns gradients of an operation's results into gradients of its operands. */
 import { counts } from './bookkeeping.js'
+import type { SavedValue } from './saved.js'
 import type { Tensor } from './tensor.js'
 
 /** A gradient's way: to operand `index` of the results of `fn`. */
@@ -11,6 +12,8 @@ export interface GradBody {
   run(dys: readonly (Tensor | null)[]): readonly (Tensor | null)[]
   /** Lets go of what was saved. */
   release(): void
+  /** What is kept for the backward pass, as long as it is. */
+  saved?(): Iterable<SavedValue>
   /** Takes `to` as what was saved as `from`, whose elements it has taken over by an in-place write. */
   rebind?(from: Tensor, to: Tensor): void
 }

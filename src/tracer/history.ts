@@ -4,6 +4,7 @@ import { IngotError } from '../base/error.js'
 import { getOp } from '../ir/ops/index.js'
 import { tensorType } from '../ir/types.js'
 import { accumulateInto } from './accumulate.js'
+import { dimsOfShape } from './extents.js'
 import { backwardName, GradFunction, type Edge } from './grad-function.js'
 import { currentFrame } from './modes.js'
 import { RecordedCall } from './recorded-call.js'
@@ -56,7 +57,7 @@ function deriveEdge(from: Edge | null, steps: readonly ViewStep[], t: Tensor): E
 
 /** The recorded function of one step of a view; views save nothing. */
 export function viewFunction(step: ViewStep, { dtype }: Tensor, edge: Edge | null): GradFunction {
-  const types = { inputs: [tensorType(dtype, step.from)], outputs: [tensorType(dtype, step.to)] }
+  const types = { inputs: [tensorType(dtype, dimsOfShape(step.from))], outputs: [tensorType(dtype, dimsOfShape(step.to))] }
   const call = new RecordedCall(getOp(step.op), step.attrs, types, [edge !== null], [])
   return new GradFunction(backwardName(step.op), [edge], [{ dtype, shape: step.to }], call)
 }

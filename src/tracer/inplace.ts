@@ -7,7 +7,7 @@ import type { Attrs } from '../ir/graph.js'
 import { STORAGE } from '../runtime/tensor.js'
 import { counts } from './bookkeeping.js'
 import { copySlices, overwrite } from './copy-slices.js'
-import { apply1, evaluate, isRecorded, type Operand } from './dispatch.js'
+import { apply1, evaluate, findRecorder, isRecorded, type Operand } from './dispatch.js'
 import type { Edge } from './grad-function.js'
 import { edgeOf, gradFnOf, refuseView, requiresGradOf, setHistory, stepsFromBase, viewFunction } from './history.js'
 import { currentFrame } from './modes.js'
@@ -46,6 +46,7 @@ function bump(t: Tensor): void {
   if (counter === null) return
   counter.value++
   counts.versionBumps++
+  findRecorder()?.markBump(t)
 }
 
 /** `result` in the receiver's dtype. Throws `dtype-mismatch` where it is of a higher category, `shape-mismatch` where the receiver would have to grow. */
@@ -60,8 +61,7 @@ function fitted(t: Tensor, result: Tensor): Tensor {
 
 /** What the operation of a recorded change sees in place of the receiver: its old elements with its history, to be saved or not. */
 function snapshot(t: Tensor): Tensor {
-  const elements = t[STORAGE].slice()
-  const old = new Tensor(t.dtype, t.shape, freshState({ data: elements }, t.shape, false))
+  const old = findRecorder()?.snapshot(t) ?? new Tensor(t.dtype, t.shape, freshState({ data: t[STORAGE].slice() }, t.shape, false))
   old[STATE].gradFn = gradFnOf(t)
   old[STATE].outputIndex = t[STATE].outputIndex
   return old
@@ -75,6 +75,12 @@ function rebase(t: Tensor, edge: Edge): void {
 }
 
 function write(t: Tensor, result: Tensor): void {
+  const recorder = findRecorder()
+  if (recorder !== null) {
+    recorder.write(t, result)
+    bump(t)
+    return
+  }
   const elements = result[STORAGE]
   // What is read while it is written has to be read before.
   const own = result[STATE].storage === t[STATE].storage ? elements.slice() : elements
@@ -124,6 +130,7 @@ export function reshapeInPlace(t: Tensor, op: string, attrs: Attrs): Tensor {
   const edge = recorded ? edgeOf(t) : null
   if (t[STATE].inference && !currentFrame().inference) checkWritable(t)
   const step = { op, attrs, from: t.shape, to: geometry.shape }
+  findRecorder()?.reshapeInPlace(t, step)
   setGeometry(t, geometry)
   bump(t)
   const { view, counter } = t[STATE]

@@ -3,6 +3,7 @@ import { DTYPES, type DType, type HostTensor } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { hostTensor } from '../ir/host-tensor.js'
 import { apply1, type Operand } from './dispatch.js'
+import { isSymbolic } from './extents.js'
 
 /** A number, bigint or boolean given where a tensor could be. */
 export type Scalar = number | bigint | boolean
@@ -35,13 +36,14 @@ export function promoteTypes(a: DType, b: DType): DType {
 
 /** The dtype of a plain number: whole numbers and bigints are int64, others the default float. */
 function scalarType(value: Scalar): DType {
+  if (isSymbolic(value)) return 'int64'
   if (typeof value === 'boolean') return 'bool'
   return typeof value === 'bigint' || Number.isInteger(value) ? 'int64' : 'float32'
 }
 
 /** True for operands that are numbers. */
 export function isScalar(x: TensorOrScalar): x is Scalar {
-  return typeof x !== 'object'
+  return typeof x !== 'object' || isSymbolic(x)
 }
 
 /** The dtype of an operation on `operands`: tensors decide, then rank-0 tensors, then numbers, each of the latter only where its category is higher. */
@@ -65,6 +67,7 @@ export function floatType(dtype: DType): DType {
 
 /** `x` as an operand of `dtype`: numbers become constants, tensors are cast (recorded) where they differ. */
 export function asOperand(x: TensorOrScalar, dtype: DType): Operand {
+  if (isSymbolic(x)) return asOperand(apply1('dims_tensor', [], { dims: [x as unknown as number], shape: [], dtype: 'int64' }), dtype)
   if (isScalar(x)) return constantOf(x, dtype)
   if (x.dtype === dtype) return x
   return apply1('cast', [x], { to: dtype })

@@ -6,6 +6,7 @@ import { hostTensor } from '../ir/host-tensor.js'
 import type { GradContext, Op } from '../ir/op.js'
 import type { TensorType } from '../ir/types.js'
 import { evaluate, type Operand } from './dispatch.js'
+import { dimsOfShape } from './extents.js'
 import type { GradBody } from './grad-function.js'
 import { saveOperand, saveResult, unpack, type SavedValue } from './saved.js'
 import { Tensor } from './tensor.js'
@@ -13,7 +14,7 @@ import { Tensor } from './tensor.js'
 /** Gradients of eager tensors are built of eager operations; constants are host tensors. */
 export const EAGER_GRADIENTS: GradContext<Operand> = {
   emit: (op, inputs, attrs) => evaluate(op, inputs, attrs),
-  shape: (value) => value.shape,
+  shape: (value) => dimsOfShape(value.shape),
   dtype: (value) => value.dtype,
   scalar: (dtype: DType, value: number): HostTensor => hostTensor(dtype, [], [value]),
 }
@@ -73,6 +74,11 @@ export class RecordedCall implements GradBody {
         this.#released = true
       }
     }
+  }
+
+  *saved(): Iterable<SavedValue> {
+    yield* this.#inputs.values()
+    yield* this.#outputs.values()
   }
 
   rebind(from: Tensor, to: Tensor): void {

@@ -2,6 +2,7 @@
 import { IngotError } from '../base/error.js'
 import type { HostTensor } from '../base/dtype.js'
 import type { GradFunction } from './grad-function.js'
+import { findRecorder } from './dispatch.js'
 import { gradFnOf, versionOf } from './history.js'
 import { withHistory } from './views.js'
 import { STATE, Tensor } from './tensor.js'
@@ -29,6 +30,7 @@ export function saveResult(tensor: Tensor): SavedValue {
 
 function save(tensor: Tensor | HostTensor, isResult: boolean): SavedValue {
   if (!(tensor instanceof Tensor)) return { tensor, version: 0, gradFn: null, outputIndex: 0, isResult }
+  findRecorder()?.mark('autograd.save', tensor)
   return { tensor, version: versionOf(tensor), gradFn: tensor[STATE].gradFn, outputIndex: tensor[STATE].outputIndex, isResult }
 }
 
@@ -37,6 +39,7 @@ export function unpack(saved: SavedValue): Tensor | HostTensor {
   const { tensor, version, gradFn, outputIndex } = saved
   if (!(tensor instanceof Tensor)) return tensor
   if (!saved.isResult) gradFnOf(tensor)
+  findRecorder()?.mark('version.check', tensor)
   const now = versionOf(tensor)
   if (now !== version) {
     const which = gradFn === null ? '' : `, result ${outputIndex} of ${gradFn.name},`

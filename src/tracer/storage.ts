@@ -1,6 +1,8 @@
 /** Where elements are: memory that a tensor and its views share, and the strides by which each of them sees it. */
 import { allocate, DTYPES, elementCount, type DType, type TensorStorage } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
+import { reshapeGroups } from '../ir/reshape-groups.js'
+import { dims, dimsOfShape, isSymbolic, stridesOf } from './extents.js'
 import { axisOffsets, boxOffsets, rowMajorStrides } from '../ir/ops/offsets.js'
 
 /** Memory shared by a tensor and its views. */
@@ -15,22 +17,22 @@ export interface Geometry {
 
 /** Row-major geometry from the first element on. */
 export function contiguousGeometry(shape: readonly number[]): Geometry {
-  return { shape, strides: rowMajorStrides(shape), offset: 0 }
+  return { shape, strides: stridesOf(shape), offset: 0 }
 }
 
 /** True where the elements lie in row-major order without gaps. Strides of axes with one element do not matter. */
 export function isContiguous({ shape, strides }: Geometry): boolean {
-  if (elementCount(shape) === 0) return true
+  if (shape.includes(0)) return true
   for (let i = shape.length - 1, expected = 1; i >= 0; i--) {
     if (shape[i] !== 1 && strides[i] !== expected) return false
-    expected *= shape[i] as number
+    expected = dims.mul(expected, shape[i] as number)
   }
   return true
 }
 
 /** True where two indices share an element, as in expanded tensors. */
 export function overlapsItself({ shape, strides }: Geometry): boolean {
-  return elementCount(shape) > 0 && shape.some((d, i) => d > 1 && strides[i] === 0)
+  return !shape.includes(0) && shape.some((d, i) => d !== 1 && strides[i] === 0)
 }
 
 /** Where each element is in the storage, in row-major order. */
@@ -63,6 +65,7 @@ export function writeElements(dtype: DType, { data }: Storage, geometry: Geometr
 
 /** The strides under which the elements of `geometry` have another shape, or undefined where no strides do. Source: torch's computeStride. */
 export function reshapeStrides({ shape, strides }: Geometry, to: readonly number[]): number[] | undefined {
+  if ([...shape, ...to].some(isSymbolic)) return symbolicStrides({ shape, strides, offset: 0 }, to)
   if (elementCount(shape) === 0) return rowMajorStrides(to)
   const out = new Array<number>(to.length)
   let view = to.length - 1
@@ -83,5 +86,18 @@ export function reshapeStrides({ shape, strides }: Geometry, to: readonly number
     base = strides[axis - 1] ?? 1
   }
   for (; view >= 0; view--) out[view] = base
+  return out
+}
+
+/** The same where extents are symbols: runs of axes with equal counts are cut, if each run lies in memory as one axis. */
+function symbolicStrides({ shape, strides }: Geometry, to: readonly number[]): number[] | undefined {
+  const out = new Array<number>(to.length).fill(1)
+  for (const group of reshapeGroups(dimsOfShape(shape), dimsOfShape(to))) {
+    const run = group.from.filter((axis) => shape[axis] !== 1)
+    if (run.some((axis, k) => { const next = run[k + 1]; return next !== undefined && strides[axis] !== dims.mul(shape[next] as number, strides[next] as number) })) return undefined
+    const last = run.at(-1)
+    const inner = stridesOf(group.to.map((axis) => to[axis] as number))
+    group.to.forEach((axis, k) => { out[axis] = dims.mul(inner[k] as number, last === undefined ? 1 : (strides[last] as number)) })
+  }
   return out
 }

@@ -15,7 +15,9 @@ import type { Methods } from './functions/methods.js'
 import type { GradFunction } from './grad-function.js'
 import { gradFnOf, requiresGradOf, retainGrad, setGrad, setRequiresGrad, versionOf } from './history.js'
 import { isInferenceModeEnabled } from './modes.js'
+import { findRecorder } from './dispatch.js'
 import { TensorState } from './state.js'
+import { TracedState } from './traced-storage.js'
 import { contiguousGeometry, isContiguous, readElements, type Geometry } from './storage.js'
 import { detach, detachInPlace, variableData } from './views.js'
 
@@ -55,6 +57,7 @@ export class Tensor extends RuntimeTensor {
 
   /** The elements in row-major order, to read only. */
   override get [STORAGE](): TensorStorage {
+    findRecorder()?.checkRead(this)
     return readElements(this.dtype, this[STATE].storage, geometryOf(this))
   }
 
@@ -133,6 +136,7 @@ export class Tensor extends RuntimeTensor {
 
   /** The only element. Throws `shape-mismatch` where there are more or none. */
   item(): number | bigint | boolean | string {
+    if (this[STATE] instanceof TracedState) return this[STORAGE][0] as number
     if (elementCount(this.shape) !== 1) throw new IngotError('shape-mismatch', `a tensor of shape [${this.shape.join(', ')}] has no single element`, { hint: 'take one with select, or read data' })
     const [element] = this[STORAGE]
     if (typeof element !== 'number') return element as bigint | string
@@ -142,7 +146,12 @@ export class Tensor extends RuntimeTensor {
   /** What `console.log` shows in Node. */
   [Symbol.for('nodejs.util.inspect.custom')](): string { return this.toString() }
 
+  /** A tensor of one element in place of a number: `item()`; in place of text `toString()`. Throws `traced-value-read` for traced tensors where a number is asked for. */
+  [Symbol.toPrimitive](hint: string): number | bigint | boolean | string { return hint === 'string' ? this.toString() : this.item() }
+
   override toString(): string {
+    const state = this[STATE]
+    if (state instanceof TracedState) return `Tensor ${this.dtype}[${this.shape.map(String).join(', ')}] (traced)`
     const notes = [this[STATE].inference ? 'inference' : '', this[STATE].gradFn !== null ? String(gradFnOf(this)) : this[STATE].ownRequiresGrad ? 'requiresGrad' : ''].filter((s) => s !== '')
     return `${super.toString()}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}`
   }

@@ -3,11 +3,12 @@ import { IngotError } from '../base/error.js'
 import type { Attrs } from '../ir/graph.js'
 import { getOp } from '../ir/ops/index.js'
 import { counts } from './bookkeeping.js'
-import { findEdges, findRecorder, inferTypes } from './dispatch.js'
+import { findEdges, findRecorder, inferTypes, refuseTraced } from './dispatch.js'
+import { dims, graphAttrs } from './extents.js'
 import type { GradFunction } from './grad-function.js'
 import { viewFunction, viewRecordOf } from './history.js'
 import { currentFrame } from './modes.js'
-import { TensorState, type VersionCounter, type ViewStep } from './state.js'
+import { TensorState, type VersionCounter, type ViewRecord, type ViewStep } from './state.js'
 import { reshapeStrides, type Geometry } from './storage.js'
 import { geometryOf, newCounter, STATE, Tensor } from './tensor.js'
 
@@ -29,8 +30,8 @@ const VIEWS: Readonly<Record<string, Viewing | undefined>> = {
     const strides = [...from.strides]
     let { offset } = from
     axes.forEach((axis, i) => {
-      offset += (starts[i] as number) * (strides[axis] as number)
-      strides[axis] = (strides[axis] as number) * (steps[i] as number)
+      offset = dims.add(offset, dims.mul(starts[i] as number, strides[axis] as number))
+      strides[axis] = dims.mul(strides[axis] as number, steps[i] as number)
     })
     return { shape, strides, offset }
   },
@@ -38,12 +39,9 @@ const VIEWS: Readonly<Record<string, Viewing | undefined>> = {
 
 /** The result of a movement op as a view, or undefined where the op or the strides do not allow one. `multi`: one of several views that one function returns. */
 export function findView(op: string, x: Tensor, attrs: Attrs, multi = false): Tensor | undefined {
-  const viewing = VIEWS[op]
-  if (viewing === undefined) return undefined
-  const recorder = findRecorder()
-  if (recorder !== null) return recorder.apply(getOp(op), [x], attrs)[0]
-  const [type] = inferTypes(getOp(op), [x], attrs)
-  const geometry = type === undefined ? undefined : viewing(geometryOf(x), attrs, type.shape)
+  if (VIEWS[op] === undefined) return undefined
+  if (findRecorder() === null) refuseTraced([x])
+  const geometry = findGeometry(op, x, attrs)
   return geometry === undefined ? undefined : makeView(x, { op, attrs, from: x.shape, to: geometry.shape }, geometry, multi)
 }
 
@@ -58,23 +56,28 @@ export function applyView(op: string, x: Tensor, attrs: Attrs, multi = false): T
 
 /** Geometry of a movement op's result, for changes of shape in place; undefined where elements have to move. */
 export function findGeometry(op: string, x: Tensor, attrs: Attrs): Geometry | undefined {
-  const [type] = inferTypes(getOp(op), [x], attrs)
-  return type === undefined ? undefined : VIEWS[op]?.(geometryOf(x), attrs, type.shape)
+  const recorder = findRecorder()
+  const [type] = inferTypes(getOp(op), [x], recorder === null ? attrs : graphAttrs(getOp(op), attrs))
+  return type === undefined ? undefined : VIEWS[op]?.(geometryOf(x), attrs, recorder === null ? type.shape : recorder.extentsOf(type.shape))
 }
 
 function makeView(x: Tensor, step: ViewStep, geometry: Geometry, multi: boolean): Tensor {
   const { storage, inference, counter } = x[STATE]
-  if (inference) return new Tensor(x.dtype, geometry.shape, new TensorState(storage, geometry.strides, geometry.offset, true, null, null))
+  const recorder = findRecorder()
+  const stateOf = (record: ViewRecord | null): TensorState => recorder?.stateOfView(x, step, geometry, record) ?? new TensorState(storage, geometry.strides, geometry.offset, inference, counter, record)
+  if (inference) return new Tensor(x.dtype, geometry.shape, stateOf(null))
   const edges = findEdges([x])
   counts.viewRecords++
-  const state = new TensorState(storage, geometry.strides, geometry.offset, false, counter, viewRecordOf(x, step, multi))
+  const state = stateOf(viewRecordOf(x, step, multi))
   if (edges !== null) state.gradFn = viewFunction(step, x, edges[0] ?? null)
-  return new Tensor(x.dtype, geometry.shape, state)
+  const view = new Tensor(x.dtype, geometry.shape, state)
+  recorder?.mark('view.track', view)
+  return view
 }
 
 function alias(x: Tensor, counter: VersionCounter | null): Tensor {
   const { storage, strides, offset, inference } = x[STATE]
-  return new Tensor(x.dtype, x.shape, new TensorState(storage, strides, offset, inference, counter, null))
+  return new Tensor(x.dtype, x.shape, findRecorder()?.stateOfAlias(x, counter) ?? new TensorState(storage, strides, offset, inference, counter, null))
 }
 
 /** The same elements and counter with another history. */

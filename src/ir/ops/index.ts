@@ -9,6 +9,7 @@ import { castOp } from './cast.js'
 import { CHANNEL_NORMS } from './channel-norms.js'
 import { CHOICES } from './choose.js'
 import { concat } from './concat.js'
+import { CONTROL_FLOW } from './control-flow.js'
 import { cumsum } from './cumsum.js'
 import { REPEATS } from './expand.js'
 import { fused } from './fused.js'
@@ -22,6 +23,7 @@ import { SCATTERS } from './scatter.js'
 import { slice } from './slice.js'
 import { SOFTMAXES } from './softmax.js'
 import { relayout } from './relayout.js'
+import { topK } from './top-k.js'
 import { transpose } from './transpose.js'
 import { UNARY } from './unary.js'
 import { averagePool, lpPool } from './average-pool.js'
@@ -37,9 +39,9 @@ import { rnn } from './rnn.js'
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
-  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum,
+  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, topK,
   matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn,
-  ...BOOKKEEPING, fused,
+  ...CONTROL_FLOW, ...BOOKKEEPING, fused,
 ]
 
 /** All op records by name. */

@@ -1,5 +1,6 @@
 /** Axes as PyTorch takes them: negative ones count from the end. */
 import { IngotError } from '../../base/error.js'
+import { countOf, exactQuotient } from '../extents.js'
 
 /** `axis` of a tensor of `rank`, made non-negative. A rank of 0 has the axes 0 and -1, as in PyTorch. Throws `index-out-of-range`. */
 export function axisOf(axis: number, rank: number): number {
@@ -27,7 +28,8 @@ export function shapeArgument(shape: readonly number[] | readonly [readonly numb
 export function resolveShape(shape: readonly number[], count: number): readonly number[] {
   const open = shape.indexOf(-1)
   if (open < 0) return shape
-  const rest = shape.reduce((n, d, i) => (i === open ? n : n * d), 1)
-  if (shape.lastIndexOf(-1) !== open || rest === 0 || count % rest !== 0) throw new IngotError('shape-mismatch', `[${shape.join(', ')}] leaves no whole extent for -1 with ${count} elements`)
-  return shape.map((d, i) => (i === open ? count / rest : d))
+  const rest = countOf(shape.filter((_, i) => i !== open))
+  const missing = rest === 0 ? undefined : exactQuotient(count, rest)
+  if (shape.lastIndexOf(-1) !== open || missing === undefined) throw new IngotError('shape-mismatch', `[${shape.join(', ')}] leaves no whole extent for -1 with ${count} elements`)
+  return shape.map((d, i) => (i === open ? missing : d))
 }

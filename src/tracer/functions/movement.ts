@@ -1,7 +1,7 @@
 /** Functions that only move elements: views where elements can stay, copies where not. */
-import { elementCount } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
-import { apply1, evaluate } from '../dispatch.js'
+import { apply1, evaluate, findRecorder } from '../dispatch.js'
+import { countOf, dims, isSymbolic } from '../extents.js'
 import type { Tensor } from '../tensor.js'
 import { applyView } from '../views.js'
 import { axisOf, resolveShape, shapeArgument } from './axes.js'
@@ -9,12 +9,12 @@ import { exchanged, squeezed, unsqueezed } from './rearranged.js'
 
 /** The same elements in another shape; one extent may be -1. Throws `shape-mismatch` where that needs a copy. Source: torch.Tensor.view. */
 export function view(self: Tensor, ...shape: number[] | [readonly number[]]): Tensor {
-  return applyView('reshape', self, { shape: resolveShape(shapeArgument(shape), elementCount(self.shape)) })
+  return applyView('reshape', self, { shape: resolveShape(shapeArgument(shape), countOf(self.shape)) })
 }
 
 /** The same elements in another shape, as a view where that can be. Source: torch.reshape. */
 export function reshape(self: Tensor, ...shape: number[] | [readonly number[]]): Tensor {
-  return evaluate('reshape', [self], { shape: resolveShape(shapeArgument(shape), elementCount(self.shape)) })
+  return evaluate('reshape', [self], { shape: resolveShape(shapeArgument(shape), countOf(self.shape)) })
 }
 
 /** A view in the shape of another tensor. Source: torch.Tensor.view_as. */
@@ -74,13 +74,15 @@ export function indexSelect(self: Tensor, dim: number, index: Tensor): Tensor { 
 
 function part(x: Tensor, dim: number, start: number, length: number, multi: boolean): Tensor {
   const axis = axisOf(dim, x.shape.length), extent = x.shape[axis] ?? 1
-  const from = start < 0 ? start + extent : start
-  if (from < 0 || length < 0 || from + length > extent) throw new IngotError('index-out-of-range', `${length} positions from ${start} on are not within an axis of ${extent}`)
+  const from = !isSymbolic(start) && start < 0 ? dims.add(start, extent) : start
+  const rest = dims.sub(extent, dims.add(from, length))
+  if (isSymbolic(rest)) findRecorder()?.assumeAtMost(dims.add(from, length), extent, `${length} positions from ${start} on are within axis ${dim}`)
+  if ([from, length, rest].some((n) => !isSymbolic(n) && n < 0)) throw new IngotError('index-out-of-range', `${length} positions from ${start} on are not within an axis of ${extent}`)
   return applyView('slice', x, { axes: [axis], starts: [from], steps: [1], sizes: [length] }, multi)
 }
 
 function at(x: Tensor, dim: number, index: number, multi: boolean): Tensor {
   const axis = axisOf(dim, x.shape.length), extent = x.shape[axis]
-  if (extent === undefined || index < -extent || index >= extent) throw new IngotError('index-out-of-range', `index ${index} is outside an axis of ${extent ?? 0} elements`)
+  if (extent === undefined || (!isSymbolic(extent) && (index < -extent || index >= extent))) throw new IngotError('index-out-of-range', `index ${index} is outside an axis of ${extent ?? 0} elements`)
   return applyView('reshape', part(x, axis, index, 1, multi), { shape: x.shape.filter((_, i) => i !== axis) }, multi)
 }
