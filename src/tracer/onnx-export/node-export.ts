@@ -63,12 +63,13 @@ export class NodeExport {
     this.#write(opType, inputs, this.#outputs[0] ?? '', attributes, this.resultType().dtype)
   }
 
-  /** Adds the node that gives all results, which have the type of the first input; between casts where ONNX wants another type. */
+  /** Adds the node that gives all results, of which the first has the type of the first input; between casts where ONNX wants another type. */
   results(opType: string, inputs: readonly (Ref | null)[], attributes: AttributeDrafts = {}): void {
     const own = this.resultType().dtype, wide = this.#typeFor(opType, own)
-    const names = wide === own ? this.#outputs : this.#outputs.map((n) => this.writer.name(`${n}.${wide}`))
+    const narrows = (i: number): boolean => wide !== own && this.resultType(i).dtype === own
+    const names = this.#outputs.map((n, i) => (narrows(i) ? this.writer.name(`${n}.${wide}`) : n))
     this.writer.node(opType, this.#widened(opType, inputs, own, wide), names, attributes, this.node.origin)
-    if (wide !== own) names.forEach((name, i) => { this.#cast({ name, dtype: wide }, own, this.#outputs[i] ?? '') })
+    names.forEach((name, i) => { if (narrows(i)) this.#cast({ name, dtype: wide }, own, this.#outputs[i] ?? '') })
   }
 
   /** Adds a node that gives the result second, as MaxPool gives indices. */

@@ -116,4 +116,7 @@ export const REDUCTIONS: RuleTable = {
   cumsum: rule<{ readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean }>((e, a) => {
     e.result('CumSum', [e.input(0), e.scalar('int64', a.axis)], { exclusive: bool(a.exclusive), reverse: bool(a.reverse) })
   }),
+  top_k: rule<{ readonly axis: number; readonly largest: boolean; readonly k: Dim }>((e, a) => {
+    e.results('TopK', [e.input(0), e.dims([a.k])], { axis: int(a.axis), largest: bool(a.largest), sorted: bool(true) })
+  }),
 }

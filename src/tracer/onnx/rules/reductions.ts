@@ -66,6 +66,17 @@ const cumsum: Rule = (call) => {
   })
 }
 
+/** `k` is an attribute before opset 10, an input of one element from then on; results are sorted whether that is asked for or not. */
+const topK: Rule = (call) => {
+  const byInput = call.opset >= 10
+  call.arity(byInput ? 2 : 1)
+  const x = call.input(0), [k] = byInput ? call.dims(1, 'k') : [call.attrs.int('k', undefined)]
+  if (k === undefined) return call.fail('bad-attribute', 'TopK does not say how many elements to take')
+  const largest = call.opset < 11 || call.attrs.bool('largest', true)
+  call.attrs.ignore('sorted')
+  return call.emitAll('top_k', [x], { axis: call.axis(call.attrs.int('axis', -1), call.shape(0).length), largest, k })
+}
+
 /** Reductions and row ops of the default domain. */
 export const REDUCTIONS: RuleTable = {
   ReduceSum: always(reduce('reduce_sum', 13)),
@@ -85,4 +96,5 @@ export const REDUCTIONS: RuleTable = {
   Hardmax: always(hardmax),
   LpNormalization: always(lpNormalization),
   CumSum: always(cumsum),
+  TopK: always(topK),
 }

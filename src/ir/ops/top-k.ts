@@ -1,0 +1,131 @@
+/** The greatest or least elements along an axis, in order. */
+import { elementCount, type HostTensor } from '../../base/dtype.js'
+import { add, max, min, sub, type Dim } from '../dims.js'
+import { GradMath } from '../gradients.js'
+import { axesOver } from '../kernel/elementwise-compute.js'
+import { binary, cast, indexValue, load, local, REGISTER, unary, type Expr } from '../kernel/expr.js'
+import type { Stmt } from '../kernel/kernel.js'
+import { defineOp, type ConcreteType, type GradCall, type GradContext, type GradRule } from '../op.js'
+import { tensorType, type TensorType } from '../types.js'
+import { elementsOf, newElements, tensorOfElements, type Element } from './elements.js'
+import { required } from './elementwise.js'
+import { flatIndex, kernelOf, loopsOver } from './hand-written.js'
+import { offsetsOver } from './offsets.js'
+import { checkAttribute, checkAxis, FLOATS, NUMBERS, tensorInput } from './operands.js'
+
+interface TopKAttrs { readonly axis: number; readonly largest: boolean; readonly k: Dim }
+
+/** Whether `x` comes before `y` by its value: NaN counts as greatest. */
+function precedes(x: Element, y: Element, largest: boolean): boolean {
+  if (x !== x || y !== y) return largest ? x !== x && y === y : x === x && y !== y
+  return largest ? x > y : x < y
+}
+
+function precedesExpr(x: Expr, y: Expr, largest: boolean, isFloat: boolean): Expr {
+  const by = binary(largest ? 'gt' : 'lt', x, y)
+  if (!isFloat) return by
+  const [nan, number] = largest ? [x, y] : [y, x]
+  return binary('or', by, binary('and', unary('isnan', nan), unary('not', unary('isnan', number))))
+}
+
+/** What is taken has the gradient of its place in the result. */
+const topKGrad: GradRule<TopKAttrs> = {
+  saves: () => ({ inputs: [], outputs: [1] }),
+  backward<V>(ctx: GradContext<V>, call: GradCall<V, TopKAttrs>, [dy]: readonly (V | null)[]): readonly (V | null)[] {
+    const [type] = call.types.inputs, indices = call.outputs[1] ?? null
+    if (dy === null || dy === undefined || type === null || type === undefined || indices === null) return [null]
+    const g = new GradMath(ctx)
+    return [g.op('scatter_elements', [g.zeros(type.dtype, type.shape), indices, dy], { axis: call.attrs.axis, reduction: 'add' })]
+  },
+}
+
+/**
+ * One row by insertion: the first `min(k, j)` places of the result hold what is best among the `j` elements seen. The next element goes to its place,
+ * and what stood there and behind it moves up one. Elements that do not beat the last place are passed over at once, which is most where k is small.
+ */
+function rowStatements(x: TensorType, { axis, largest, k }: TopKAttrs, index: readonly Dim[], shape: readonly Dim[]): readonly Stmt[] {
+  const type = REGISTER[x.dtype], isFloat = FLOATS.includes(x.dtype)
+  const along = (at: Dim): readonly Dim[] => index.map((name, i) => (i === axis ? at : name))
+  const place = flatIndex(shape, along('p'))
+  const last = load('y0', [flatIndex(shape, along(max(sub(k, 1), 0)))])
+  const held = local('held', type), from = local('from', 'i32'), kept = local('kept', type), keptFrom = local('kept_from', 'i32')
+  const isEarlier = binary('and', unary('not', precedesExpr(kept, held, largest, isFloat)), binary('lt', from, keptFrom))
+  const takesPlace = binary('or', binary('eq', indexValue('p'), indexValue('j')), binary('or', precedesExpr(held, kept, largest, isFloat), isEarlier))
+  const shift: readonly Stmt[] = [
+    { kind: 'let', name: 'kept', type, value: load('y0', [place]) },
+    { kind: 'let', name: 'kept_from', type: 'i32', value: cast('i32', load('y1', [place])) },
+    {
+      kind: 'if', condition: takesPlace, else: [], then: [
+        { kind: 'store', buffer: 'y0', index: place, value: held },
+        { kind: 'store', buffer: 'y1', index: place, value: cast('i64', from) },
+        { kind: 'set', name: 'held', value: kept },
+        { kind: 'set', name: 'from', value: keptFrom },
+      ],
+    },
+  ]
+  const insert: readonly Stmt[] = [
+    { kind: 'var', name: 'held', type, value: local('x', type) },
+    { kind: 'var', name: 'from', type: 'i32', value: indexValue('j') },
+    { kind: 'for', variable: 'p', lo: 0, hi: min(k, add('j', 1)), step: 1, body: shift },
+  ]
+  const isWanted = binary('or', binary('lt', indexValue('j'), indexValue(k)), precedesExpr(local('x', type), last, largest, isFloat))
+  const each: readonly Stmt[] = [
+    { kind: 'let', name: 'x', type, value: load('x0', [flatIndex(x.shape, along('j'))]) },
+    { kind: 'if', condition: isWanted, then: insert, else: [] },
+  ]
+  const scan: Stmt = { kind: 'for', variable: 'j', lo: 0, hi: x.shape[axis] as Dim, step: 1, body: each }
+  // Without places there is no last place to compare with.
+  return typeof k === 'number' ? (k > 0 ? [scan] : []) : [{ kind: 'for', variable: 'any', lo: 0, hi: min(k, 1), step: 1, body: [scan] }]
+}
+
+/** ONNX TopK. Results: values, positions along the axis. */
+export const topK = defineOp({
+  name: 'top_k',
+  doc: 'The k greatest (or least) elements along `axis` in descending (or ascending) order, and their positions; of equal elements the first comes first, and NaN counts as greatest.',
+  source: 'ONNX TopK-11; torch.topk, torch.sort',
+  attrs: { axis: 'int', largest: 'bool', k: 'dim' },
+  pattern: 'opaque',
+  infer(call, ctx) {
+    const x = tensorInput(call, 0, NUMBERS), { axis, k } = call.attrs
+    checkAxis(axis, x.shape.length)
+    checkAttribute(typeof k !== 'number' || (Number.isInteger(k) && k >= 0), `k is ${String(k)}, not a count`)
+    ctx.assume(k, x.shape[axis] as Dim, `no more elements can be taken than axis ${axis} has`, 'le')
+    const shape = x.shape.map((d, i) => (i === axis ? k : d))
+    return [tensorType(x.dtype, shape), tensorType('int64', shape)]
+  },
+  reference({ inputs, attrs, outputs }) {
+    const [x] = required(inputs) as [HostTensor], [values, positions] = outputs as readonly [ConcreteType, ConcreteType]
+    const from = elementsOf(x), out = newElements(values.dtype, elementCount(values.shape)), at = new BigInt64Array(elementCount(values.shape))
+    const steps = offsetsOver(x.shape, (a) => a === attrs.axis), toSteps = offsetsOver(values.shape, (a) => a === attrs.axis)
+    const toStarts = offsetsOver(values.shape, (a) => a !== attrs.axis)
+    offsetsOver(x.shape, (a) => a !== attrs.axis).forEach((start, row) => {
+      const element = (i: number): Element => from[start + (steps[i] as number)] as Element
+      const order = Array.from(steps, (_, i) => i).sort((a, b) => (precedes(element(a), element(b), attrs.largest) ? -1 : precedes(element(b), element(a), attrs.largest) ? 1 : a - b))
+      toSteps.forEach((step, i) => {
+        const to = (toStarts[row] as number) + step
+        out[to] = element(order[i] as number)
+        at[to] = BigInt(order[i] as number)
+      })
+    })
+    return [tensorOfElements(values, out), { dtype: 'int64', shape: positions.shape, data: at }]
+  },
+  kernel(ctx) {
+    const [x] = ctx.inputs as readonly [TensorType], [y] = ctx.outputs as readonly TensorType[]
+    const axes = axesOver(x.shape)
+    const row = rowStatements(x, ctx.attrs, axes.map((a) => a.name), (y as TensorType).shape)
+    return kernelOf('top_k', ctx, loopsOver(axes.filter((_, i) => i !== ctx.attrs.axis), row, true))
+  },
+  grad: topKGrad,
+  samples: [
+    { inputs: [{ dtype: 'float32', shape: [3, 7] }], attrs: { axis: 1, largest: true, k: 3 } },
+    { inputs: [{ dtype: 'float32', shape: [5, 2, 3] }], attrs: { axis: 0, largest: false, k: 5 } },
+    { inputs: [{ dtype: 'int64', shape: [2, 9], range: [-2, 2] }], attrs: { axis: 1, largest: true, k: 6 } },
+    { inputs: [{ dtype: 'uint8', shape: [8], data: [3, 1, 3, 0, 255, 1, 0, 3] }], attrs: { axis: 0, largest: false, k: 8 } },
+    { inputs: [{ dtype: 'float16', shape: [2, 5, 2] }], attrs: { axis: 1, largest: true, k: 1 } },
+    { inputs: [{ dtype: 'float64', shape: [6], data: [1, NaN, -Infinity, 2, NaN, Infinity] }], attrs: { axis: 0, largest: true, k: 4 } },
+    { inputs: [{ dtype: 'float32', shape: [6], data: [1, NaN, -Infinity, 2, NaN, Infinity] }], attrs: { axis: 0, largest: false, k: 6 } },
+    { inputs: [{ dtype: 'uint64', shape: [4], data: [1, 9, 3, 9] }], attrs: { axis: 0, largest: true, k: 2 } },
+    { inputs: [{ dtype: 'float32', shape: [2, 3] }], attrs: { axis: 1, largest: true, k: 0 } },
+    { inputs: [{ dtype: 'int32', shape: [0, 4] }], attrs: { axis: 1, largest: true, k: 2 } },
+  ],
+})
