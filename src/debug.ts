@@ -4,6 +4,7 @@
  * each pass), `stack` (stacks of errors at the command line). `INGOT_DUMP` is a folder for numbered files of each stage.
  */
 import { IngotError } from './base/error.js'
+import { nodeModule } from './base/node-modules.js'
 import type { OnKernel } from './codegen/lower.js'
 import { printDim } from './ir/dims-text.js'
 import type { Graph } from './ir/graph.js'
@@ -56,7 +57,7 @@ export function debugFromEnvironment(): Debug {
     },
     async flush() {
       if (!dumping) return
-      const [{ mkdir, writeFile }, { join }] = await Promise.all([import('node:fs/promises'), import('node:path')])
+      const [{ mkdir, writeFile }, { join }] = await Promise.all([nodeModule('node:fs/promises'), nodeModule('node:path')])
       try {
         await mkdir(folder, { recursive: true })
         for (const f of files) await writeFile(join(folder, f.name), f.text)

@@ -1,5 +1,6 @@
 /** Writing files whole or not at all, with errors that say why in words. */
 import { IngotError } from './base/error.js'
+import { nodeModule } from './base/node-modules.js'
 
 const REASONS: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
   ENOENT: ['its folder does not exist', 'make the folder first'],
@@ -25,7 +26,7 @@ export function partialPath(path: string): string {
 
 /** Writes `data` to `path` (Node, Deno, Bun) by way of a file beside it, so that a failure leaves no half file. Throws `file-unreadable`. */
 export async function writeWhole(path: string, data: Uint8Array | string): Promise<void> {
-  const fs = await import('node:fs/promises')
+  const fs = await nodeModule('node:fs/promises')
   const partial = partialPath(path)
   try {
     await fs.writeFile(partial, data)

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Loading programs and running them. */
 import type { Dim } from '../base/dim.js'
 import type { DType, TensorStorage } from '../base/dtype.js'

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Gradient modes: whether operations are recorded, and whether tensors that are made are inference tensors. Source: PyTorch's
  * NoGradGuard, AutoGradMode and c10::InferenceMode. Modes are kept per asynchronous task: each function form runs in a frame of

@@ -3,6 +3,7 @@
  * the model's folder; absolute ones, `..` and links that lead out are refused before anything is read.
  */
 import { IngotError } from '../../base/error.js'
+import { nodeModule } from '../../base/node-modules.js'
 import type { Message } from './schema.js'
 import type { ExternalReader } from './tensor.js'
 
@@ -33,7 +34,7 @@ export function locationsOf(tensors: Iterable<Message<'TensorProto'>>): string[]
 
 /** Reads the named files from `folder` (Node and the like). Throws `external-data-missing` or `external-data-outside`. */
 export async function readFiles(folder: string, locations: readonly string[]): Promise<Record<string, Uint8Array>> {
-  const [{ readFile, realpath }, path] = await Promise.all([import('node:fs/promises'), import('node:path')])
+  const [{ readFile, realpath }, path] = await Promise.all([nodeModule('node:fs/promises'), nodeModule('node:path')])
   const root = await realpath(folder)
   const out: Record<string, Uint8Array> = {}
   for (const location of locations) {

@@ -1,6 +1,7 @@
 /** The ONNX importer and exporter: the package's `ingot/onnx`. */
 import type { HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
+import { nodeModule } from '../../base/node-modules.js'
 import type { Graph } from '../../ir/graph.js'
 import { decodeChecked, decodeModel } from './decode.js'
 import { locationsOf, readerOf, readFiles, type ExternalData } from './external-data.js'
@@ -28,7 +29,7 @@ export async function importOnnx(source: Uint8Array | ArrayBuffer | string, opti
   if (options.externalData !== undefined) return importDecoded(model, options)
   const locations = locationsOf(tensorsOf(model))
   if (locations.length === 0) return importDecoded(model, options)
-  const { dirname, resolve } = await import('node:path')
+  const { dirname, resolve } = await nodeModule('node:path')
   return importDecoded(model, { ...options, externalData: await readFiles(dirname(resolve(source)), locations) })
 }
 
@@ -46,7 +47,7 @@ function importDecoded(model: Message<'ModelProto'>, options: ImportOnnxOptions)
 }
 
 async function readModelFile(path: string): Promise<Uint8Array> {
-  const { readFile } = await import('node:fs/promises')
+  const { readFile } = await nodeModule('node:fs/promises')
   return readFile(path).catch((cause: unknown) => {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
     if (code === 'ENOENT') throw new IngotError('file-not-found', `there is no file '${path}'`, { hint: 'check the path', cause })
