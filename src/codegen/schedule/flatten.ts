@@ -16,7 +16,7 @@ import { letsOf, mapExpr, rootsOf, visitExprs } from '../../ir/kernel/walk.js'
 
 /** `compute` with axes merged wherever that is possible; `compute` itself where it is not. */
 export function flattenCompute(compute: Compute): Compute {
-  const unit = new Set(compute.axes.filter((a) => a.lo === undefined && a.hi === 1).map((a) => a.name))
+  const unit = new Set(compute.axes.filter((a) => (a.lo ?? 0) === 0 && a.hi === 1).map((a) => a.name))
   const shrunk = unit.size === 0 ? compute : rewriteCompute({ ...compute, axes: compute.axes.filter((a) => !unit.has(a.name)) }, { name: (s) => (unit.has(s) ? 0 : undefined) })
   const flat = linearise(shrunk)
   const outer = mergeAxes(flat, flat.axes, (c, axes) => ({ ...c, axes }))
@@ -60,7 +60,7 @@ function mergeAxes(compute: Compute, axes: readonly Axis[], replace: (c: Compute
   let current = compute, kept = [...axes]
   for (let at = kept.length - 2; at >= 0; at--) {
     const a = kept[at] as Axis, b = kept[at + 1] as Axis
-    if (a.lo !== undefined || b.lo !== undefined || !mergeable(current, a, b, only)) continue
+    if ((a.lo ?? 0) !== 0 || (b.lo ?? 0) !== 0 || !mergeable(current, a, b, only)) continue
     kept = [...kept.slice(0, at), { name: b.name, hi: mul(a.hi, b.hi) }, ...kept.slice(at + 2)]
     current = replace(dropAxis(current, a.name, only), kept)
   }
