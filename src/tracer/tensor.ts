@@ -7,6 +7,8 @@ import { backward, type BackwardOptions } from './autograd.js'
 import { counts } from './bookkeeping.js'
 import { tensorFrom, type TensorOptions, type TensorValues } from './creation.js'
 import * as arithmetic from './functions/arithmetic.js'
+import * as comparison from './functions/comparison.js'
+import * as softmax from './functions/softmax.js'
 import * as inPlace from './functions/in-place.js'
 import * as movement from './functions/movement.js'
 import * as pointwise from './functions/pointwise.js'
@@ -34,7 +36,7 @@ export class Tensor extends RuntimeTensor {
   readonly [STATE]: TensorState
 
   static {
-    for (const family of [arithmetic, pointwise, reductions, movement, inPlace]) {
+    for (const family of [arithmetic, pointwise, reductions, movement, inPlace, comparison, softmax]) {
       for (const [name, f] of Object.entries(family)) {
         Object.defineProperty(this.prototype, name, { configurable: true, writable: true, value(this: Tensor, ...args: unknown[]) { return (f as (...all: unknown[]) => unknown)(this, ...args) } })
       }
@@ -157,7 +159,7 @@ export class Tensor extends RuntimeTensor {
   }
 }
 
-export interface Tensor extends Methods<typeof arithmetic>, Methods<typeof pointwise>, Methods<typeof reductions>, Methods<typeof movement>, Methods<typeof inPlace> {}
+export interface Tensor extends Methods<typeof arithmetic>, Methods<typeof pointwise>, Methods<typeof reductions>, Methods<typeof movement>, Methods<typeof inPlace>, Methods<typeof comparison>, Methods<typeof softmax> {}
 
 /** Shape, strides and offset of a tensor. */
 export function geometryOf(t: Tensor): Geometry {

@@ -86,3 +86,10 @@ function at(x: Tensor, dim: number, index: number, multi: boolean): Tensor {
   if (extent === undefined || (!isSymbolic(extent) && (index < -extent || index >= extent))) throw new IngotError('index-out-of-range', `index ${index} is outside an axis of ${extent ?? 0} elements`)
   return applyView('reshape', part(x, axis, index, 1, multi), { shape: x.shape.filter((_, i) => i !== axis) }, multi)
 }
+
+/** The axes from `startDim` to `endDim` as one, as a view where that can be. Source: torch.flatten. */
+export function flatten(self: Tensor, startDim = 0, endDim = -1): Tensor {
+  const rank = self.shape.length, start = axisOf(startDim, rank), end = axisOf(endDim, rank)
+  if (start === end && rank > 0) return self
+  return reshape(self, [...self.shape.slice(0, start), countOf(self.shape.slice(start, end + 1)), ...self.shape.slice(end + 1)])
+}
