@@ -15,6 +15,7 @@ import { SymbolSubstitution } from '../ir/substitute-symbols.js'
 import type { Target } from '../runtime/format.js'
 import { checkTypes } from './check-types.js'
 import { composeBody } from './compose.js'
+import { expandMath } from './expand-math.js'
 import { countOperations, isParametric, kernelName } from './kernel-name.js'
 import { layOut } from './lay-out.js'
 import { legalize } from './legalize.js'
@@ -114,7 +115,8 @@ function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Targe
   const flat = flattenCompute(layOut(withConstants, (buffer) => { const value = valueOf(buffer); return value && { shape: shapeOf(value), order: value.order } }))
   const schedule = scheduleFor(flat, target)
   const prepared = prepareCompute(flat, schedule)
-  const kernel = legalize(applySchedule(prepared.compute, prepared.schedule, name), target)
+  const spelled = target === 'wasm' ? expandMath(prepared.compute) : prepared.compute
+  const kernel = legalize(applySchedule(spelled, prepared.schedule, name, { madd: target === 'wasm' }), target)
   const slots = kernel.buffers.map((b): Slot | undefined => {
     const slot = slotOf(valueOf(b.name)), packing = prepared.packings.get(b.name)
     return slot === undefined || packing === undefined ? slot : { ...slot, packing }

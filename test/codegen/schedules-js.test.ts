@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { legalize } from '../../src/codegen/legalize.js'
 import { applySchedule } from '../../src/codegen/schedule/apply.js'
 import { flattenCompute } from '../../src/codegen/schedule/flatten.js'
+import { prepareCompute } from '../../src/codegen/schedule/prepare.js'
 import { scheduleJs } from '../../src/codegen/schedules/js.js'
 import { scheduleWasm } from '../../src/codegen/schedules/wasm.js'
 import { scheduleWgsl } from '../../src/codegen/schedules/wgsl.js'
@@ -35,7 +36,8 @@ describe('the js policy', () => {
     for (const c of [matmulCase(9, 6, 11), matmulCase(1, 7, 19, true), matmulCase(3, 2, 1), matmulCase(5, 3, 8, true), convCase(3, 5, 4, 6), rowCase(3, 5, true), broadcastCase(4, 6, true), gatherCase(4, 3, [1, -1, 0])]) {
       for (const policy of [scheduleJs, scheduleWasm, scheduleWgsl]) for (const compute of [c.compute, flattenCompute(c.compute)]) {
         const y0 = new Float32Array(c.outputs).fill(NaN)
-        interpretKernel(applySchedule(compute, policy(compute), 'k'), c.params, { ...c.inputs, y0 })
+        const prepared = prepareCompute(compute, policy(compute))
+        interpretKernel(applySchedule(prepared.compute, prepared.schedule, 'k'), c.params, { ...c.inputs, y0 })
         expect(y0).toEqual(c.expected)
       }
     }

@@ -164,7 +164,8 @@ export class ValueTable {
         if (operands.every((o) => !isVector(o.type))) return this.operation(e, operands)
         if (e.kind === 'narrow' && e.dtype === 'float32' && operands[0]?.type === 'f32x4') return operands[0]
         if (!hasVectorForm(e, operands.map((o) => o.type))) return lanes()
-        const spread = operands.map((o) => this.spread(o))
+        const shifts = e.kind === 'binary' && (e.op === 'shl' || e.op === 'shr')
+        const spread = operands.map((o, k) => (shifts && k === 1 ? o : this.spread(o)))
         return e.kind === 'cast' || e.kind === 'bitcast' ? this.operation({ ...e, to: vectorOf(e.to) }, spread) : this.operation(e, spread)
       }
     }

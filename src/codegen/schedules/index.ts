@@ -4,11 +4,14 @@ import type { Plan } from '../../ir/kernel/schedule.js'
 import type { Target } from '../../runtime/format.js'
 import { scheduleJs } from './js.js'
 import { scheduleWasm } from './wasm.js'
+import type { Features } from './wasm/contraction.js'
 import { scheduleWgsl } from './wgsl.js'
 
-const POLICIES: Readonly<Record<Target, (compute: Compute) => Plan>> = { js: scheduleJs, wasm: scheduleWasm, wgsl: scheduleWgsl }
+export type { Features } from './wasm/contraction.js'
 
-/** What `target`'s policy decides about a compute. */
-export function scheduleFor(compute: Compute, target: Target): Plan {
-  return POLICIES[target](compute)
+const POLICIES: Readonly<Record<Target, (compute: Compute, features: Features) => Plan>> = { js: scheduleJs, wasm: scheduleWasm, wgsl: scheduleWgsl }
+
+/** What `target`'s policy decides about a compute; `features` says which instructions wasm may use. */
+export function scheduleFor(compute: Compute, target: Target, features: Features = 'baseline'): Plan {
+  return POLICIES[target](compute, features)
 }

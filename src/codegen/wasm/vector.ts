@@ -108,12 +108,13 @@ const COMPARISONS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['eq', 'ne', 'lt', 
 const INT_BINARY: Readonly<Partial<Record<BinaryOp, string>>> = { add: 'i32x4.add', sub: 'i32x4.sub', mul: 'i32x4.mul', min: 'i32x4.min_s', max: 'i32x4.max_s', and: 'v128.and', or: 'v128.or', xor: 'v128.xor', eq: 'i32x4.eq', ne: 'i32x4.ne', lt: 'i32x4.lt_s', le: 'i32x4.le_s', gt: 'i32x4.gt_s', ge: 'i32x4.ge_s' }
 const MASK_BINARY: Readonly<Partial<Record<BinaryOp, string>>> = { and: 'v128.and', min: 'v128.and', mul: 'v128.and', or: 'v128.or', max: 'v128.or', add: 'v128.or', xor: 'v128.xor', ne: 'v128.xor', eq: 'i32x4.eq' }
 
-/** An operation on the lanes of two vectors; shifts take their count from a splat. */
+/** An operation on the lanes of two vectors; shifts take one count for all lanes. */
 export function renderVectorBinary(name: BinaryOp, a: VectorTyped, right: Expr, scope: FunctionScope): Typed {
   const result: VectorType = COMPARISONS.has(name) ? 'b32x4' : a.type
   if ((name === 'shl' || name === 'shr') && a.type === 'i32x4') {
-    if (right.kind !== 'splat') return refuse(name, a.type)
-    return { type: result, code: op(name === 'shl' ? 'i32x4.shl' : 'i32x4.shr_s', a.code, renderExpr(right.x, scope).code) }
+    const count = renderExpr(right, scope)
+    if (count.type !== 'i32') return refuse(name, count.type)
+    return { type: result, code: op(name === 'shl' ? 'i32x4.shl' : 'i32x4.shr_s', a.code, count.code) }
   }
   const b = renderExpr(right, scope)
   if (b.type !== a.type) throw new IngotError('verify-kernel', `operation ${name} on ${a.type} and ${b.type}`)

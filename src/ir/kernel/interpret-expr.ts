@@ -143,7 +143,10 @@ export function compileExpr(e: Expr, scope: Scope): Evaluate<Register> {
     case 'local': { const slot = scope.registerSlot(e.name); return (f) => f.registers[slot] as Register }
     case 'load': return (e.lanes === undefined ? compileLoad : compileVectorLoad)(scope.buffer(e.buffer), e.index[0] ?? 0, scope)
     case 'unary': return each(e.x, unaryFunction(e.op, laneType(typeOf(e.x)), scope.round), e.x)
-    case 'binary': return each(e.a, binaryFunction(e.op, laneType(typeOf(e.a)), scope.round), e.a, e.b)
+    case 'binary': {
+      const shifts = isVector(typeOf(e.a)) && !isVector(typeOf(e.b))
+      return each(e.a, binaryFunction(e.op, laneType(typeOf(e.a)), scope.round), e.a, shifts ? { kind: 'splat', x: e.b } : e.b)
+    }
     case 'madd': {
       const type = laneType(typeOf(e.a)), times = binaryFunction('mul', type, scope.round), plus = binaryFunction('add', type, scope.round)
       return each(e.a, (a: Scalar, b: Scalar, c: Scalar) => plus(times(a, b), c), e.a, e.b, e.c)

@@ -58,10 +58,10 @@ function check(e: Expr, checks: ExprChecks, memo: Map<Expr, RegisterType>): Regi
       return typeOfExpr({ ...e, x: { kind: 'local', name: '', type } }, checks.dtypeOf)
     }
     case 'binary': {
-      const a = of(e.a), b = of(e.b)
-      if (a !== b) checks.fail(`${e.op} of ${a} and ${b}`)
+      const a = of(e.a), b = of(e.b), shifts = isVector(a) && SHIFTS.has(e.op)
+      if (shifts && b !== 'i32') checks.fail(`${e.op} of ${a} by ${b}; vectors are shifted by one i32`)
+      if (a !== b && !shifts) checks.fail(`${e.op} of ${a} and ${b}`)
       if (INTEGER_ONLY.has(e.op) && FLOAT.has(a)) checks.fail(`${e.op} of ${a}`)
-      if (isVector(a) && SHIFTS.has(e.op) && e.b.kind !== 'splat') checks.fail(`${e.op} of ${a} by counts that differ; vectors shift by a splat`)
       return typeOfExpr({ ...e, a: { kind: 'local', name: '', type: a } }, checks.dtypeOf)
     }
     case 'select': {

@@ -1,0 +1,71 @@
+/**
+ * What a contraction changes before it is tiled: the rows of an image are joined into one axis of pixels where tiles of
+ * pixels do not fit a row, and constant operands are packed in panels as wide as the tile, so that the innermost loop reads
+ * them one after another.
+ */
+import { visitSymbols } from '../../../base/dim.js'
+import { product, type Dim } from '../../../ir/dims.js'
+import type { Axis, Compute, Stage } from '../../../ir/kernel/compute.js'
+import type { Preparation, Schedule } from '../../../ir/kernel/schedule.js'
+import { isMultiple } from '../../schedule/flatten.js'
+import { accessesOf, fixedExtent, strideAlong } from './strides.js'
+
+/** The neighbouring outer axes that are worth joining for tiles of `deep` points; undefined where there are none. */
+export function joinPixels(compute: Compute, deep: number): Extract<Preparation, { kind: 'join' }> | undefined {
+  const store = compute.stages.find((s) => s.kind === 'store')
+  const reduce = compute.stages.find((s) => s.kind === 'reduce')
+  const at = compute.axes.length - 3
+  const outer = compute.axes[at], inner = compute.axes[at + 1], columns = compute.axes[at + 2]
+  if (store?.kind !== 'store' || reduce === undefined || outer === undefined || inner === undefined || columns === undefined) return undefined
+  const width = fixedExtent(inner)
+  if (width === undefined || width % deep === 0 || width === 1 || fixedExtent(outer) === 1) return undefined
+  if ([outer, inner].some((a) => a.lo !== undefined || boundsMention(compute, a))) return undefined
+  const [written] = accessesOf(compute, store).filter((a) => a.store)
+  if (written === undefined || strideAlong(written.flat, columns.name) !== 1 || !isMultiple(written.flat, outer, inner)) return undefined
+  return { kind: 'join', outer: outer.name, inner: inner.name, axis: `${outer.name}_${inner.name}` }
+}
+
+function boundsMention(compute: Compute, axis: Axis): boolean {
+  const axes = [...compute.axes, ...compute.stages.flatMap((s: Stage) => (s.kind === 'let' ? [] : s.axes))]
+  return axes.some((a) => names(a.hi).includes(axis.name) || names(a.lo ?? 0).includes(axis.name))
+}
+
+function names(dim: Dim): string[] {
+  const out: string[] = []
+  visitSymbols(dim, (s) => { out.push(s) })
+  return out
+}
+
+/** The constants that `schedule`, with lanes along an outer axis, reads in panels. */
+export function packConstants(compute: Compute, schedule: Schedule): readonly Preparation[] {
+  const panel = panelOf(compute, schedule)
+  const reduce = compute.stages.find((s) => s.kind === 'reduce')
+  if (panel === undefined || reduce === undefined) return []
+  const { axis, factor } = panel, columns = fixedExtent(axis)
+  if (columns === undefined || columns <= factor) return []
+  const constants = new Map(compute.buffers.filter((b) => b.constant === true).map((b) => [b.name, b]))
+  return accessesOf(compute, reduce).flatMap((a): Preparation[] => {
+    const buffer = constants.get(a.buffer)
+    if (buffer === undefined || !a.plain || strideAlong(a.flat, axis.name) !== 1) return []
+    const length = product(buffer.shape), others = [...new Set(names(a.flat))].filter((n) => n !== axis.name)
+    const rows = typeof length === 'number' && length % columns === 0 && others.length > 0 && others.every((n) => (strideAlong(a.flat, n) ?? 1) % columns === 0)
+    return rows ? [{ kind: 'pack', buffer: a.buffer, columns, factor }] : []
+  })
+}
+
+/** The outer axis in lanes, and how many of its points stand side by side. */
+function panelOf(compute: Compute, schedule: Schedule): { readonly axis: Axis; readonly factor: number } | undefined {
+  const lane = schedule.find((d) => d.kind === 'vectorize')
+  if (lane?.kind !== 'vectorize') return undefined
+  let factor = 1, name = lane.axis
+  const splits = schedule.filter((d) => d.kind === 'split')
+  for (let split = splits.find((s) => s.inner === name); split !== undefined; split = splits.find((s) => s.axis === split?.outer)) { factor *= split.factor; name = split.axis === name ? name : split.axis }
+  const root = rootOf(name, splits), axis = compute.axes.find((a) => a.name === root)
+  return axis === undefined ? undefined : { axis, factor }
+}
+
+/** The axis that a part comes from. */
+function rootOf(part: string, splits: readonly { readonly axis: string; readonly outer: string; readonly inner: string }[]): string {
+  const split = splits.find((s) => s.outer === part || s.inner === part)
+  return split === undefined ? part : rootOf(split.axis, splits)
+}

@@ -1,0 +1,96 @@
+/**
+ * Sums of products in which an operand's element serves several results: matrix products, convolutions. A register tile of
+ * rows × vectors of columns; where no outer axis is contiguous but the summed one is (a product with a transposed matrix), the
+ * lanes run along the sum. V8's 16 vector registers hold 8 accumulators where a product needs one for itself, and 12 where
+ * multiply-adds need none.
+ */
+import type { Axis, Compute, ReduceStage } from '../../../ir/kernel/compute.js'
+import { constant } from '../../../ir/kernel/expr.js'
+import type { Directive, Schedule } from '../../../ir/kernel/schedule.js'
+import { accessesOf, boundsDependOn, fixedExtent, isLong, moves, strideAlong, type Access } from './strides.js'
+import { bestPoints, cutPoints, cutVectors, directivesOf, uncut, type Cut } from './tile.js'
+
+/** Instruction sets that schedules are made for. */
+export type Features = 'baseline' | 'relaxed'
+
+/** Rows of a register tile eight columns wide. */
+export const tileDepth = (features: Features): number => (features === 'relaxed' ? 6 : 4)
+
+export interface Contraction { readonly stage: ReduceStage; readonly loads: readonly Access[]; readonly store: Access }
+
+/** The schedule of `compute` if it is a contraction of 32-bit floats; undefined if it is something else. */
+export function scheduleContraction(compute: Compute, features: Features): Schedule | undefined {
+  const found = findContraction(compute)
+  if (found === undefined) return undefined
+  const { loads } = found
+  const free = compute.axes.filter((a) => a.hi !== 1 && a.lo === undefined && !boundsDependOn(compute, a.name)).reverse()
+  const shared = free.filter((a) => loads.some((l) => moves(l, a.name)) && loads.some((l) => !moves(l, a.name)))
+  const columns = [...shared, ...free].find((a) => isLong(a) && isContiguous(found, a))
+  if (columns !== undefined) return columnLanes(compute, found, columns, partnerOf(shared, loads, columns), features)
+  const summed = found.stage.axes.at(-1)
+  if (summed !== undefined && isLong(summed, 8) && loads.every((l) => l.plain && strideAlong(l.flat, summed.name) === 1)) return sumLanes(compute, summed, shared, loads)
+  // Results side by side whose operands are not: lanes are gathered, once for all rows.
+  const gathered = shared.find((a) => isLong(a, 8) && strideAlong(found.store.flat, a.name) === 1)
+  return gathered === undefined ? undefined : columnLanes(compute, found, gathered, partnerOf(shared, loads, gathered), features)
+}
+
+/** The sum of products, its operands and its result; undefined where a compute has other stages too. */
+export function findContraction(compute: Compute): Contraction | undefined {
+  const reductions = compute.stages.filter((s) => s.kind === 'reduce'), stores = compute.stages.filter((s) => s.kind === 'store')
+  const [stage] = reductions, [last] = stores
+  if (stage === undefined || last === undefined || reductions.length > 1 || stores.length > 1 || last.axes.length > 0 || stage.accumulators.length > 1) return undefined
+  const [a] = stage.accumulators
+  if (a === undefined || a.type !== 'f32' || a.combine !== 'add' || a.value.kind !== 'binary' || a.value.op !== 'mul') return undefined
+  if (compute.stages.some((s) => s.lets.some((l) => l.kind === 'data-index'))) return undefined
+  // What an accumulator starts from (a bias) is no operand of the products.
+  const loads = accessesOf(compute, { ...stage, accumulators: [{ ...a, init: constant('f32', 0) }] }), store = accessesOf(compute, last).find((x) => x.store)
+  return loads.length === 2 && store !== undefined ? { stage, loads, store } : undefined
+}
+
+/** True where the result and every operand lie side by side along `axis`, or do not move with it. */
+function isContiguous({ loads, store }: Contraction, axis: Axis): boolean {
+  const strides = [store, ...loads].map((a) => strideAlong(a.flat, axis.name))
+  return strides[0] === 1 && strides.every((s, k) => s === 0 || (s === 1 && (k === 0 || loads[k - 1]?.plain === true)))
+}
+
+/** The axis whose operand `axis` shares, and which shares that of `axis`. */
+function partnerOf(shared: readonly Axis[], loads: readonly Access[], axis: Axis): Axis | undefined {
+  return shared.find((a) => a !== axis && loads.some((l) => moves(l, a.name) && !moves(l, axis.name)) && loads.some((l) => moves(l, axis.name) && !moves(l, a.name)))
+}
+
+/** Rows × columns, columns in lanes. */
+function columnLanes(compute: Compute, { stage, loads }: Contraction, columns: Axis, rows: Axis | undefined, features: Features): Schedule {
+  const most = features === 'relaxed' ? 12 : 8, deep = tileDepth(features)
+  const height = rows === undefined ? 1 : Math.min(fixedExtent(rows) ?? deep, bestPoints(rows, deep))
+  const wide = cutVectors(columns, Math.max(2, Math.min(8, Math.floor(most / height))))
+  const tall = rows === undefined ? undefined : cutPoints(rows, height)
+  const others = compute.axes.filter((a) => a !== columns && a !== rows).map(uncut)
+  // A panel of columns stays in cache while all rows pass it.
+  const outer = directivesOf([...others, wide, ...(tall === undefined ? [] : [tall])], [...(tall === undefined ? [] : [tall]), wide])
+  return [...outer, ...unrollSum(stage, loads, features)]
+}
+
+/** Largest window of a convolution that is written out. */
+const WINDOW = 9
+
+/** The innermost summed axis, some points at a time: V8 with relaxed SIMD keeps the order of instructions, without it spills what is unrolled. */
+function unrollSum(stage: ReduceStage, loads: readonly Access[], features: Features): readonly Directive[] {
+  const last = stage.axes.at(-1)
+  if (last === undefined || features !== 'relaxed') return []
+  const extent = fixedExtent(last)
+  if (extent !== undefined && extent <= WINDOW) return [{ kind: 'unroll', axis: last.name }]
+  if (!loads.every((l) => strideAlong(l.flat, last.name) !== undefined)) return []
+  const cut = cutPoints(last, 4)
+  return [...cut.splits, ...cut.marks]
+}
+
+/** Rows × columns of dot products, each along lanes of the sum. */
+function sumLanes(compute: Compute, summed: Axis, shared: readonly Axis[], loads: readonly Access[]): Schedule {
+  const columns = shared[0], rows = columns === undefined ? undefined : partnerOf(shared, loads, columns)
+  const cuts = new Map<Axis, Cut>()
+  if (columns !== undefined) cuts.set(columns, cutPoints(columns, rows === undefined ? 4 : 2))
+  if (rows !== undefined) cuts.set(rows, cutPoints(rows, bestPoints(rows, 4)))
+  const loops = compute.axes.map((a) => cuts.get(a) ?? uncut(a))
+  const lanes = cutVectors(summed, rows === undefined ? 2 : 1)
+  return [...directivesOf(loops, [...cuts.values()]), ...lanes.splits, ...lanes.marks]
+}

@@ -1,0 +1,58 @@
+/** Splits that cut an axis into a main part and ever smaller remainders, so that no extent falls off a cliff. */
+import type { Axis } from '../../../ir/kernel/compute.js'
+import { LANES } from '../../../ir/kernel/expr.js'
+import type { Directive } from '../../../ir/kernel/schedule.js'
+import { fixedExtent } from './strides.js'
+
+/** An axis cut up: directives, the loop that is left, and the parts written out inside it, outermost first. */
+export interface Cut { readonly splits: readonly Directive[]; readonly loop: string | undefined; readonly inner: readonly string[]; readonly marks: readonly Directive[] }
+
+/** `axis` as it stands. */
+export const uncut = (axis: Axis): Cut => ({ splits: [], loop: axis.name, inner: [], marks: [] })
+
+/** `count` vectors of `axis` side by side; what is left over runs in single vectors and then in single elements. */
+export function cutVectors(axis: Axis, count: number): Cut {
+  const { name } = axis, extent = fixedExtent(axis)
+  const vectors = extent === undefined ? count : Math.max(1, Math.min(count, Math.floor(extent / LANES)))
+  const lane = `${name}_l`
+  const first: Directive = { kind: 'split', axis: name, factor: LANES, outer: `${name}_v`, inner: lane }
+  if (vectors === 1) return { splits: [first], loop: `${name}_v`, inner: [lane], marks: [{ kind: 'vectorize', axis: lane }] }
+  const jam: Directive = { kind: 'split', axis: `${name}_v`, factor: vectors, outer: `${name}_o`, inner: `${name}_j` }
+  return { splits: [first, jam], loop: `${name}_o`, inner: [`${name}_j`, lane], marks: [{ kind: 'unroll', axis: `${name}_j` }, { kind: 'vectorize', axis: lane }] }
+}
+
+/** `count` points of `axis` side by side; what is left over runs in pairs and then one by one. An axis no longer than that is written out whole. */
+export function cutPoints(axis: Axis, count: number): Cut {
+  const { name } = axis, extent = fixedExtent(axis)
+  if (extent !== undefined && extent <= count) return { splits: [], loop: undefined, inner: [name], marks: [{ kind: 'unroll', axis: name }] }
+  if (count === 1) return uncut(axis)
+  if (count % 2 === 1 || count === 2) {
+    const part = `${name}_i`
+    return { splits: [{ kind: 'split', axis: name, factor: count, outer: `${name}_o`, inner: part }], loop: `${name}_o`, inner: [part], marks: [{ kind: 'unroll', axis: part }] }
+  }
+  const pair = `${name}_i`, jam = `${name}_j`
+  return {
+    splits: [{ kind: 'split', axis: name, factor: 2, outer: `${name}_p`, inner: pair }, { kind: 'split', axis: `${name}_p`, factor: count / 2, outer: `${name}_o`, inner: jam }],
+    loop: `${name}_o`, inner: [jam, pair], marks: [{ kind: 'unroll', axis: jam }, { kind: 'unroll', axis: pair }],
+  }
+}
+
+/** The number of points up to `most` that covers `axis` with the fewest operations: each tile costs its points and one more. */
+export function bestPoints(axis: Axis, most: number): number {
+  const extent = fixedExtent(axis)
+  if (extent === undefined || extent <= most) return most
+  const cost = (n: number): number => Math.floor(extent / n) * (n + 1) + (extent % n) * 2
+  return Array.from({ length: most }, (_, k) => most - k).filter((n) => n * 2 >= most).reduce((best, n) => (cost(n) < cost(best) ? n : best), most)
+}
+
+/** The directives of cuts of a nest's axes: splits, the order (loops outermost first, then all inner parts), and marks; the outermost loop may be shared among threads. */
+export function directivesOf(loops: readonly Cut[], innerOrder: readonly Cut[]): readonly Directive[] {
+  const outer = loops.flatMap((c) => (c.loop === undefined ? [] : [c.loop])), inner = innerOrder.flatMap((c) => c.inner)
+  const order = [...outer, ...inner]
+  return [
+    ...loops.flatMap((c) => c.splits),
+    ...(order.length > 1 ? [{ kind: 'reorder', axes: order } as const] : []),
+    ...innerOrder.flatMap((c) => c.marks),
+    ...(outer[0] !== undefined ? [{ kind: 'parallel', axis: outer[0] } as const] : []),
+  ]
+}
