@@ -85,6 +85,8 @@ function verifyAfter(pass: Pass, graph: Graph): void {
     verifyGraph(graph)
   } catch (error) {
     if (!(error instanceof IngotError)) throw error
-    throw new IngotError(error.code, `after pass '${pass.name}': ${error.message}`, { where: error.where, cause: error })
+    // The message ends in place and hint already; they are added again from the parts.
+    const what = (error.message.split('\n  hint: ')[0] as string).replace(/ \[(?:at|op|dtype) [^[\]]*\]$/, '')
+    throw new IngotError(error.code, `after pass '${pass.name}': ${what}`, { where: error.where, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
   }
 }

@@ -55,7 +55,7 @@ describe('vectors', () => {
     expect(scalars).toEqual(want)
     instantiate([kernel]).run(Object.values(got), [3])
     expect(got).toEqual(want)
-    expect([...want.y1.slice(8, 12)]).toEqual([4, 4, 9, 9].map((x, k) => Math.max(x, [-1, 2, -3, -4][k] as number)))
+    expect(Array.from(want.y1.subarray(8, 12))).toEqual([4, 4, 9, 9].map((x, k) => Math.max(x, [-1, 2, -3, -4][k] as number)))
   })
   it('are refused where types do not fit or an access leaves its buffer', () => {
     const refused: readonly [string, RegExp][] = [
