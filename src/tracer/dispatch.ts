@@ -12,6 +12,7 @@ import { getOp } from '../ir/ops/index.js'
 import { tensorType, type TensorType } from '../ir/types.js'
 import { STORAGE } from '../runtime/tensor.js'
 import { backwardName, GradFunction, type Edge } from './grad-function.js'
+import { callSite } from './call-site.js'
 import { dimsOfShape } from './extents.js'
 import { edgeOf, requiresGradOf } from './history.js'
 import { currentFrame } from './modes.js'
@@ -35,8 +36,6 @@ export interface Recorder {
   stateOfAlias(x: Tensor, counter: VersionCounter | null): TensorState
   /** A shape of the graph as tensors have it. */
   extentsOf(shape: readonly Dim[]): readonly number[]
-  /** Takes an extent to be at most another; refused when the graph runs where it is not. */
-  assumeAtMost(extent: number, limit: number, why: string): void
   /** A tensor with the elements that `x` has now, without history. */
   snapshot(x: Tensor): Tensor
   /** Takes `result` for the elements of `t` from now on. */
@@ -122,18 +121,19 @@ export function refuseTraced(operands: readonly (Operand | null)[]): void {
   for (const x of operands) if (isTensor(x) && x[STATE] instanceof TracedState) throw usedOutside((x[STATE] as TracedState).root.trace)
 }
 
-const CONCRETE: InferContext = {
+const ASSUMPTIONS: InferContext = {
   assume(a, b, why, kind = 'eq') {
     const difference = sub(a, b)
+    if (typeof difference !== 'number' && findRecorder() !== null) return
     const holds = typeof difference === 'number' && (kind === 'eq' ? difference === 0 : difference <= 0)
     if (!holds) throw new IngotError('shape-mismatch', `${printDim(a)} must ${kind === 'eq' ? 'equal' : 'not exceed'} ${printDim(b)}: ${why}`)
   },
 }
 
-/** The types of an op's results for concrete operands. Errors name the op. */
+/** The types of an op's results; assumptions about extents that are symbols wait until a recorder adds the op. Errors name the op. */
 export function inferTypes(op: Op, inputs: readonly (Operand | null)[], attrs: Attrs): readonly (TensorType & ConcreteType)[] {
   const values = inputs.map((x, i): Value | null => (x === null ? null : { name: `x${i}`, type: tensorType(x.dtype, dimsOfShape(x.shape)) }))
-  return withOp(op.name, () => op.infer({ inputs: values, attrs: attrs as never }, CONCRETE)) as readonly (TensorType & ConcreteType)[]
+  return withOp(op.name, () => op.infer({ inputs: values, attrs: attrs as never }, ASSUMPTIONS)) as readonly (TensorType & ConcreteType)[]
 }
 
 function compute(op: Op, inputs: readonly (Operand | null)[], attrs: Attrs, outputs: readonly ConcreteType[]): readonly HostTensor[] {
@@ -149,12 +149,13 @@ export function hostOf(x: Operand | null): HostTensor | null {
   return isTensor(x) ? { dtype: x.dtype, shape: x.shape, data: x[STORAGE] } : x
 }
 
-function withOp<T>(op: string, run: () => T): T {
+/** Runs `run`, whose errors then name the op and the line of user code that called it. */
+export function withOp<T>(op: string, run: () => T): T {
   try {
     return run()
   } catch (error) {
     if (!(error instanceof IngotError) || error.where.op !== undefined || error.code === 'internal') throw error
     const what = error.message.split('\n  hint: ')[0] as string
-    throw new IngotError(error.code, what, { where: { ...error.where, op }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
+    throw new IngotError(error.code, what, { where: { origin: callSite(), ...error.where, op }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
   }
 }

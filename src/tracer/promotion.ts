@@ -84,6 +84,11 @@ export function promoted(operands: readonly TensorOrScalar[], dtype: DType = res
   return operands.map((x) => asOperand(x, dtype))
 }
 
+/** Both operands in their common dtype. */
+export function promotedPair(a: TensorOrScalar, b: TensorOrScalar, dtype: DType = resultType(a, b)): readonly [Operand, Operand] {
+  return [asOperand(a, dtype), asOperand(b, dtype)]
+}
+
 /** True where an in-place operation computed in `from` may be stored in `to`: not a higher category in a lower one. Source: torch.can_cast. */
 export function canCast(from: DType, to: DType): boolean {
   return categoryOf(from) <= categoryOf(to)

@@ -6,14 +6,7 @@ import { checkStorage, STORAGE, Tensor as RuntimeTensor } from '../runtime/tenso
 import { backward, type BackwardOptions } from './autograd.js'
 import { counts } from './bookkeeping.js'
 import { tensorFrom, type TensorOptions, type TensorValues } from './creation.js'
-import * as arithmetic from './functions/arithmetic.js'
-import * as comparison from './functions/comparison.js'
-import * as softmax from './functions/softmax.js'
-import * as inPlace from './functions/in-place.js'
-import * as movement from './functions/movement.js'
-import * as pointwise from './functions/pointwise.js'
-import * as reductions from './functions/reductions.js'
-import type { Methods } from './functions/methods.js'
+import { methodFamilies, type TensorMethods } from './functions/families.js'
 import type { GradFunction } from './grad-function.js'
 import { gradFnOf, requiresGradOf, retainGrad, setGrad, setRequiresGrad, versionOf } from './history.js'
 import { isInferenceModeEnabled } from './modes.js'
@@ -36,7 +29,7 @@ export class Tensor extends RuntimeTensor {
   readonly [STATE]: TensorState
 
   static {
-    for (const family of [arithmetic, pointwise, reductions, movement, inPlace, comparison, softmax]) {
+    for (const family of methodFamilies()) {
       for (const [name, f] of Object.entries(family)) {
         Object.defineProperty(this.prototype, name, { configurable: true, writable: true, value(this: Tensor, ...args: unknown[]) { return (f as (...all: unknown[]) => unknown)(this, ...args) } })
       }
@@ -159,7 +152,7 @@ export class Tensor extends RuntimeTensor {
   }
 }
 
-export interface Tensor extends Methods<typeof arithmetic>, Methods<typeof pointwise>, Methods<typeof reductions>, Methods<typeof movement>, Methods<typeof inPlace>, Methods<typeof comparison>, Methods<typeof softmax> {}
+export interface Tensor extends TensorMethods {}
 
 /** Shape, strides and offset of a tensor. */
 export function geometryOf(t: Tensor): Geometry {

@@ -1,6 +1,6 @@
 /** Functions that only move elements: views where elements can stay, copies where not. */
 import { IngotError } from '../../base/error.js'
-import { apply1, evaluate, findRecorder } from '../dispatch.js'
+import { evaluate } from '../dispatch.js'
 import { countOf, dims, isSymbolic } from '../extents.js'
 import type { Tensor } from '../tensor.js'
 import { applyView } from '../views.js'
@@ -69,14 +69,11 @@ export function unbind(self: Tensor, dim = 0): Tensor[] {
   return Array.from({ length: self.shape[axisOf(dim, self.shape.length)] ?? 0 }, (_, i) => at(self, dim, i, true))
 }
 
-/** Copies of the positions of an axis that an integer tensor names. Source: torch.index_select. */
-export function indexSelect(self: Tensor, dim: number, index: Tensor): Tensor { return apply1('gather', [self, index], { axis: axisOf(dim, self.shape.length) }) }
-
 function part(x: Tensor, dim: number, start: number, length: number, multi: boolean): Tensor {
   const axis = axisOf(dim, x.shape.length), extent = x.shape[axis] ?? 1
   const from = !isSymbolic(start) && start < 0 ? dims.add(start, extent) : start
   const rest = dims.sub(extent, dims.add(from, length))
-  if (isSymbolic(rest)) findRecorder()?.assumeAtMost(dims.add(from, length), extent, `${length} positions from ${start} on are within axis ${dim}`)
+  // What cannot be known to be within is refused when the graph runs.
   if ([from, length, rest].some((n) => !isSymbolic(n) && n < 0)) throw new IngotError('index-out-of-range', `${length} positions from ${start} on are not within an axis of ${extent}`)
   return applyView('slice', x, { axes: [axis], starts: [from], steps: [1], sizes: [length] }, multi)
 }

@@ -1,0 +1,12 @@
+/** Functions of neural networks without state, as `functional`. Source: torch.nn.functional. */
+export { linear } from './contractions.js'
+export { elu, gelu, hardsigmoid, hardswish, hardtanh, leakyRelu, mish, prelu, relu6, selu, silu, softplus, softsign } from './activations.js'
+export { scaledDotProductAttention, type AttentionOptions } from './attention.js'
+export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, type ConvOptions, type ConvTransposeOptions } from './convolution.js'
+export { dropout } from './dropout.js'
+export { embedding } from './embedding.js'
+export { crossEntropy, mseLoss, type Reduction } from './losses.js'
+export { batchNorm, groupNorm, layerNorm, rmsNorm, type BatchNormOptions } from './normalization.js'
+export { adaptiveAvgPool2d, avgPool1d, avgPool2d, maxPool1d, maxPool2d, type AvgPoolOptions, type MaxPoolOptions, type PoolOptions } from './pooling.js'
+export { relu, sigmoid, tanh } from './pointwise.js'
+export { logSoftmax, softmax } from './softmax.js'
