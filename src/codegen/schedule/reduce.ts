@@ -5,6 +5,7 @@
  */
 import type { Accumulator, ReduceStage } from '../../ir/kernel/compute.js'
 import { constant, isVector, LANES, madd, VECTOR_OF, type BinaryOp, type Expr, type RegisterType } from '../../ir/kernel/expr.js'
+import { termsOf } from '../../ir/kernel/ranges.js'
 import { rootsOf, visitExprs } from '../../ir/kernel/walk.js'
 import { LANE_NUMBERS } from './lanes.js'
 import { openLoops } from './loops.js'
@@ -42,7 +43,7 @@ export function writeReduce(work: Work, stage: ReduceStage, nest: Nest, tile: re
         pending.push(...nextValues(work, stage, used, within(point, own)))
       })
     }
-    writer.write(pending)
+    writer.write(inLoadOrder(pending))
   }, ownLanes)
   values.touch()
   tile.forEach((_, t) => stage.accumulators.forEach((a, i) => foldParts(work, a, registers[t]?.[i] as Register, parts[t]?.[i] ?? [])))
@@ -51,6 +52,47 @@ export function writeReduce(work: Work, stage: ReduceStage, nest: Nest, tile: re
     const locals = new Map(point.locals)
     stage.accumulators.forEach((a, i) => locals.set(a.name, contentsOf(work, registers[t]?.[i] as Register, depth)))
     return { dims: point.dims, locals }
+  })
+}
+
+/**
+ * Sums written out over a window, in the order of the elements they read: an element that several windows share is loaded
+ * once and used up. As it stands where that would change the order in which any accumulator adds.
+ */
+function inLoadOrder(pending: readonly Pending[]): readonly Pending[] {
+  const names = pending.map((p) => (p.kind === 'set' ? p.name : ''))
+  if (names.includes('') || new Set(names).size === names.length) return pending
+  const loads = pending.map((p) => (p.kind === 'set' ? loadsOf(p.value) : []))
+  const keys = pending.map((_, i) => movingKey(loads[i] as readonly ValueNode[]))
+  if (keys.some((k) => k === undefined) || !isShared(loads)) return pending
+  const sorted = pending.map((p, i) => ({ p, i, key: keys[i] as number })).sort((a, b) => a.key - b.key || a.i - b.i)
+  const last = new Map<string, number>()
+  for (const { i } of sorted) {
+    const name = names[i] as string
+    if ((last.get(name) ?? -1) > i) return pending
+    last.set(name, i)
+  }
+  return sorted.map(({ p }) => p)
+}
+
+/** The loads that a value is made of directly: operands of its product. */
+function loadsOf(value: ValueNode): readonly ValueNode[] {
+  return value.operands.flatMap((o) => (o.shell.kind === 'load' ? [o] : o.shell.kind === 'binary' && o.shell.op === 'mul' ? o.operands.filter((x) => x.shell.kind === 'load') : []))
+}
+
+/** Where the first of two loads stands, relative to the others of its kind: the constant in its index. */
+function movingKey([first, second]: readonly ValueNode[]): number | undefined {
+  if (first === undefined || second === undefined) return undefined
+  return termsOf(first.dims[0] ?? 0).find((t) => t.atoms.length === 0)?.coefficient ?? 0
+}
+
+/** True where the first loads come back after others: windows that overlap. */
+function isShared(loads: readonly (readonly ValueNode[])[]): boolean {
+  const last = new Map<number, number>()
+  return loads.some(([first], i) => {
+    const id = first?.id ?? -1, before = last.get(id)
+    last.set(id, i)
+    return before !== undefined && before < i - 1
   })
 }
 

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { lowerGraph } from '../../src/codegen/lower.js'
+import { pipelineFor } from '../../src/compile.js'
+import { GraphBuilder } from '../../src/ir/build.js'
+import type { Value } from '../../src/ir/graph.js'
+import { seededTensor } from '../../src/ir/host-tensor.js'
+import type { Kernel, Stmt } from '../../src/ir/kernel/kernel.js'
+import { printKernel } from '../../src/ir/kernel/print.js'
+import type { Plan } from '../../src/ir/kernel/schedule.js'
+import { exprsOf, visitExprs, visitStmts } from '../../src/ir/kernel/walk.js'
+import { tensorType } from '../../src/ir/types.js'
+import { runPasses } from '../../src/passes/index.js'
+import { expectSameOnTarget } from './same-on-target.js'
+
+interface Shape { readonly channels: number; readonly filters: number; readonly size: number; readonly kernel: number; readonly stride: number; readonly groups?: number; readonly bias?: boolean }
+
+/** relu → convolution (padded to keep its size, but for strides) → relu, [1, channels, size, size]. */
+function network({ channels, filters, size, kernel, stride, groups = 1, bias = true }: Shape) {
+  const b = new GraphBuilder({ name: 'g', stage: 'inference' }), pad = (kernel - 1) / 2
+  const add = (op: string, inputs: readonly (Value | null)[], attrs = {}): Value => b.add1(op, inputs, attrs, { origin: op })
+  const x = add('abs', [b.input('x', tensorType('float32', [1, channels, size, size]))])
+  const w = b.constant(seededTensor('float32', [filters, channels / groups, kernel, kernel], 1))
+  const c = add('conv', [x, w, bias ? b.constant(seededTensor('float32', [filters], 2)) : null], { strides: [stride, stride], dilations: [1, 1], pads: [pad, pad, pad, pad], group: groups })
+  b.output('y', add('reduce_max', [add('relu', [c])], { axes: [2, 3], keepdims: true }))
+  return b.finish()
+}
+
+function convolution(shape: Shape): { readonly kernel: Kernel; readonly plan: Plan } {
+  const found: { kernel: Kernel; plan: Plan }[] = []
+  lowerGraph(runPasses(network(shape), pipelineFor('wasm')), 'wasm', (k) => { if (k.kernel.name.startsWith('conv')) found.push({ kernel: k.kernel, plan: k.schedule ?? [] }) })
+  const [only] = found
+  if (only === undefined) throw new Error('no convolution was lowered')
+  return only
+}
+
+/** Vector loads from constants and from others in the innermost loop that has most multiply-adds. */
+function hottest(kernel: Kernel): { readonly loads: number; readonly sums: number } {
+  let best: readonly Stmt[] = [], most = 0
+  visitStmts(kernel.body, (s) => {
+    if (s.kind !== 'for' || s.body.some((t) => t.kind === 'for')) return
+    const sums = s.body.filter((t) => t.kind === 'set').length
+    if (sums > most) { most = sums; best = s.body }
+  })
+  let loads = 0
+  for (const s of best) visitExprs(exprsOf(s), (e) => { if (e.kind === 'load') loads++ })
+  return { loads, sums: most }
+}
+
+describe('convolutions with channels last', () => {
+  const SHAPES: readonly Shape[] = [
+    { channels: 8, filters: 16, size: 7, kernel: 3, stride: 1 }, { channels: 5, filters: 9, size: 6, kernel: 3, stride: 2 }, { channels: 3, filters: 8, size: 11, kernel: 3, stride: 2 },
+    { channels: 16, filters: 24, size: 7, kernel: 1, stride: 1, bias: false }, { channels: 7, filters: 20, size: 5, kernel: 1, stride: 2 },
+    { channels: 12, filters: 12, size: 9, kernel: 3, stride: 1, groups: 12 }, { channels: 10, filters: 10, size: 8, kernel: 5, stride: 2, groups: 10, bias: false },
+    { channels: 8, filters: 16, size: 6, kernel: 3, stride: 1, groups: 2 }, { channels: 4, filters: 8, size: 6, kernel: 3, stride: 1, groups: 4 }, { channels: 64, filters: 3, size: 6, kernel: 3, stride: 1 },
+  ]
+  it('compute what the interpreter does', async () => {
+    for (const shape of SHAPES) await expectSameOnTarget(network(shape), 'wasm', [{}])
+  })
+  it('tile 4 pixels × 8 output channels, with weights in panels', () => {
+    const { kernel, plan } = convolution({ channels: 16, filters: 32, size: 8, kernel: 3, stride: 1 })
+    expect(plan).toContainEqual({ kind: 'pack', buffer: 'v1', columns: 32, factor: 8 })
+    expect(hottest(kernel)).toEqual({ loads: 6, sums: 8 })
+  })
+  it('tile across rows where a row is no multiple of the tile', () => {
+    const joins = (size: number): boolean => convolution({ channels: 16, filters: 32, size, kernel: 3, stride: 1 }).plan.some((d) => d.kind === 'join')
+    expect([8, 7, 14].map(joins)).toEqual([false, true, true])
+  })
+  it('sum over the taps of a row and its channels in one loop', () => {
+    const text = printKernel(convolution({ channels: 16, filters: 32, size: 8, kernel: 3, stride: 1 }).kernel)
+    expect(text).toMatch(/for \w+ in \[0, 48\)/)
+  })
+  it('load each pixel of a depthwise patch once: 16 pixels and 9 weights for 36 multiply-adds', () => {
+    const { kernel } = convolution({ channels: 16, filters: 16, size: 8, kernel: 3, stride: 1, groups: 16, bias: false })
+    expect(hottest(kernel)).toEqual({ loads: 25, sums: 36 })
+  })
+  it('need no more than the weights of two rows at once', () => {
+    const text = printKernel(convolution({ channels: 16, filters: 16, size: 8, kernel: 3, stride: 1, groups: 16, bias: false }).kernel)
+    const lines = text.split('\n').filter((l) => /let v\d+_\w* ?:|set /.test(l))
+    const live = weightsLive(lines)
+    expect(Math.max(...live)).toBeLessThanOrEqual(6)
+  })
+})
+
+/** How many weights (`v1`) that were loaded are still to be used, before each line. */
+function weightsLive(lines: readonly string[]): number[] {
+  const names = lines.flatMap((l, i) => { const m = /let (v1_\w*): .* = v1\[/.exec(l); return m === null ? [] : [{ name: m[1] as string, from: i }] })
+  const spans = names.map(({ name, from }) => ({ from, to: lines.reduce((last, l, i) => (new RegExp(`\\b${name}\\b`).test(l) ? i : last), from) }))
+  return lines.map((_, i) => spans.filter((s) => s.from < i && i <= s.to).length)
+}
