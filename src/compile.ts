@@ -5,7 +5,7 @@
  *          → lower → kernels + steps → plan → memory → emit → ProgramData
  */
 import { emitProgram } from './codegen/emit.js'
-import { lowerGraph, type OnKernel } from './codegen/lower.js'
+import { lowerGraph, type FeatureSet, type OnKernel } from './codegen/lower.js'
 import { planMemory } from './codegen/plan-memory.js'
 import { IngotError } from './base/error.js'
 import { debugFromEnvironment } from './debug.js'
@@ -31,6 +31,11 @@ export interface Progress {
 export interface CompileOptions extends ImportOnnxOptions {
   /** Default `js`. */
   readonly target?: Target
+  /**
+   * Instruction sets that a wasm program is made for. `auto` (the default) holds kernels with and without relaxed SIMD, and the engine that
+   * loads it picks; results may differ in the last place between the two.
+   */
+  readonly features?: FeatureSet
   /** Extents to fix, by input name; others stay symbolic. */
   readonly shapes?: InputShapes
   /** Passes to run instead of the target's pipeline. */
@@ -59,7 +64,7 @@ export const TARGETS: readonly Target[] = ['js', 'wasm']
  * Throws an `IngotError` that names the node for anything it cannot do; never falls back silently.
  */
 export async function compile(source: Graph | Uint8Array | ArrayBuffer | string, options: CompileOptions = {}): Promise<Program> {
-  const target = options.target ?? 'js'
+  const target = options.target ?? 'js', features = options.features ?? 'auto'
   if (!TARGETS.includes(target)) throw new IngotError('target-unavailable', `whole programs cannot be compiled for the target '${target}' yet`, { hint: `use ${TARGETS.join(' or ')}` })
   const passes = options.passes ?? pipelineFor(target)
   passes.forEach(getPass)
@@ -84,10 +89,10 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
     const before = graph
     graph = await timed('pass', pass, () => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') }), same)
   }
-  const lowered = await timed('lower', 'lower', () => lowerGraph(graph, target, (k) => { debug.kernel(k); options.onKernel?.(k) }))
+  const lowered = await timed('lower', 'lower', () => lowerGraph(graph, target, (k) => { debug.kernel(k); options.onKernel?.(k) }, features))
   const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps))
   const data = await timed('emit', 'emit', () => emitProgram(graph, lowered, plan, {
-    target, producer: VERSION, ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }),
+    target, features, producer: VERSION, ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }),
   }))
   debug.program(data.header)
   await debug.flush()

@@ -3,12 +3,14 @@ import { visitSymbols, type Dim } from '../base/dim.js'
 import { IngotError } from '../base/error.js'
 import { tensorOf, type Graph, type Value } from '../ir/graph.js'
 import type { Port, ProgramData, ProgramHeader, ProgramKernel, Step, Target } from '../runtime/format.js'
-import type { Lowered } from './lower.js'
+import type { FeatureSet, Lowered } from './lower.js'
 import type { MemoryPlan } from './plan-memory.js'
 import { renderWasmModule } from './wasm/render.js'
 
 export interface EmitOptions {
   readonly target: Target
+  /** The instruction sets that kernels were lowered for. */
+  readonly features?: FeatureSet
   /** Ingot's version. */
   readonly producer: string
   /** Text of the graph, to be kept in the artefact. */
@@ -33,13 +35,17 @@ export function emitProgram(graph: Graph, lowered: Lowered, plan: MemoryPlan, op
     constants: plan.constants,
     ...(options.graphText !== undefined && { graph: options.graphText }),
   }
-  return { header, sections: { ...(plan.constantBytes.length > 0 && { constants: plan.constantBytes }), ...codeSections(lowered, options.target) } }
+  return { header, sections: { ...(plan.constantBytes.length > 0 && { constants: plan.constantBytes }), ...codeSections(lowered, steps, options) } }
 }
 
-function codeSections(lowered: Lowered, target: Target): ProgramData['sections'] {
+function codeSections({ kernels }: Lowered, steps: readonly Step[], { target, features = 'baseline' }: EmitOptions): ProgramData['sections'] {
+  const order = steps.map((s) => s.kernel)
   switch (target) {
     case 'js': return {}
-    case 'wasm': return { wasm: renderWasmModule(lowered.kernels.map((k) => k.kernel)) }
+    case 'wasm': return {
+      ...(features !== 'relaxed' && { wasm: renderWasmModule(kernels.map((k) => k.kernel), { steps: order }) }),
+      ...(features !== 'baseline' && { 'wasm-relaxed': renderWasmModule(kernels.map((k) => k.relaxed ?? k.kernel), { steps: order, relaxed: true }) }),
+    }
     case 'wgsl': throw new IngotError('target-unavailable', 'whole programs cannot be emitted for the target wgsl yet', { hint: 'use --target js' })
   }
 }

@@ -24,14 +24,18 @@ import { nodeKey } from './node-key.js'
 import { applySchedule } from './schedule/apply.js'
 import { flattenCompute } from './schedule/flatten.js'
 import { prepareCompute, type Packing } from './schedule/prepare.js'
-import { scheduleFor } from './schedules/index.js'
+import { scheduleFor, type Features } from './schedules/index.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
 export type CallBuffer =
   | { readonly kind: 'value'; readonly value: Value; readonly packing?: Packing }
   | { readonly kind: 'temp'; readonly dtype: KernelBuffer['dtype']; readonly length: Dim }
 
-export interface LoweredKernel { readonly kernel: Kernel; readonly flops?: Dim }
+/** Instruction sets that a wasm program is made for; `auto` is both. */
+export type FeatureSet = Features | 'auto'
+
+/** A kernel, and with the features `auto` the same for relaxed SIMD: other loops over the same buffers. */
+export interface LoweredKernel { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly flops?: Dim }
 
 /** One step before memory is planned: a kernel call, or a result that is another value's storage. */
 export type LoweredStep =
@@ -44,20 +48,22 @@ export interface Lowered { readonly kernels: readonly LoweredKernel[]; readonly 
 export type OnKernel = (stages: { readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly kernel: Kernel; readonly origin: string }) => void
 
 /** Lowers all nodes of `graph` for `target`. Throws `unsupported-op`, `unsupported-type` or `unsupported-dtype` naming the node. */
-export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel): Lowered {
+export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel, features: FeatureSet = 'baseline'): Lowered {
   checkTypes(graph, target)
   const kernels: LoweredKernel[] = []
   const byNode = new Map<string, { readonly made: LoweredNode; readonly kernel: number }>()
   const byCode = new Map<string, number>()
   const names = new Set<string>()
   const emit = (made: LoweredNode, origin: string): number => {
-    const code = JSON.stringify({ ...made.kernel, name: '' })
+    const code = JSON.stringify([{ ...made.kernel, name: '' }, { ...made.relaxed, name: '' }])
     const known = byCode.get(code)
     if (known !== undefined) return known
     const kernel = { ...made.kernel, name: unique(made.kernel.name, names) }
+    const relaxed = made.relaxed && { ...made.relaxed, name: kernel.name }
     verifyKernel(kernel)
+    if (relaxed !== undefined) verifyKernel(relaxed)
     onKernel?.({ compute: made.compute, schedule: made.schedule, kernel, origin })
-    byCode.set(code, kernels.push({ kernel }) - 1)
+    byCode.set(code, kernels.push({ kernel, ...(relaxed !== undefined && { relaxed }) }) - 1)
     return kernels.length - 1
   }
   const steps = graph.nodes.map((node): LoweredStep => {
@@ -66,7 +72,7 @@ export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel): L
     const key = nodeKey(local)
     let known = byNode.get(key)
     if (known === undefined) {
-      const made = lowerNode(local, symbols, target)
+      const made = lowerNode(local, symbols, target, features)
       byNode.set(key, (known = { made, kernel: emit(made, node.origin) }))
     }
     const { made, kernel } = known
@@ -87,10 +93,10 @@ function unique(wish: string, taken: Set<string>): string {
 interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number; readonly packing?: Packing }
 
 /** A node's kernel; `slots` in the order of its buffers, undefined for temps. Dims are over the node's local symbols. */
-interface LoweredNode { readonly kernel: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim }
+interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim }
 
 /** Lowers one node; `symbols` says what its local symbols stand for, which shows in the kernel's name only. */
-function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Target): LoweredNode {
+function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Target, features: FeatureSet): LoweredNode {
   const symbolName = (param: string): string => { const d = symbols.get(param); return typeof d === 'string' ? d : param }
   const slotOf = (value: Value | undefined): Slot | undefined => {
     if (value === undefined) return undefined
@@ -113,16 +119,23 @@ function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Targe
   const valueOf = (buffer: string): Value | undefined => { const value = names.valueOf(buffer); return value === undefined ? undefined : (inner.get(value) ?? value) }
   const withConstants = { ...ordered, buffers: ordered.buffers.map((b) => (valueOf(b.name)?.data === undefined ? b : { ...b, constant: true })) }
   const flat = flattenCompute(layOut(withConstants, (buffer) => { const value = valueOf(buffer); return value && { shape: shapeOf(value), order: value.order } }))
-  const schedule = scheduleFor(flat, target)
-  const prepared = prepareCompute(flat, schedule)
-  const spelled = target === 'wasm' ? expandMath(prepared.compute) : prepared.compute
-  const kernel = legalize(applySchedule(spelled, prepared.schedule, name, { madd: target === 'wasm' }), target)
-  const slots = kernel.buffers.map((b): Slot | undefined => {
-    const slot = slotOf(valueOf(b.name)), packing = prepared.packings.get(b.name)
-    return slot === undefined || packing === undefined ? slot : { ...slot, packing }
-  })
+  const variant = (set: Features): Pick<LoweredNode, 'kernel' | 'schedule' | 'slots'> => {
+    const schedule = scheduleFor(flat, target, set)
+    const prepared = prepareCompute(flat, schedule)
+    const spelled = target === 'wasm' ? expandMath(prepared.compute) : prepared.compute
+    const kernel = legalize(applySchedule(spelled, prepared.schedule, name, { madd: target === 'wasm' }), target)
+    const slots = kernel.buffers.map((b): Slot | undefined => {
+      const slot = slotOf(valueOf(b.name)), packing = prepared.packings.get(b.name)
+      return slot === undefined || packing === undefined ? slot : { ...slot, packing }
+    })
+    return { kernel, schedule, slots }
+  }
+  const main = variant(features === 'relaxed' ? 'relaxed' : 'baseline')
+  const other = target === 'wasm' && features === 'auto' ? variant('relaxed') : undefined
+  // Both work on the same constants: one that wants them packed in another way has no variant of its own.
+  const relaxed = other !== undefined && JSON.stringify(other.slots) === JSON.stringify(main.slots) ? other.kernel : undefined
   const flops = countOperations(ordered)
-  return { kernel, compute: flat, schedule, slots, flops: isParametric(flops, new Set(symbols.keys())) ? flops : 0 }
+  return { ...main, ...(relaxed !== undefined && { relaxed }), compute: flat, flops: isParametric(flops, new Set(symbols.keys())) ? flops : 0 }
 }
 
 function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, back: (d: Dim) => Dim): CallBuffer {

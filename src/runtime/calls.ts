@@ -16,23 +16,26 @@ export interface Memory {
   readonly kernels: readonly KernelFunction[]
   /** What a kernel takes for a buffer. */
   readonly argument: (view: NumericStorage) => unknown
+  /** All steps in one call, given the arguments of all of them; `step` is the one that a fault happened in. */
+  readonly segment?: { run(args: readonly number[]): void; step(): number }
   /** The message of an index out of range, read out of what a kernel threw; undefined for other faults. */
   readonly fault: (thrown: unknown) => string | undefined
 }
 
-/** A host that asks `allocate` for an arena of as many bytes as the first layout needs. */
-export function callingHost(header: ProgramHeader, allocate: (arenaBytes: number) => Memory): Host {
+/** A host that asks `allocate` for an arena of as many bytes as the first layout needs, and for what it needs to pass so many arguments. */
+export function callingHost(header: ProgramHeader, allocate: (arenaBytes: number, argumentCount: number) => Memory): Host {
+  const argumentCount = header.steps.reduce((sum, { buffers, params }) => sum + buffers.length + params.length, 0)
   let memory: Memory | undefined
   return {
     sync: true,
     release() { memory = undefined },
     bind(layout) {
       try {
-        memory ??= allocate(layout.arenaBytes)
+        memory ??= allocate(layout.arenaBytes, argumentCount)
       } catch (cause) {
         throw cause instanceof IngotError ? cause : new IngotError('out-of-memory', `could not get ${layout.arenaBytes} bytes of memory`, { cause, hint: 'feed smaller inputs, or dispose of sessions that are no longer needed' })
       }
-      const { constants, arena, kernels, argument, fault } = memory
+      const { constants, arena, kernels, argument, segment, fault } = memory
       const views = layout.buffers.map(({ dtype, constant, offset, length }) => {
         const { buffer, byteOffset } = constant ? constants : arena
         return new (DTYPES[dtype].array as StorageConstructor)(buffer as ArrayBuffer, byteOffset + offset, length)
@@ -40,21 +43,26 @@ export function callingHost(header: ProgramHeader, allocate: (arenaBytes: number
       const view = (i: number): NumericStorage => views[i] as NumericStorage
       // Arguments are made once, so that a run allocates nothing but its results.
       const calls = header.steps.map((step, i) => ({ kernel: kernels[step.kernel] as KernelFunction, args: [...step.buffers.map((b) => argument(view(b))), ...(layout.params[i] as number[])] as never[] }))
+      const all = calls.flatMap(({ args }) => args)
       return {
         run(feeds, times) {
           header.inputs.forEach(({ buffer }, i) => view(buffer).set(feeds[i] as never))
-          calls.forEach(({ kernel, args }, i) => {
-            const start = times === null ? 0 : performance.now()
-            try {
+          const whole = times === null ? segment : undefined
+          let at = 0
+          try {
+            if (whole !== undefined) whole.run(all)
+            else for (const { kernel, args } of calls) {
+              const start = times === null ? 0 : performance.now()
               kernel(...args)
-            } catch (cause) {
-              const message = fault(cause), where = { origin: header.steps[i]?.origin ?? '' }
-              throw message === undefined
-                ? new IngotError('internal', `a kernel failed: ${cause}`, { where, cause })
-                : new IngotError('index-out-of-range', message, { where, cause, hint: 'an input holds an index that is outside the tensor it indexes' })
+              if (times !== null) times[at] = (times[at] as number) + performance.now() - start
+              at++
             }
-            if (times !== null) times[i] = (times[i] as number) + performance.now() - start
-          })
+          } catch (cause) {
+            const message = fault(cause), where = { origin: header.steps[whole?.step() ?? at]?.origin ?? '' }
+            throw message === undefined
+              ? new IngotError('internal', `a kernel failed: ${cause}`, { where, cause })
+              : new IngotError('index-out-of-range', message, { where, cause, hint: 'an input holds an index that is outside the tensor it indexes' })
+          }
           return header.outputs.map(({ buffer }) => view(buffer).slice())
         },
       }

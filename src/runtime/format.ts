@@ -67,7 +67,8 @@ export interface ProgramHeader {
   readonly graph?: string
 }
 
-export type SectionName = 'constants' | 'wasm' | 'wgsl'
+/** `wasm-relaxed` is the same program as `wasm` for engines whose relaxed SIMD has multiply-adds that round once; a program has one of them or both. */
+export type SectionName = 'constants' | 'wasm' | 'wasm-relaxed' | 'wgsl'
 
 export interface ProgramData {
   readonly header: ProgramHeader

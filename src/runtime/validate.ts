@@ -131,6 +131,6 @@ export function validateProgram(value: unknown, sections: ProgramData['sections'
   const header = value as ProgramHeader
   checkFields(header)
   checkRelations(header, sections.constants?.length ?? 0)
-  if (header.target !== 'js' && sections[header.target] === undefined) damaged(`the ${header.target} section`)
+  if (header.target !== 'js' && sections[header.target] === undefined && sections['wasm-relaxed'] === undefined) damaged(`the ${header.target} section`)
   return header
 }

@@ -5,13 +5,14 @@ import { decodeProgram } from '../../src/runtime/decode.js'
 import { encodeProgram } from '../../src/runtime/encode.js'
 import type { ProgramData } from '../../src/runtime/format.js'
 import { load } from '../../src/runtime/session.js'
+import { hasFusedMadd } from '../../src/runtime/wasm/relaxed.js'
 import { errorOf } from './expect-code.js'
 import { countUp, gatherTwo, scaleAdd, withScratch } from './sample-programs.js'
 
-/** The same program for the wasm target. */
-const asWasm = ({ header, sections }: ProgramData): ProgramData => ({
+/** The same program for the wasm target; `together`: with all its steps as one function. */
+const asWasm = ({ header, sections }: ProgramData, together = false): ProgramData => ({
   header: { ...header, target: 'wasm', kernels: header.kernels.map(({ name }) => ({ name, code: name })) },
-  sections: { ...sections, wasm: renderWasmModule(header.kernels.map((kernel) => kernel.code as Kernel)) },
+  sections: { ...sections, wasm: renderWasmModule(header.kernels.map((kernel) => kernel.code as Kernel), together ? { steps: header.steps.map((s) => s.kernel) } : {}) },
 })
 
 test('a wasm program gives what the js program gives, at any batch', async () => {
@@ -58,4 +59,33 @@ test('a wasm section that is no module, or not this program’s, is refused', as
   await errorOf('artefact-damaged', () => load({ ...program, sections: { ...program.sections, wasm: Uint8Array.of(0, 97, 115, 109, 9) } }))
   using other = await load({ ...program, sections: { ...program.sections, wasm: asWasm(countUp()).sections.wasm as Uint8Array } })
   expect((await errorOf('artefact-damaged', () => other.runSync({ ids: [0, 1] }))).message).toContain('"gather"')
+})
+
+test('steps as one function give what single calls give, also when profiled, and a fault names its step', async () => {
+  using js = await load(scaleAdd())
+  using wasm = await load(asWasm(scaleAdd(), true))
+  for (const batch of [3, 50, 3]) {
+    const feeds = { x: Float32Array.from({ length: batch * 3 }, (_, i) => i / 7), z: Float32Array.from({ length: batch * 3 }, (_, i) => -i) }
+    expect(wasm.runSync(feeds)).toEqual(js.runSync(feeds))
+  }
+  wasm.startProfile()
+  wasm.runSync({ x: new Float32Array(3), z: new Float32Array(3) })
+  expect(wasm.profile().steps.every((s) => s.calls === 1)).toBe(true)
+  using gather = await load(asWasm(gatherTwo(), true))
+  const error = await errorOf('index-out-of-range', () => gather.runSync({ ids: [0, 3] }))
+  expect(error.where.origin).toBe('node "lookup"')
+  expect(error.message).toContain('index 3')
+  expect(gather.runSync({ ids: [0, -1] })['y']?.data).toEqual(Float32Array.of(10, 30))
+})
+
+test('the relaxed module is used where multiply-adds round once, and nothing else takes its place', async () => {
+  const program = asWasm(scaleAdd()), { wasm, ...others } = program.sections
+  const only = decodeProgram(encodeProgram({ ...program, sections: { ...others, 'wasm-relaxed': wasm as Uint8Array } }))
+  const feeds = { x: new Float32Array(3).fill(2), z: new Float32Array(3) }
+  if (hasFusedMadd()) {
+    using session = await load(only)
+    expect(session.runSync(feeds)).toBeDefined()
+  } else await errorOf('target-unavailable', () => load(only))
+  using both = await load({ ...program, sections: { ...program.sections, 'wasm-relaxed': wasm as Uint8Array } })
+  expect(both.runSync(feeds)).toBeDefined()
 })

@@ -13,7 +13,7 @@ import { sharedAddresses, splitIndex, walkedAddresses, type AddressGroup, type P
 import { encodeModule, type WasmFunction } from './encode.js'
 import { elementBytes, renderExpr, renderIndex, renderStore, type FunctionScope, type Typed } from './expression.js'
 import { FAULT_GLOBALS, getHelper, WASM_TYPE } from './helpers.js'
-import { branch, call, constant, get, loop, op, set, type Code, type ValueType } from './instructions.js'
+import { branch, call, constant, get, loadFrom, loop, op, set, setGlobal, type Code, type ValueType } from './instructions.js'
 import type { CallHelper } from './math.js'
 
 export interface WasmOptions {
@@ -21,6 +21,8 @@ export interface WasmOptions {
   readonly pages?: number
   /** Makes the imported memory a shared one of at most so many pages. */
   readonly maxPages?: number
+  /** The kernel of each step: adds `steps.run`, which calls them in turn with the i32 arguments that stand in memory from its parameter on, and the global `steps.at`, the step it is at. */
+  readonly steps?: readonly number[]
   /** Lets the module use relaxed SIMD: multiply-adds that round once. */
   readonly relaxed?: boolean
 }
@@ -28,12 +30,14 @@ export interface WasmOptions {
 /** The module's bytes. The same kernels and options give the same bytes. Throws `verify-kernel` for kernels that are not well typed, `unsupported-dtype` for buffers without kernels. */
 export function renderWasmModule(kernels: readonly Kernel[], options: WasmOptions = {}): Uint8Array {
   const helpers = new Map<string, number>()
+  const first = kernels.length + (options.steps === undefined ? 0 : 1)
   const callHelper: CallHelper = (name, ...operands) => {
     let index = helpers.get(name)
     if (index === undefined) helpers.set(name, (index = helpers.size))
-    return call(kernels.length + index, ...operands)
+    return call(first + index, ...operands)
   }
   const functions = kernels.map((k, i) => renderFunction(k, i, callHelper, options.relaxed === true))
+  if (options.steps !== undefined) functions.push(renderSteps(kernels, options.steps))
   // Helpers that helpers call are appended while this loop runs.
   for (const [name] of helpers) {
     const helper = getHelper(name)
@@ -42,8 +46,19 @@ export function renderWasmModule(kernels: readonly Kernel[], options: WasmOption
   const [kernel, value, extent] = FAULT_GLOBALS
   return encodeModule({
     pages: options.pages ?? 1, ...(options.maxPages !== undefined && { maxPages: options.maxPages }), functions,
-    globals: [{ name: kernel, type: 'i32', value: -1n }, { name: value, type: 'i64', value: 0n }, { name: extent, type: 'i32', value: 0n }],
+    globals: [{ name: kernel, type: 'i32', value: -1n }, { name: value, type: 'i64', value: 0n }, { name: extent, type: 'i32', value: 0n }, ...(options.steps === undefined ? [] : [{ name: 'steps.at', type: 'i32', value: -1n } as const])],
   })
+}
+
+/** A program's straight line as one function: the caller crosses into the module once. */
+function renderSteps(kernels: readonly Kernel[], steps: readonly number[]): WasmFunction {
+  let at = 0
+  const body = steps.map((number, i): Code => {
+    const kernel = kernels[number]
+    const args = [...(kernel?.buffers ?? []), ...(kernel?.params ?? [])].map(() => loadFrom('i32.load', 4, get(0), 4 * at++))
+    return [setGlobal(FAULT_GLOBALS.length, constant('i32', i)), call(number, ...args)]
+  })
+  return { name: 'steps.run', params: ['i32'], results: [], locals: [], body, exported: true }
 }
 
 function renderFunction(kernel: Kernel, number: number, callHelper: CallHelper, relaxed: boolean): WasmFunction {
