@@ -65,9 +65,20 @@ function columnLanes(compute: Compute, { stage, loads }: Contraction, columns: A
   const wide = cutVectors(columns, Math.max(2, Math.min(8, Math.floor(most / height))))
   const tall = rows === undefined ? undefined : cutPoints(rows, height)
   const others = compute.axes.filter((a) => a !== columns && a !== rows).map(uncut)
-  // A panel of columns stays in cache while all rows pass it.
-  const outer = directivesOf([...others, wide, ...(tall === undefined ? [] : [tall])], [...(tall === undefined ? [] : [tall]), wide])
+  const inner = tall === undefined ? [wide] : [tall, wide]
+  // Either all columns stay in cache while rows pass them, and results are written in the order of memory, or a panel of columns does.
+  const loops = operandBytes(stage, loads, columns) <= CACHED_BYTES ? inner : [...inner].reverse()
+  const outer = directivesOf([...others, ...loops], inner)
   return [...outer, ...unrollSum(stage, loads, features)]
+}
+
+/** An operand of so many bytes stays in the second cache, with what passes it. */
+const CACHED_BYTES = 256 * 1024
+
+/** Bytes of the operand that moves along `columns` and not along rows: all its columns, over the whole sum. Infinite where an extent is symbolic. */
+function operandBytes(stage: ReduceStage, loads: readonly Access[], columns: Axis): number {
+  const operand = loads.find((l) => moves(l, columns.name))
+  return [columns, ...stage.axes].reduce((n, a) => (operand !== undefined && moves(operand, a.name) ? n * (fixedExtent(a) ?? Infinity) : n), 4)
 }
 
 /** Largest window of a convolution that is written out. */
