@@ -28,7 +28,7 @@ export function cond<Inputs extends readonly TensorTree[], Result extends Tensor
  * `init` replaced by what `body` makes of it, again and again while `condition`, a bool tensor of one element, holds. `init` is a list of tensors, or of arrays and objects of
  * them; `body` returns such a list in the same structure, with the same dtypes and shapes. Throws as `cond` does. Source: torch.while_loop.
  */
-export function whileLoop<State extends readonly TensorTree[]>(condition: (...state: State) => Tensor, body: (...state: State) => State, init: State): State {
+export function whileLoop<const State extends readonly TensorTree[]>(condition: (...state: State) => Tensor, body: (...state: State) => NoInfer<State>, init: State): State {
   const recorder = traceRecorder()
   if (recorder === null) return runLoop(condition, body, init)
   const origin = callSite()

@@ -2,7 +2,7 @@
  * The recorder of a trace: takes every op in place of evaluation and adds it to a graph. Tensors keep all else that they have: views, versions, recorded
  * functions, so gradients can be traced too. In-place changes replace the value of a root, and what views see is read anew.
  */
-import { elementCount, type HostTensor } from '../base/dtype.js'
+import { DTYPES, elementCount, storageBytes, type HostTensor } from '../base/dtype.js'
 import { IngotError, invariant } from '../base/error.js'
 import { GraphBuilder } from '../ir/build.js'
 import type { Dim } from '../ir/dims.js'
@@ -11,11 +11,10 @@ import { tensorOf } from '../ir/graph.js'
 import { hostTensor } from '../ir/host-tensor.js'
 import type { Op } from '../ir/op.js'
 import { getOp } from '../ir/ops/index.js'
-import { STORAGE } from '../runtime/tensor.js'
 import { callSite } from './call-site.js'
 import { CapturedStates } from './captured-states.js'
 import type { Operand, Recorder } from './dispatch.js'
-import { dimOf, extentOf, graphAttrs, SymbolicExtent, type ExtentTable } from './extents.js'
+import { extentOf, graphAttrs, SymbolicExtent, type ExtentTable } from './extents.js'
 import { currentFrame } from './modes.js'
 import { contiguousGeometry, elementOffsets, type Geometry, type Storage } from './storage.js'
 import type { VersionCounter } from './state.js'
@@ -28,7 +27,7 @@ import { writeBack, type Emit } from './view-inverse.js'
 export interface CapturedWrite { readonly tensor: Tensor; readonly name: string; readonly origin: string }
 
 /** Memory of captured tensors as the trace sees it, and the shape that its value has. */
-interface Shadow { readonly root: TracedStorage; readonly shape: readonly number[]; written: boolean }
+interface Shadow { readonly name: string; readonly root: TracedStorage; readonly shape: readonly number[]; written: boolean }
 
 export class TraceRecorder implements Recorder, TraceIdentity {
   readonly name: string
@@ -114,8 +113,6 @@ export class TraceRecorder implements Recorder, TraceIdentity {
 
   extentsOf(shape: readonly Dim[]): readonly number[] { return shape.map((d) => extentOf(d, this.#extents)) }
 
-  assumeAtMost(extent: number, limit: number, why: string): void { this.builder.assume(dimOf(extent), dimOf(limit), `${why} (${callSite()})`, 'le') }
-
   snapshot(x: Tensor): Tensor { return this.tensorOf(this.valueOf(x)) }
 
   write(t: Tensor, result: Tensor): void {
@@ -154,7 +151,7 @@ export class TraceRecorder implements Recorder, TraceIdentity {
   touch(t: Tensor): void { if (!(t[STATE] instanceof TracedState)) this.#states.remember(t) }
 
   checkRead(t: Tensor): void {
-    if (this.#shadows.get(t[STATE].storage)?.written === true) throw valueRead(nameOf(t) ?? 'captured')
+    if (this.#shadows.get(t[STATE].storage)?.written === true) throw valueRead(this.#shadows.get(t[STATE].storage)?.name ?? 'captured')
   }
 
   knows(t: Tensor): boolean { return t[STATE] instanceof TracedState || this.#captured.has(t) }
@@ -165,7 +162,7 @@ export class TraceRecorder implements Recorder, TraceIdentity {
     const shadow = this.#shadows.get(tensor[STATE].storage)
     if (shadow === undefined) return
     shadow.written = true
-    this.#onCapturedWrite?.({ tensor, name: shadow.root.value.name, origin })
+    this.#onCapturedWrite?.({ tensor, name: shadow.name, origin })
   }
 
   #emit1(op: string, inputs: readonly Value[], attrs: Attrs): Value {
@@ -218,13 +215,14 @@ export class TraceRecorder implements Recorder, TraceIdentity {
     const { data } = x[STATE].storage
     const shape = whole?.shape ?? [data.length]
     const constant = this.builder.constant({ dtype: x.dtype, shape, data: data.slice() }, nameOf(whole ?? x) ?? nameOf(x) ?? 'captured')
-    return { root: new TracedStorage(this, this.#outermost, constant), shape, written: false }
+    return { name: constant.name, root: new TracedStorage(this, this.#outermost, constant), shape, written: false }
   }
 }
 
 /** True where the tensor is all that its memory holds, in row-major order. */
 function isWhole(t: Tensor): boolean {
-  return t.storageOffset === 0 && t.isContiguous() && t[STORAGE].length === t[STATE].storage.data.length
+  const { length } = t[STATE].storage.data
+  return t.storageOffset === 0 && t.isContiguous() && (DTYPES[t.dtype].bits < 8 && t.dtype !== 'string' ? storageBytes(t.dtype, elementCount(t.shape)) : elementCount(t.shape)) === length
 }
 
 /** The steps from captured memory, seen in `shape`, to a tensor over it. */
