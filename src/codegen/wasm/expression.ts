@@ -17,7 +17,8 @@ export interface IndexCode { readonly code: Code; readonly positive: boolean; re
 /** What expressions are rendered against: names in scope, fresh locals, helpers. */
 export interface FunctionScope {
   index(name: string): { readonly local: number; readonly positive: boolean }
-  register(name: string): { readonly local: number; readonly type: RegisterType }
+  /** `constant`: the number that all lanes of the register are, where that is known. */
+  register(name: string): { readonly local: number; readonly type: RegisterType; readonly constant?: number }
   buffer(name: string): { readonly local: number; readonly dtype: DType }
   /** Where an element is: a local that holds the address of one near it, and the bytes from there; undefined where no such local is kept. */
   pointer(buffer: string, index: Dim): { readonly local: number; readonly offset: number } | undefined

@@ -15,6 +15,7 @@ import { elementBytes, renderExpr, renderIndex, renderStore, type FunctionScope,
 import { FAULT_GLOBALS, getHelper, WASM_TYPE } from './helpers.js'
 import { branch, call, constant, get, loadFrom, loop, op, set, setGlobal, type Code, type ValueType } from './instructions.js'
 import type { CallHelper } from './math.js'
+import { numberIn } from './vector.js'
 
 export interface WasmOptions {
   /** Pages of 64 KiB that the imported memory has at least; 1 when absent. */
@@ -68,7 +69,8 @@ function renderFunction(kernel: Kernel, number: number, callHelper: CallHelper, 
 }
 
 interface IndexName { readonly local: number; readonly positive: boolean }
-interface RegisterName { readonly local: number; readonly type: RegisterType }
+/** `constant`: the number that all lanes of it are, where that is known. */
+interface RegisterName { readonly local: number; readonly type: RegisterType; readonly constant?: number }
 
 /** Names in scope, and the function's locals. Sibling blocks share the locals of names that they both declare. */
 class KernelScope implements FunctionScope {
@@ -124,9 +126,9 @@ class KernelScope implements FunctionScope {
     return local
   }
 
-  declareRegister(name: string, type: RegisterType): number {
+  declareRegister(name: string, type: RegisterType, known?: number): number {
     const local = this.#slot(`${WASM_TYPE[type]} ${name}`, WASM_TYPE[type], this.#registers.has(name))
-    this.#registers.set(name, { local, type })
+    this.#registers.set(name, { local, type, ...(known !== undefined && { constant: known }) })
     return local
   }
 
@@ -187,7 +189,7 @@ function renderStmt(s: Stmt, scope: KernelScope): Code {
     }
     case 'let': case 'var': {
       const value = typed(renderExpr(s.value, scope), s.type, scope)
-      return set(scope.declareRegister(s.name, s.type), value)
+      return set(scope.declareRegister(s.name, s.type, s.kind === 'let' ? numberIn(s.value, scope) : undefined), value)
     }
     case 'set': { const { local, type } = scope.register(s.name); return set(local, typed(renderExpr(s.value, scope), type, scope)) }
     case 'set-all': {

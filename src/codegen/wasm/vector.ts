@@ -108,6 +108,25 @@ const COMPARISONS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['eq', 'ne', 'lt', 
 const INT_BINARY: Readonly<Partial<Record<BinaryOp, string>>> = { add: 'i32x4.add', sub: 'i32x4.sub', mul: 'i32x4.mul', min: 'i32x4.min_s', max: 'i32x4.max_s', and: 'v128.and', or: 'v128.or', xor: 'v128.xor', eq: 'i32x4.eq', ne: 'i32x4.ne', lt: 'i32x4.lt_s', le: 'i32x4.le_s', gt: 'i32x4.gt_s', ge: 'i32x4.ge_s' }
 const MASK_BINARY: Readonly<Partial<Record<BinaryOp, string>>> = { and: 'v128.and', min: 'v128.and', mul: 'v128.and', or: 'v128.or', max: 'v128.or', add: 'v128.or', xor: 'v128.xor', ne: 'v128.xor', eq: 'i32x4.eq' }
 
+/** The number that an expression is, in all its lanes; undefined for NaN and where that is not known. */
+export function numberIn(e: Expr, scope: FunctionScope): number | undefined {
+  if (e.kind === 'splat') return numberIn(e.x, scope)
+  if (e.kind === 'local') return scope.register(e.name).constant
+  return e.kind !== 'const' ? undefined : typeof e.value === 'number' ? e.value : SPECIAL_NUMBERS[e.value]
+}
+
+const SPECIAL_NUMBERS: Readonly<Record<string, number>> = { inf: Infinity, '-inf': -Infinity, '-0': -0 }
+
+/**
+ * The lesser or greater lanes. Where one side is a number, one instruction that takes the other side if that is NaN will do (the
+ * full one is eight on x86); a sum with 0 makes the -0 that it leaves of a maximum with 0 the 0 that it must be.
+ */
+function extremeLanes(name: 'min' | 'max', a: VectorTyped, b: Typed, limit: number | undefined): Code {
+  if (limit === undefined || (name === 'min' && Object.is(limit, -0))) return op(`f32x4.${name}`, a.code, b.code)
+  const code = op(`f32x4.p${name}`, a.code, b.code)
+  return name === 'max' && Object.is(limit, 0) ? op('f32x4.add', code, splatConstant('f32', 0)) : code
+}
+
 /** An operation on the lanes of two vectors; shifts take one count for all lanes. */
 export function renderVectorBinary(name: BinaryOp, a: VectorTyped, right: Expr, scope: FunctionScope): Typed {
   const result: VectorType = COMPARISONS.has(name) ? 'b32x4' : a.type
@@ -118,6 +137,7 @@ export function renderVectorBinary(name: BinaryOp, a: VectorTyped, right: Expr, 
   }
   const b = renderExpr(right, scope)
   if (b.type !== a.type) throw new IngotError('verify-kernel', `operation ${name} on ${a.type} and ${b.type}`)
+  if (a.type === 'f32x4' && (name === 'min' || name === 'max')) return { type: result, code: extremeLanes(name, a, b, numberIn(right, scope)) }
   if (a.type === 'f32x4') return FLOAT_BINARY.has(name) || COMPARISONS.has(name) ? { type: result, code: op(`f32x4.${name}`, a.code, b.code) } : refuse(name, a.type)
   const instruction = (a.type === 'i32x4' ? INT_BINARY : MASK_BINARY)[name]
   return instruction === undefined ? refuse(name, a.type) : { type: result, code: op(instruction, a.code, b.code) }
