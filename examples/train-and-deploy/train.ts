@@ -13,7 +13,8 @@ import { fileURLToPath } from 'node:url'
 import { compile, functional, inferenceMode, InferenceMode, manualSeed, nn, optim, tensor, trace, type Tensor, type TracedGraph } from '../../src/index.js'
 import { readIrises, type Irises } from './irises.js'
 
-const WANTED = 0.95
+/** Of the flowers kept from training, the part that must be named rightly. */
+const WANTED = 0.9
 
 /** Measures less their means over their spreads, then two hidden layers. */
 class Classifier extends nn.Module {
@@ -57,7 +58,7 @@ async function main(): Promise<number> {
   manualSeed(7)
   const model = new Classifier()
   const start = performance.now()
-  const loss = train(model, data.train, 150)
+  const loss = train(model, data.train, 100)
   console.log(`  trained on ${data.train.species.length} flowers in ${((performance.now() - start) / 1000).toFixed(1)} s, loss ${loss.toFixed(4)}`)
 
   model.eval()
