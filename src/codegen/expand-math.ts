@@ -33,13 +33,17 @@ const LN2_HIGH = 0.693359375, LN2_LOW = Math.LN2 - LN2_HIGH
 /** (e^r - 1 - r) / r² for |r| ≤ 0.3466. */
 const EXP = [0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368715643882751, 0.0013814602280035615]
 
+/** Added to a number below 2^22 it leaves no place for a fraction: the number rounded stands in the low bits. */
+const ROUNDER = 1.5 * 2 ** 23
+const ROUNDER_BITS = 0x4b400000
+
 /** x = n·ln 2 + r; 2^n in two factors, since n may be beyond the exponents of normal numbers. */
 function exp(argument: Expr): Expr {
   const x = binary('min', binary('max', argument, num(-104)), num(89))
-  const n = unary('round', mul(x, num(Math.LOG2E)))
+  const shifted = add(mul(x, num(Math.LOG2E)), num(ROUNDER)), n = sub(shifted, num(ROUNDER))
   const r = sub(sub(x, mul(n, num(LN2_HIGH))), mul(n, num(LN2_LOW)))
   const y = add(add(mul(mul(r, r), polynomial(r, EXP)), r), num(1))
-  const k = cast('i32', n), half = binary('shr', k, int(1))
+  const k = sub(bitcast('i32', shifted), int(ROUNDER_BITS)), half = binary('shr', k, int(1))
   return mul(mul(y, powerOfTwo(half)), powerOfTwo(sub(k, half)))
 }
 
