@@ -2,7 +2,7 @@
  * In-place operations: the functional operation's result written through the receiver's strides, under PyTorch's checks. Unlike PyTorch every
  * refusal comes before the write, so a tensor whose change was refused has not changed.
  */
-import { IngotError } from '../base/error.js'
+import { callError } from './call-error.js'
 import type { Attrs } from '../ir/graph.js'
 import { STORAGE } from '../runtime/tensor.js'
 import { counts } from './bookkeeping.js'
@@ -23,11 +23,11 @@ function checkReceiver(t: Tensor, others: readonly Operand[]): boolean {
   if (view !== null) {
     refuseView(view.creation, 'direct')
     if (requiresGradOf(t) && view.base[STATE].gradFn === null) {
-      throw new IngotError('view-of-leaf-inplace', 'a view of a leaf tensor that requires gradients is changed in place', { hint: 'change it under noGrad, or use the functional form of the operation' })
+      throw callError('view-of-leaf-inplace', 'a view of a leaf tensor that requires gradients is changed in place', { hint: 'change it under noGrad, or use the functional form of the operation' })
     }
   }
   if (requiresGradOf(t) && gradFn === null) {
-    throw new IngotError('leaf-inplace', 'a leaf tensor that requires gradients is changed in place', { hint: 'change it under noGrad, or use the functional form of the operation' })
+    throw callError('leaf-inplace', 'a leaf tensor that requires gradients is changed in place', { hint: 'change it under noGrad, or use the functional form of the operation' })
   }
   return true
 }
@@ -35,9 +35,9 @@ function checkReceiver(t: Tensor, others: readonly Operand[]): boolean {
 /** The check that PyTorch makes after the write. Throws `inference-inplace` and `overlap-inplace`. */
 function checkWritable(t: Tensor): void {
   if (t[STATE].inference && !currentFrame().inference) {
-    throw new IngotError('inference-inplace', 'an inference tensor is changed in place outside inference mode', { hint: 'clone() it first: outside inference mode the clone is a normal tensor' })
+    throw callError('inference-inplace', 'an inference tensor is changed in place outside inference mode', { hint: 'clone() it first: outside inference mode the clone is a normal tensor' })
   }
-  if (overlapsItself(geometryOf(t))) throw new IngotError('overlap-inplace', 'several elements of the changed tensor are one element in memory', { hint: 'clone() the expanded tensor first' })
+  if (overlapsItself(geometryOf(t))) throw callError('overlap-inplace', 'several elements of the changed tensor are one element in memory', { hint: 'clone() the expanded tensor first' })
 }
 
 /** Counts a change; inference tensors do not count. */
@@ -52,10 +52,10 @@ function bump(t: Tensor): void {
 /** `result` in the receiver's dtype. Throws `dtype-mismatch` where it is of a higher category, `shape-mismatch` where the receiver would have to grow. */
 function fitted(t: Tensor, result: Tensor): Tensor {
   if (result.shape.length !== t.shape.length || result.shape.some((d, i) => d !== t.shape[i])) {
-    throw new IngotError('shape-mismatch', `a result of shape [${result.shape.join(', ')}] is written in place to a tensor of shape [${t.shape.join(', ')}]`, { hint: 'the other operands may be stretched to the receiver, not the receiver to them' })
+    throw callError('shape-mismatch', `a result of shape [${result.shape.join(', ')}] is written in place to a tensor of shape [${t.shape.join(', ')}]`, { hint: 'the other operands may be stretched to the receiver, not the receiver to them' })
   }
   if (result.dtype === t.dtype) return result
-  if (!canCast(result.dtype, t.dtype)) throw new IngotError('dtype-mismatch', `a result of ${result.dtype} cannot be stored in a tensor of ${t.dtype}`, { hint: 'cast the receiver first, or use the functional form' })
+  if (!canCast(result.dtype, t.dtype)) throw callError('dtype-mismatch', `a result of ${result.dtype} cannot be stored in a tensor of ${t.dtype}`, { hint: 'cast the receiver first, or use the functional form' })
   return apply1('cast', [result], { to: t.dtype })
 }
 
@@ -126,7 +126,7 @@ export function addInPlace(t: Tensor, dy: Tensor): Tensor {
 export function reshapeInPlace(t: Tensor, op: string, attrs: Attrs): Tensor {
   const recorded = checkReceiver(t, [])
   const geometry = findGeometry(op, t, attrs)
-  if (geometry === undefined) throw new IngotError('shape-mismatch', `${op} cannot be done in place: the elements would have to move`)
+  if (geometry === undefined) throw callError('shape-mismatch', `${op} cannot be done in place: the elements would have to move`)
   const edge = recorded ? edgeOf(t) : null
   if (t[STATE].inference && !currentFrame().inference) checkWritable(t)
   const step = { op, attrs, from: t.shape, to: geometry.shape }
@@ -146,7 +146,7 @@ export function reshapeInPlace(t: Tensor, op: string, attrs: Attrs): Tensor {
 /** Writes what `compute` makes of `inputs` to `out` and returns `out`. Throws `out-requires-grad` where the operation would be recorded. */
 export function writeOut(out: Tensor, inputs: readonly Operand[], compute: () => Tensor): Tensor {
   if (isRecorded([out, ...inputs])) {
-    throw new IngotError('out-requires-grad', 'an operation that writes to `out` cannot be differentiated, and one of the tensors requires gradients', { hint: 'leave `out` away, or compute under noGrad' })
+    throw callError('out-requires-grad', 'an operation that writes to `out` cannot be differentiated, and one of the tensors requires gradients', { hint: 'leave `out` away, or compute under noGrad' })
   }
   const result = fitted(out, compute())
   checkWritable(out)

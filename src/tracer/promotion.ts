@@ -1,6 +1,6 @@
 /** Which dtype an operation on several operands computes in. Source: torch.result_type, and numpy for unsigned integers, which torch refuses. */
 import { DTYPES, type DType, type HostTensor } from '../base/dtype.js'
-import { IngotError } from '../base/error.js'
+import { callError } from './call-error.js'
 import { hostTensor } from '../ir/host-tensor.js'
 import { apply1, type Operand } from './dispatch.js'
 import { isSymbolic } from './extents.js'
@@ -15,7 +15,7 @@ type Category = 0 | 1 | 2
 
 function categoryOf(dtype: DType): Category {
   const { kind, bits } = DTYPES[dtype]
-  if (kind === 'string' || bits < 8 || dtype.startsWith('float8')) throw new IngotError('unsupported-dtype', `${dtype} takes no part in arithmetic`, { where: { dtype }, hint: 'cast it first' })
+  if (kind === 'string' || bits < 8 || dtype.startsWith('float8')) throw callError('unsupported-dtype', `${dtype} takes no part in arithmetic`, { where: { dtype }, hint: 'cast it first' })
   return kind === 'bool' ? 0 : kind === 'float' ? 2 : 1
 }
 
@@ -30,7 +30,7 @@ export function promoteTypes(a: DType, b: DType): DType {
   const [signed, unsigned] = x.kind === 'int' ? [a, b] : [b, a]
   const bits = DTYPES[unsigned].bits
   if (DTYPES[signed].bits > bits) return signed
-  if (bits === 64) throw new IngotError('dtype-mismatch', `no integer dtype holds the values of both ${a} and ${b}`, { hint: 'cast one of them' })
+  if (bits === 64) throw callError('dtype-mismatch', `no integer dtype holds the values of both ${a} and ${b}`, { hint: 'cast one of them' })
   return `int${bits * 2}` as DType
 }
 
@@ -56,7 +56,7 @@ export function resultType(...operands: readonly TensorOrScalar[]): DType {
     levels[level] = before === undefined ? dtype : promoteTypes(before, dtype)
   }
   const combined = levels.reduceRight((lower, higher) => (higher === undefined ? lower : lower === undefined || categoryOf(lower) <= categoryOf(higher) ? higher : lower), undefined)
-  if (combined === undefined) throw new IngotError('bad-attribute', 'an operation without operands has no dtype')
+  if (combined === undefined) throw callError('bad-attribute', 'an operation without operands has no dtype')
   return combined
 }
 

@@ -6,7 +6,23 @@ import { checkStorage, STORAGE, Tensor as RuntimeTensor } from '../runtime/tenso
 import { backward, type BackwardOptions } from './autograd.js'
 import { counts } from './bookkeeping.js'
 import { tensorFrom, type TensorOptions, type TensorValues } from './creation.js'
-import { methodFamilies, type TensorMethods } from './functions/families.js'
+import * as arithmetic from './functions/arithmetic.js'
+import * as comparison from './functions/comparison.js'
+import * as contractions from './functions/contractions.js'
+import * as conversion from './functions/conversion.js'
+import * as copies from './functions/copies.js'
+import * as extremes from './functions/extremes.js'
+import * as inPlace from './functions/in-place.js'
+import * as inPlacePointwise from './functions/in-place-pointwise.js'
+import * as indexing from './functions/indexing.js'
+import * as logic from './functions/logic.js'
+import * as movement from './functions/movement.js'
+import * as ordering from './functions/ordering.js'
+import * as pointwise from './functions/pointwise.js'
+import * as reductions from './functions/reductions.js'
+import * as softmax from './functions/softmax.js'
+import * as viewShorthands from './functions/view-shorthands.js'
+import type { Methods } from './functions/methods.js'
 import type { GradFunction } from './grad-function.js'
 import { gradFnOf, requiresGradOf, retainGrad, setGrad, setRequiresGrad, versionOf } from './history.js'
 import { isInferenceModeEnabled } from './modes.js'
@@ -29,7 +45,7 @@ export class Tensor extends RuntimeTensor {
   readonly [STATE]: TensorState
 
   static {
-    for (const family of methodFamilies()) {
+    for (const family of [arithmetic, pointwise, conversion, contractions, comparison, logic, reductions, softmax, extremes, ordering, movement, viewShorthands, copies, indexing, inPlace, inPlacePointwise]) {
       for (const [name, f] of Object.entries(family)) {
         Object.defineProperty(this.prototype, name, { configurable: true, writable: true, value(this: Tensor, ...args: unknown[]) { return (f as (...all: unknown[]) => unknown)(this, ...args) } })
       }
@@ -152,7 +168,10 @@ export class Tensor extends RuntimeTensor {
   }
 }
 
-export interface Tensor extends TensorMethods {}
+export interface Tensor extends Methods<typeof arithmetic>, Methods<typeof pointwise>, Methods<typeof conversion>, Methods<typeof contractions>, Methods<typeof comparison>,
+  Methods<typeof logic>, Methods<typeof reductions>, Methods<typeof softmax>, Methods<typeof ordering>, Methods<typeof movement>,
+  Methods<typeof viewShorthands>, Methods<typeof copies>, Methods<typeof indexing>, Methods<typeof inPlace>, Methods<typeof inPlacePointwise>,
+  extremes.ExtremeMethods, Omit<Methods<typeof extremes>, keyof extremes.ExtremeMethods> {}
 
 /** Shape, strides and offset of a tensor. */
 export function geometryOf(t: Tensor): Geometry {

@@ -1,5 +1,5 @@
 /** Views: tensors over the storage of another. Each is an op record's result whose elements need not move; normal ones remember their base. */
-import { IngotError } from '../base/error.js'
+import { callError } from './call-error.js'
 import type { Attrs } from '../ir/graph.js'
 import { getOp } from '../ir/ops/index.js'
 import { counts } from './bookkeeping.js'
@@ -49,7 +49,7 @@ export function findView(op: string, x: Tensor, attrs: Attrs, multi = false): Te
 export function applyView(op: string, x: Tensor, attrs: Attrs, multi = false): Tensor {
   const view = findView(op, x, attrs, multi)
   if (view === undefined) {
-    throw new IngotError('shape-mismatch', `a tensor of shape [${x.shape.join(', ')}] and strides [${x.strides.join(', ')}] cannot be viewed as ${JSON.stringify(attrs['shape'] ?? attrs)} without moving its elements`, { hint: 'use reshape, which copies where it must' })
+    throw callError('shape-mismatch', `a tensor of shape [${x.shape.join(', ')}] and strides [${x.strides.join(', ')}] cannot be viewed as ${JSON.stringify(attrs['shape'] ?? attrs)} without moving its elements`, { hint: 'use reshape, which copies where it must' })
   }
   return view
 }
@@ -102,7 +102,7 @@ export function variableData(x: Tensor): Tensor {
 export function detachInPlace(x: Tensor): void {
   const state = x[STATE]
   if (state.inference || currentFrame().inference) return
-  if (state.view !== null) throw new IngotError('detach-view', 'a view cannot be detached in place, because its base would keep its history', { hint: 'use detach(), which gives another tensor' })
+  if (state.view !== null) throw callError('detach-view', 'a view cannot be detached in place, because its base would keep its history', { hint: 'use detach(), which gives another tensor' })
   state.ownRequiresGrad = false
   state.gradFn = null
   state.outputIndex = 0

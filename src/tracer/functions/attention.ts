@@ -1,5 +1,5 @@
 /** Attention: means of values, weighted by how well queries and keys agree. */
-import { IngotError } from '../../base/error.js'
+import { callError } from '../call-error.js'
 import { apply1 } from '../dispatch.js'
 import type { Tensor } from '../tensor.js'
 import { where } from './choosing.js'
@@ -18,10 +18,10 @@ export interface AttentionOptions {
 /** softmax(q kᵀ scale + mask): weights for each query over the keys. */
 export function attentionWeights(query: Tensor, key: Tensor, options: AttentionOptions = {}): Tensor {
   const { attnMask, isCausal, scale } = options
-  if (isCausal === true && attnMask) throw new IngotError('bad-attribute', 'attention is given a mask and is to be causal', { hint: 'make the mask causal itself' })
+  if (isCausal === true && attnMask) throw callError('bad-attribute', 'attention is given a mask and is to be causal', { hint: 'make the mask causal itself' })
   const features = query.shape.at(-1)
   const factor = scale ?? (typeof features === 'number' ? 1 / Math.sqrt(features) : undefined)
-  if (factor === undefined) throw new IngotError('shape-not-static', 'the number of features per head must be known while tracing', { hint: 'pass scale, or trace with a number' })
+  if (factor === undefined) throw callError('shape-not-static', 'the number of features per head must be known while tracing', { hint: 'pass scale, or trace with a number' })
   const scores = query.mul(factor).matmul(key.transpose(-2, -1))
   const mask = isCausal === true ? causal(query.shape.at(-2) ?? 1, key.shape.at(-2) ?? 1) : (attnMask ?? null)
   const masked = mask === null ? scores : mask.dtype === 'bool' ? where(mask, scores, -Infinity) : scores.add(mask)

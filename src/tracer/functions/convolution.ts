@@ -1,5 +1,5 @@
 /** Convolutions over one, two or more spatial axes. */
-import { IngotError } from '../../base/error.js'
+import { callError } from '../call-error.js'
 import { apply1 } from '../dispatch.js'
 import { dims } from '../extents.js'
 import type { Tensor } from '../tensor.js'
@@ -22,14 +22,14 @@ export interface ConvTransposeOptions extends ConvOptions {
 /** `value` for each of `rank` axes. Throws `bad-attribute`. */
 export function perAxis(value: number | readonly number[] | undefined, rank: number, otherwise: number, name: string): readonly number[] {
   if (typeof value !== 'object') return new Array<number>(rank).fill(value ?? otherwise)
-  if (value.length !== rank) throw new IngotError('bad-attribute', `${name} has ${value.length} entries for ${rank} spatial axes`)
+  if (value.length !== rank) throw callError('bad-attribute', `${name} has ${value.length} entries for ${rank} spatial axes`)
   return value
 }
 
 function padsOf(options: ConvOptions, kernel: readonly number[], stride: readonly number[], dilation: readonly number[]): readonly number[] {
   const { padding } = options, rank = kernel.length
   if (padding === 'same') {
-    if (stride.some((s) => s !== 1)) throw new IngotError('bad-attribute', "padding 'same' is for convolutions with stride 1")
+    if (stride.some((s) => s !== 1)) throw callError('bad-attribute', "padding 'same' is for convolutions with stride 1")
     const total = kernel.map((k, i) => dims.mul(dims.sub(k, 1), dilation[i] as number)), before = total.map((n) => dims.floorDiv(n, 2))
     return [...before, ...total.map((n, i) => dims.sub(n, before[i] as number))]
   }
@@ -38,10 +38,10 @@ function padsOf(options: ConvOptions, kernel: readonly number[], stride: readonl
 }
 
 /** Runs `fn` on `x` with a batch axis, which is taken away again where it was not there. */
-function batched(x: Tensor, rank: number, name: string, fn: (x: Tensor) => Tensor): Tensor {
+export function batched(x: Tensor, rank: number, name: string, fn: (x: Tensor) => Tensor): Tensor {
   if (x.shape.length === rank + 2) return fn(x)
-  if (x.shape.length === rank + 1) return fn(x.unsqueeze(0)).squeeze(0)
-  throw new IngotError('shape-mismatch', `${name} takes [batch, channels, …] with ${rank} spatial axes, and the input has ${x.shape.length} axes`)
+  if (x.shape.length === rank + 1) return fn(x.unsqueeze(0)).select(0, 0)
+  throw callError('shape-mismatch', `${name} takes [batch, channels, …] with ${rank} spatial axes, and the input has ${x.shape.length} axes`)
 }
 
 function conv(name: string, rank: number, x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): Tensor {
@@ -73,3 +73,6 @@ export function convTranspose1d(x: Tensor, weight: Tensor, bias: Tensor | null =
 
 /** Transposed convolution with [in, out / groups, height, width]. Source: torch.nn.functional.conv_transpose2d. */
 export function convTranspose2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvTransposeOptions = {}): Tensor { return convTranspose('convTranspose2d', 2, x, weight, bias, options) }
+
+/** Transposed convolution over three spatial axes. Source: torch.nn.functional.conv_transpose3d. */
+export function convTranspose3d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvTransposeOptions = {}): Tensor { return convTranspose('convTranspose3d', 3, x, weight, bias, options) }

@@ -3,47 +3,25 @@ import { applyInPlace, overwriteInPlace, reshapeInPlace } from '../inplace.js'
 import { constantOf, isScalar, type Scalar, type TensorOrScalar } from '../promotion.js'
 import type { Tensor } from '../tensor.js'
 import { add, div, mul, pow, sub } from './arithmetic.js'
-import { exp, log, neg, relu, sigmoid, sqrt, tanh } from './pointwise.js'
 import { select } from './movement.js'
 import { exchanged, squeezed, unsqueezed } from './rearranged.js'
 
 const others = (x: TensorOrScalar): readonly Exclude<TensorOrScalar, Scalar>[] => (isScalar(x) ? [] : [x])
 
-/** self += other. */
-export function add_(self: Tensor, other: TensorOrScalar): Tensor { return applyInPlace(self, others(other), (x) => add(x, other)) }
+/** self += alpha * other. */
+export function add_(self: Tensor, other: TensorOrScalar, options: { readonly alpha?: number } = {}): Tensor { return applyInPlace(self, others(other), (x) => add(x, other, options)) }
 
-/** self -= other. */
-export function sub_(self: Tensor, other: TensorOrScalar): Tensor { return applyInPlace(self, others(other), (x) => sub(x, other)) }
+/** self -= alpha * other. */
+export function sub_(self: Tensor, other: TensorOrScalar, options: { readonly alpha?: number } = {}): Tensor { return applyInPlace(self, others(other), (x) => sub(x, other, options)) }
 
 /** self *= other. */
 export function mul_(self: Tensor, other: TensorOrScalar): Tensor { return applyInPlace(self, others(other), (x) => mul(x, other)) }
 
 /** self /= other. */
-export function div_(self: Tensor, other: TensorOrScalar): Tensor { return applyInPlace(self, others(other), (x) => div(x, other)) }
+export function div_(self: Tensor, other: TensorOrScalar, options: { readonly roundingMode?: 'trunc' | 'floor' } = {}): Tensor { return applyInPlace(self, others(other), (x) => div(x, other, options)) }
 
 /** self **= exponent. */
 export function pow_(self: Tensor, exponent: TensorOrScalar): Tensor { return applyInPlace(self, others(exponent), (x) => pow(x, exponent)) }
-
-/** In-place `neg`. */
-export function neg_(self: Tensor): Tensor { return applyInPlace(self, [], neg) }
-
-/** In-place `exp`. */
-export function exp_(self: Tensor): Tensor { return applyInPlace(self, [], exp) }
-
-/** In-place `log`. */
-export function log_(self: Tensor): Tensor { return applyInPlace(self, [], log) }
-
-/** In-place `sqrt`. */
-export function sqrt_(self: Tensor): Tensor { return applyInPlace(self, [], sqrt) }
-
-/** In-place `tanh`. */
-export function tanh_(self: Tensor): Tensor { return applyInPlace(self, [], tanh) }
-
-/** In-place `sigmoid`. */
-export function sigmoid_(self: Tensor): Tensor { return applyInPlace(self, [], sigmoid) }
-
-/** In-place `relu`. */
-export function relu_(self: Tensor): Tensor { return applyInPlace(self, [], relu) }
 
 /** Sets every element to `value`. */
 export function fill_(self: Tensor, value: TensorOrScalar): Tensor { return overwriteInPlace(self, isScalar(value) ? constantOf(value, self.dtype) : value) }

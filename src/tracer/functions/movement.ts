@@ -1,5 +1,5 @@
 /** Functions that only move elements: views where elements can stay, copies where not. */
-import { IngotError } from '../../base/error.js'
+import { callError } from '../call-error.js'
 import { evaluate } from '../dispatch.js'
 import { countOf, dims, isSymbolic } from '../extents.js'
 import type { Tensor } from '../tensor.js'
@@ -51,7 +51,7 @@ export function squeeze(self: Tensor, dim?: number | readonly number[]): Tensor 
 export function split(self: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
   const extent = self.shape[axisOf(dim, self.shape.length)] ?? 1
   const sizes = typeof size === 'number' ? Array.from({ length: Math.max(1, Math.ceil(extent / size)) }, (_, i) => Math.min(size, extent - i * size)) : size
-  if (sizes.reduce((n, s) => n + s, 0) !== extent) throw new IngotError('shape-mismatch', `parts of [${sizes.join(', ')}] do not make an axis of ${extent}`)
+  if (sizes.reduce((n, s) => n + s, 0) !== extent) throw callError('shape-mismatch', `parts of [${sizes.join(', ')}] do not make an axis of ${extent}`)
   let start = 0
   return sizes.map((s) => {
     start += s
@@ -74,13 +74,13 @@ function part(x: Tensor, dim: number, start: number, length: number, multi: bool
   const from = !isSymbolic(start) && start < 0 ? dims.add(start, extent) : start
   const rest = dims.sub(extent, dims.add(from, length))
   // What cannot be known to be within is refused when the graph runs.
-  if ([from, length, rest].some((n) => !isSymbolic(n) && n < 0)) throw new IngotError('index-out-of-range', `${length} positions from ${start} on are not within an axis of ${extent}`)
+  if ([from, length, rest].some((n) => !isSymbolic(n) && n < 0)) throw callError('index-out-of-range', `${length} positions from ${start} on are not within an axis of ${extent}`)
   return applyView('slice', x, { axes: [axis], starts: [from], steps: [1], sizes: [length] }, multi)
 }
 
 function at(x: Tensor, dim: number, index: number, multi: boolean): Tensor {
   const axis = axisOf(dim, x.shape.length), extent = x.shape[axis]
-  if (extent === undefined || (!isSymbolic(extent) && (index < -extent || index >= extent))) throw new IngotError('index-out-of-range', `index ${index} is outside an axis of ${extent ?? 0} elements`)
+  if (extent === undefined || (!isSymbolic(extent) && (index < -extent || index >= extent))) throw callError('index-out-of-range', `index ${index} is outside an axis of ${extent ?? 0} elements`)
   return applyView('reshape', part(x, axis, index, 1, multi), { shape: x.shape.filter((_, i) => i !== axis) }, multi)
 }
 

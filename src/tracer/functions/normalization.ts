@@ -1,5 +1,5 @@
 /** Normalisation: over the last axes, over groups of channels, over a batch. */
-import { IngotError } from '../../base/error.js'
+import { callError } from '../call-error.js'
 import { apply1 } from '../dispatch.js'
 import { countOf, dims } from '../extents.js'
 import { noGrad } from '../modes.js'
@@ -21,7 +21,7 @@ export function rmsNorm(x: Tensor, normalizedShape: readonly number[], weight: T
 
 function lastAxes(x: Tensor, normalizedShape: readonly number[]): number {
   const axis = x.shape.length - normalizedShape.length
-  if (axis < 0 || !sameShape(x.shape.slice(axis), normalizedShape)) throw new IngotError('shape-mismatch', `the last axes of [${x.shape.map(String).join(', ')}] are not [${normalizedShape.join(', ')}]`)
+  if (axis < 0 || !sameShape(x.shape.slice(axis), normalizedShape)) throw callError('shape-mismatch', `the last axes of [${x.shape.map(String).join(', ')}] are not [${normalizedShape.join(', ')}]`)
   return axis
 }
 
@@ -29,6 +29,18 @@ function lastAxes(x: Tensor, normalizedShape: readonly number[]): number {
 export function groupNorm(x: Tensor, groups: number, weight: Tensor | null = null, bias: Tensor | null = null, eps = 1e-5): Tensor {
   const channels = [x.shape[1] ?? 1]
   return apply1('group_norm', [x, weight ?? ones(channels, { dtype: x.dtype }), bias ?? zeros(channels, { dtype: x.dtype })], { groups, epsilon: eps })
+}
+
+/** Mean 0 and variance 1 over each channel of each example. Source: torch.nn.functional.instance_norm without running statistics. */
+export function instanceNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor | null = null, eps = 1e-5): Tensor { return groupNorm(x, x.shape[1] ?? 1, weight, bias, eps) }
+
+/** Vectors along an axis over their p-norm. Source: torch.nn.functional.normalize. */
+export function normalize(x: Tensor, p = 2, dim = 1, eps = 1e-12): Tensor { return x.div(x.norm(p, dim, { keepdim: true }).clampMin(eps)) }
+
+/** x over a power of the mean square of `size` channels around its own. Source: torch.nn.functional.local_response_norm. */
+export function localResponseNorm(x: Tensor, size: number, alpha = 1e-4, beta = 0.75, k = 1): Tensor {
+  // Of an even size the op has one channel more after its own, torch before.
+  return size % 2 === 1 ? apply1('lrn', [x], { size, alpha, beta, bias: k }) : apply1('lrn', [x.flip(1)], { size, alpha, beta, bias: k }).flip(1)
 }
 
 export interface BatchNormOptions {
