@@ -2,7 +2,8 @@
 import { allocate, bytesOf, elementCount, storageBytes, storageOf, DTYPES, type DType, type HostTensor, type TensorStorage } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { fromNumbers, seededRandom } from '../ir/host-tensor.js'
-import { apply1 } from './dispatch.js'
+import { apply1, findRecorder } from './dispatch.js'
+import { dims, isSymbolic } from './extents.js'
 import { checkDifferentiable } from './history.js'
 import { checkStorage, float16Bits, Tensor as RuntimeTensor, type NestedValues } from '../runtime/tensor.js'
 import { constantOf, type Scalar } from './promotion.js'
@@ -103,10 +104,18 @@ export function onesLike(like: HostTensor, options: TensorOptions = {}): Tensor 
 /** The numbers from `start` (0 where only one is given) to before `end`, `step` apart; int64 where all are whole, unless given. Throws `bad-attribute`. */
 export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
   const [from, to] = end === undefined ? [0, start] : [start, end]
+  if ([from, to].some(isSymbolic)) return leaf(symbolicRange(from, to, step, options.dtype ?? 'int64'), options.requiresGrad)
   if (!(step !== 0) || (to - from) / step < 0) throw new IngotError('bad-attribute', `arange from ${from} to ${to} does not get there by steps of ${step}`)
   const length = Math.ceil((to - from) / step)
   const dtype = options.dtype ?? ([from, to, step].every(Number.isInteger) ? 'int64' : 'float32')
   return made(fromNumbers(dtype, [length], Float64Array.from({ length }, (_, i) => from + i * step)), options)
+}
+
+/** The same where an end is an extent of a trace. */
+function symbolicRange(from: number, to: number, step: number, dtype: DType): Tensor {
+  if (!Number.isInteger(step) || step === 0) throw new IngotError('bad-attribute', `arange to an extent that is a symbol goes by whole steps, not by ${step}`)
+  const [distance, size] = step > 0 ? [dims.sub(to, from), step] : [dims.sub(from, to), -step]
+  return apply1('range', [], { start: from, step, length: dims.floorDiv(dims.add(distance, size - 1), size), dtype })
 }
 
 /** Seed of tensors of random numbers made without one; the n-th such tensor of a program is always the same. */
@@ -120,15 +129,21 @@ export interface RandomOptions extends TensorOptions {
   readonly seed?: number
 }
 
+/** Throws `unsupported-op` in a trace, whose graph would hold the same numbers for every run, unless they were asked for by a seed. */
+function randomFor({ seed }: RandomOptions): () => number {
+  if (seed === undefined && findRecorder() !== null) throw new IngotError('unsupported-op', 'random numbers are drawn while a function is traced, and the graph would hold the same ones in every run', { hint: 'pass them to the function, or give a seed for constants that are meant to be the same' })
+  return seededRandom(seed ?? nextSeed++)
+}
+
 /** Numbers drawn from the standard normal distribution, by Box and Muller's method. */
 export function randn(shape: readonly number[], options: RandomOptions = {}): Tensor {
-  const random = seededRandom(options.seed ?? nextSeed++)
+  const random = randomFor(options)
   const numbers = Float64Array.from({ length: elementCount(shape) }, () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()))
   return made(fromNumbers(options.dtype ?? 'float32', shape, numbers), options)
 }
 
 /** Numbers drawn evenly from [0, 1). */
 export function rand(shape: readonly number[], options: RandomOptions = {}): Tensor {
-  const random = seededRandom(options.seed ?? nextSeed++)
+  const random = randomFor(options)
   return made(fromNumbers(options.dtype ?? 'float32', shape, Float64Array.from({ length: elementCount(shape) }, random)), options)
 }

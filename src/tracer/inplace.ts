@@ -8,6 +8,7 @@ import { STORAGE } from '../runtime/tensor.js'
 import { counts } from './bookkeeping.js'
 import { copySlices, overwrite } from './copy-slices.js'
 import { apply1, evaluate, findRecorder, isRecorded, type Operand } from './dispatch.js'
+import { isSymbolic } from './extents.js'
 import type { Edge } from './grad-function.js'
 import { edgeOf, gradFnOf, refuseView, requiresGradOf, setHistory, stepsFromBase, viewFunction } from './history.js'
 import { currentFrame } from './modes.js'
@@ -51,9 +52,12 @@ function bump(t: Tensor): void {
 
 /** `result` in the receiver's dtype. Throws `dtype-mismatch` where it is of a higher category, `shape-mismatch` where the receiver would have to grow. */
 function fitted(t: Tensor, result: Tensor): Tensor {
-  if (result.shape.length !== t.shape.length || result.shape.some((d, i) => d !== t.shape[i])) {
+  const differs = (d: number, i: number): boolean => d !== t.shape[i]
+  if (result.shape.length !== t.shape.length || result.shape.some((d, i) => differs(d, i) && !isSymbolic(d) && !isSymbolic(t.shape[i]))) {
     throw callError('shape-mismatch', `a result of shape [${result.shape.join(', ')}] is written in place to a tensor of shape [${t.shape.join(', ')}]`, { hint: 'the other operands may be stretched to the receiver, not the receiver to them' })
   }
+  // Extents that are symbols are taken to be equal, which is checked when the graph runs.
+  if (result.shape.some(differs)) return fitted(t, apply1('expand', [result], { shape: t.shape }))
   if (result.dtype === t.dtype) return result
   if (!canCast(result.dtype, t.dtype)) throw callError('dtype-mismatch', `a result of ${result.dtype} cannot be stored in a tensor of ${t.dtype}`, { hint: 'cast the receiver first, or use the functional form' })
   return apply1('cast', [result], { to: t.dtype })

@@ -157,6 +157,11 @@ export class Tensor extends RuntimeTensor {
   /** What `console.log` shows in Node. */
   [Symbol.for('nodejs.util.inspect.custom')](): string { return this.toString() }
 
+  /** As `item()` for a tensor of one element, else the tensor itself. Throws `traced-value-read` for traced tensors. */
+  override valueOf(): number | bigint | boolean | string | this {
+    return this[STATE] instanceof TracedState || this.size === 1 ? this.item() : this
+  }
+
   /** A tensor of one element in place of a number: `item()`; in place of text `toString()`. Throws `traced-value-read` for traced tensors where a number is asked for. */
   [Symbol.toPrimitive](hint: string): number | bigint | boolean | string { return hint === 'string' ? this.toString() : this.item() }
 

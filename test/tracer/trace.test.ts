@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compile, dims, functional, inferenceMode, interpret, IngotError, load, nn, noGrad, ones, printGraph, randn, tensor, toNumbers, trace, where, zeros, type Tensor } from '../../src/index.js'
+import { arange, compile, dims, full, functional, inferenceMode, interpret, IngotError, load, nn, noGrad, ones, printGraph, rand, randn, tensor, toNumbers, trace, where, zeros, type Tensor } from '../../src/index.js'
 import { expectEveryWay } from './every-way.js'
 
 /** What `fn` throws. */
@@ -59,6 +59,21 @@ describe('tracing', () => {
   it('runs at any extent that a symbol stands for, with extents computed by dims and -1', async () => {
     const fn = (x: Tensor): Tensor => x.reshape(dims.mul(x.shape[0] as number, 2), -1).transpose(0, 1).reshape(-1).mul(x.shape[0] as number).div(dims.add(x.shape[0] as number, 1))
     await expectEveryWay(fn, [{ shape: ['batch', 4, 3] }], [1, 2, 5].map((n) => [randn([n, 4, 3], { seed: n })]))
+  })
+
+  it('takes extents for numbers of functions: arange, full, scalars', async () => {
+    const table = randn([16, 3], { seed: 1 })
+    const fn = (x: Tensor): Tensor[] => {
+      const n = x.shape[1] as number
+      return [x.add(functional.embedding(arange(n), table)), full([n, 2], 3), arange(n, 0, -2), x.sum(1).div(n)]
+    }
+    await expectEveryWay(fn, [{ shape: ['batch', 'n', 3] }], [[1, 1], [2, 5], [1, 16]].map(([b, n]) => [randn([b as number, n as number, 3], { seed: 2 })]))
+  })
+
+  it('changes in place tensors whose extents are taken to be those of others', () => {
+    const graph = inferenceMode(() => trace((x: Tensor) => { const y = x.mul(1); y.add_(ones([2, 3])); return y }, [{ shape: ['n', 3] }]))
+    expect(values(interpret(graph, { x0: zeros([2, 3]) })['output'] as Tensor)).toEqual([1, 1, 1, 1, 1, 1])
+    expect(() => interpret(graph, { x0: zeros([3, 3]) })).toThrow(/trace\.test\.ts:\d+/)
   })
 
   it('works in normal mode as in inference mode, and leaves the modes and the tensors that it used as they were', () => {
@@ -141,7 +156,7 @@ describe('views and in-place changes in a trace', () => {
 
 describe('what cannot be traced names the line', () => {
   it('reading elements: item, data, arithmetic and comparisons of JavaScript', () => {
-    for (const read of [(x: Tensor) => x.item(), (x: Tensor) => x.data, (x: Tensor) => Number(x), (x: Tensor) => (x as unknown as number) > 1, (x: Tensor) => `${x.item()}`]) {
+    for (const read of [(x: Tensor) => x.item(), (x: Tensor) => x.valueOf(), (x: Tensor) => x.data, (x: Tensor) => Number(x), (x: Tensor) => (x as unknown as number) > 1, (x: Tensor) => `${x.item()}`]) {
       const error = thrown(() => trace((x: Tensor) => { read(x); return x }, [{ shape: [] }]))
       expect([error.code, /where\(.*cond\(.*whileLoop\(/.test(error.hint ?? '')]).toEqual(['traced-value-read', true])
       expect(error.where.origin).toMatch(/^trace\.test\.ts:\d+:\d+$/)
@@ -187,6 +202,11 @@ describe('what cannot be traced names the line', () => {
     trace((x: Tensor) => (leaked = x.mul(2)), [{ shape: [2] }])
     const one = leaked as unknown as Tensor
     for (const use of [() => one.add(1), () => trace((x: Tensor) => x.add(one), [{ shape: [2] }]), () => one.data, () => one.view(2), () => ones([2]).add_(one)]) expect(thrown(use).code).toBe('trace-mixed')
+  })
+
+  it('random numbers that would be the same in every run', () => {
+    expect(thrown(() => trace((x: Tensor) => x.add(rand([2])), [{ shape: [2] }])).code).toBe('unsupported-op')
+    expect(() => trace((x: Tensor) => x.add(rand([2], { seed: 1 })), [{ shape: [2] }])).not.toThrow()
   })
 
   it('dropout that is still training', () => {
