@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compile, cond, IngotError, inferenceMode, interpret, ones, parseGraph, printGraph, randn, tensor, toNumbers, trace, where, whileLoop, type HostTensor, type Tensor } from '../../src/index.js'
+import { compile, cond, DEFAULT_PIPELINE, IngotError, inferenceMode, interpret, ones, parseGraph, printGraph, randn, runPasses, tensor, toNumbers, trace, where, whileLoop, type HostTensor, type Tensor } from '../../src/index.js'
 import { verifyGraph } from '../../src/ir/verify.js'
 import { expectEveryWay } from './every-way.js'
 
@@ -62,6 +62,20 @@ describe('whileLoop', () => {
     expect(traced((x) => whileLoop((y) => y.sum().lt(1), (y) => [y.sum()], [x]))).toBe('shape-mismatch true')
     expect(traced((x) => whileLoop((y) => y.lt(1), (y) => [y], [x]))).toBe('shape-mismatch true')
     expect(traced((x) => { let y = x; while ((y.sum().item() as number) < 1) y = y.add(1); return y })).toBe('traced-value-read true')
+  })
+})
+
+describe('passes', () => {
+  const w = tensor([1, 2], { requiresGrad: true })
+  const fn = (x: Tensor): Tensor => {
+    const y = cond(x.sum().gt(0), () => { const z = x.mul(w); z.select(0, 0).add_(w.select(0, 1)); return z.relu().mul(1) }, () => x.view(2).add(w.mul(2)))
+    return whileLoop((z) => z.sum().lt(w.sum().mul(9)), (z) => [z.mul(2).add(w)], [y])[0]
+  }
+
+  it('reach into branches and bodies, and keep what they compute', () => {
+    const graph = trace(fn, [{ shape: [2] }])
+    const after = runPasses(graph, DEFAULT_PIPELINE, { verify: true })
+    for (const x of [tensor([1, 2]), tensor([-1, -2])]) expect(numbers(interpret(after, { x0: x })['output'])).toEqual(numbers(fn(x)))
   })
 })
 

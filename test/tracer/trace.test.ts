@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { arange, compile, dims, full, functional, inferenceMode, interpret, IngotError, load, nn, noGrad, ones, printGraph, rand, randn, tensor, toNumbers, trace, where, zeros, type Tensor } from '../../src/index.js'
-import { expectEveryWay } from './every-way.js'
+import { arange, compile, dims, full, functional, inferenceMode, interpret, IngotError, load, manualSeed, nn, noGrad, ones, optim, printGraph, rand, randn, tensor, toNumbers, trace, where, zeros, type Tensor } from '../../src/index.js'
+import { expectClose, expectEveryWay } from './every-way.js'
 
 /** What `fn` throws. */
 function thrown(fn: () => unknown): IngotError {
@@ -97,6 +97,25 @@ describe('tracing', () => {
     const traced = values(interpret(graph, { x0: x })['output'] as Tensor)
     const eager = values(step(x))
     traced.forEach((v, i) => { expect(v).toBeCloseTo(eager[i] as number, 4) })
+  })
+
+  it('traces a whole step of training: gradients, and parameters that the optimiser changes', () => {
+    const make = (): [nn.Linear, (x: Tensor, y: Tensor) => Record<string, Tensor>] => {
+      manualSeed(3)
+      const layer = new nn.Linear(2, 1), optimizer = new optim.Adam(layer.parameters(), { lr: 0.1 })
+      return [layer, (x, y) => {
+        optimizer.zeroGrad()
+        const loss = functional.mseLoss(layer.forward(x), y)
+        loss.backward()
+        optimizer.step()
+        return { loss, weight: layer.weight.detach(), bias: layer.bias?.detach() as Tensor }
+      }]
+    }
+    const [layer, step] = make(), before = values(layer.weight), x = randn([5, 2], { seed: 1 }), y = randn([5, 1], { seed: 2 })
+    const graph = trace(step, [{ shape: ['n', 2] }, { shape: ['n', 1] }])
+    expect([values(layer.weight), layer.weight.grad, layer.weight.version]).toEqual([before, null, 0])
+    const out = interpret(graph, { x0: x, x1: y }), eager = make()[1](x, y)
+    expectClose([out['loss'], out['weight'], out['bias']], [eager['loss'] as Tensor, eager['weight'] as Tensor, eager['bias'] as Tensor], 'a step')
   })
 })
 
