@@ -65,7 +65,7 @@ export function writeElements(dtype: DType, { data }: Storage, geometry: Geometr
 
 /** The strides under which the elements of `geometry` have another shape, or undefined where no strides do. Source: torch's computeStride. */
 export function reshapeStrides({ shape, strides }: Geometry, to: readonly number[]): number[] | undefined {
-  if ([...shape, ...to].some(isSymbolic)) return symbolicStrides({ shape, strides, offset: 0 }, to)
+  if ([...shape, ...strides, ...to].some(isSymbolic)) return symbolicStrides({ shape, strides, offset: 0 }, to)
   if (elementCount(shape) === 0) return rowMajorStrides(to)
   const out = new Array<number>(to.length)
   let view = to.length - 1
