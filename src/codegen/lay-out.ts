@@ -5,15 +5,16 @@
  *   axes c in 0..C, p in 0..P: y[c, p] = relu(x[c, p]), y and x with order [1, 0]   ⇒   axes p, c: y[p, c] = relu(x[p, c])
  */
 import { visitSymbols } from '../base/dim.js'
-import { dimsEqual, type Dim } from '../ir/dims.js'
+import { add, dimsEqual, type Dim } from '../ir/dims.js'
 import type { Axis, Compute, ReduceStage, Stage, StoreStage } from '../ir/kernel/compute.js'
 import { letsOf } from '../ir/kernel/walk.js'
 import { reshapedOrder, type Order } from '../ir/layout.js'
 import { reindex } from './reindex.js'
+import type { Placement } from './windows.js'
 import { expressionRewriter, visitLoads, type Index } from './rewrite-compute.js'
 
-/** How the tensor in a buffer lies in memory: its own shape (which the buffer may be read under another than) and its order. */
-export interface Storage { readonly shape: readonly Dim[]; readonly order: Order | undefined }
+/** How the tensor in a buffer lies in memory: its own shape (which the buffer may be read under another than) and its order; `within`, it is a part of a larger tensor, in whose order. */
+export interface Storage { readonly shape: readonly Dim[]; readonly order: Order | undefined; readonly within?: Placement }
 
 /** How indices into a buffer and its shape become physical ones. */
 interface Placing { readonly shape: readonly Dim[]; readonly place: (index: Index) => Index }
@@ -41,9 +42,14 @@ export function layOut(compute: Compute, storageOf: (buffer: string) => Storage 
 
 /** undefined for a buffer that needs no change. A view that has an order of its own keeps its axes; others are read through the tensor's. */
 function placingOf(view: readonly Dim[], storage: Storage | undefined): Placing | undefined {
-  if (storage?.order === undefined) return undefined
-  const { shape, order } = storage
+  if (storage === undefined) return undefined
+  const { shape, order, within } = storage
   const same = view.length === shape.length && view.every((d, i) => dimsEqual(d, shape[i] as Dim))
+  if (within !== undefined) {
+    const axes = within.order ?? shape.map((_, i) => i)
+    return { shape: axes.map((a) => within.shape[a] as Dim), place: (index) => { const own = same ? index : reindex(index, view, shape); return axes.map((a) => add(own[a] as Dim, within.before[a] as number)) } }
+  }
+  if (order === undefined) return undefined
   const known = same ? { order } : reshapedOrder(shape, order, view)
   if (known !== undefined) {
     const axes = known.order

@@ -24,6 +24,7 @@ import { nodeKey } from './node-key.js'
 import { applySchedule } from './schedule/apply.js'
 import { flattenCompute } from './schedule/flatten.js'
 import { prepareCompute, type Packing } from './schedule/prepare.js'
+import { borderOnly, isBorder, windowsOf, type Placement, type Window } from './windows.js'
 import { scheduleFor, type Features } from './schedules/index.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
@@ -66,18 +67,20 @@ export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel, fe
     byCode.set(code, kernels.push({ kernel, ...(relaxed !== undefined && { relaxed }) }) - 1)
     return kernels.length - 1
   }
+  const windows = target === 'wasm' ? windowsOf(graph) : new Map<Value, Window>()
   const steps = graph.nodes.map((node): LoweredStep => {
     if (getOp(node.op).pattern === 'alias') return { kind: 'alias', value: node.outputs[0] as Value, of: node.inputs[0] as Value }
-    const { local, symbols } = localSymbols(node)
-    const key = nodeKey(local)
+    const { local, symbols, placements } = localSymbols(node, windows)
+    const border = isBorder(node, windows)
+    const key = placements.size === 0 ? nodeKey(local) : `${nodeKey(local)} ${JSON.stringify([...local.inputs, ...local.outputs].map((v) => (v === null ? null : (placements.get(v) ?? null))))} ${border}`
     let known = byNode.get(key)
     if (known === undefined) {
-      const made = lowerNode(local, symbols, target, features)
+      const made = lowerNode({ local, symbols, placements, border }, target, features)
       byNode.set(key, (known = { made, kernel: emit(made, node.origin) }))
     }
     const { made, kernel } = known
     const back = (d: Dim): Dim => substituteDim(d, (s) => symbols.get(s))
-    return { kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, back)), params: made.kernel.params.map(back), flops: back(made.flops), origin: node.origin }
+    return { kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, windows, back)), params: made.kernel.params.map(back), flops: back(made.flops), origin: node.origin }
   })
   return { kernels, steps }
 }
@@ -95,8 +98,17 @@ interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number; re
 /** A node's kernel; `slots` in the order of its buffers, undefined for temps. Dims are over the node's local symbols. */
 interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim }
 
-/** Lowers one node; `symbols` says what its local symbols stand for, which shows in the kernel's name only. */
-function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Target, features: FeatureSet): LoweredNode {
+/** A node over local symbols; `symbols` says what they stand for, which shows in the kernel's name only. */
+interface LocalNode {
+  readonly local: Node
+  readonly symbols: ReadonlyMap<string, Dim>
+  /** Tensors of the node that lie within others. */
+  readonly placements: ReadonlyMap<Value, Placement>
+  /** A pad whose input lies in its result already. */
+  readonly border?: boolean
+}
+
+function lowerNode({ local, symbols, placements, border = false }: LocalNode, target: Target, features: FeatureSet): LoweredNode {
   const symbolName = (param: string): string => { const d = symbols.get(param); return typeof d === 'string' ? d : param }
   const slotOf = (value: Value | undefined): Slot | undefined => {
     if (value === undefined) return undefined
@@ -111,14 +123,15 @@ function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Targe
   const names = new BufferNames()
   const body = local.attrs['body']
   const fused = local.op === 'fused' && body !== undefined && isGraph(body)
-  const compute = fused ? composeBody(body, names, target) : (computeOf(local, names) ?? refuseNode(local, target))
+  const whole = fused ? composeBody(body, names, target) : (computeOf(local, names) ?? refuseNode(local, target))
+  const compute = border ? borderOnly(whole, names.of(local.inputs[0] as Value)) : whole
   const ops = fused ? body.nodes.map((n) => n.op).filter((op) => getOp(op).pattern !== 'alias') : [local.op]
   const ordered = { ...compute, buffers: [...compute.buffers.filter((b) => b.role === 'in'), ...compute.buffers.filter((b) => b.role === 'out'), ...compute.buffers.filter((b) => b.role === 'temp')] }
   const name = kernelName(ops, ordered, symbolName)
   const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
   const valueOf = (buffer: string): Value | undefined => { const value = names.valueOf(buffer); return value === undefined ? undefined : (inner.get(value) ?? value) }
   const withConstants = { ...ordered, buffers: ordered.buffers.map((b) => (valueOf(b.name)?.data === undefined ? b : { ...b, constant: true })) }
-  const flat = flattenCompute(layOut(withConstants, (buffer) => { const value = valueOf(buffer); return value && { shape: shapeOf(value), order: value.order } }))
+  const flat = flattenCompute(layOut(withConstants, (buffer) => { const value = valueOf(buffer), within = value && placements.get(value); return value && { shape: shapeOf(value), order: value.order, ...(within !== undefined && { within }) } }))
   const variant = (set: Features): Pick<LoweredNode, 'kernel' | 'schedule' | 'slots'> => {
     const schedule = scheduleFor(flat, target, set)
     const prepared = prepareCompute(flat, schedule)
@@ -138,17 +151,22 @@ function lowerNode(local: Node, symbols: ReadonlyMap<string, Dim>, target: Targe
   return { ...main, ...(relaxed !== undefined && { relaxed }), compute: flat, flops: isParametric(flops, new Set(symbols.keys())) ? flops : 0 }
 }
 
-function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, back: (d: Dim) => Dim): CallBuffer {
+function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, windows: ReadonlyMap<Value, Window>, back: (d: Dim) => Dim): CallBuffer {
   if (buffer.role === 'temp') return { kind: 'temp', dtype: buffer.dtype, length: back(buffer.length) }
   const value = slot === undefined ? undefined : node[slot.side][slot.index]
   invariant(value !== undefined && value !== null, `kernel buffer ${buffer.name} holds no value`)
-  return { kind: 'value', value, ...(slot?.packing !== undefined && { packing: slot.packing }) }
+  return { kind: 'value', value: windows.get(value)?.into ?? value, ...(slot?.packing !== undefined && { packing: slot.packing }) }
 }
 
 /** The node with its symbols renamed `dim0`, `dim1`… in order of appearance: names that no op uses for an axis, the same for all nodes alike. */
-function localSymbols(node: Node): { readonly local: Node; readonly symbols: ReadonlyMap<string, Dim> } {
-  const symbols = new Map<string, Dim>()
-  return { local: new LocalDims(symbols).node(node), symbols }
+function localSymbols(node: Node, windows: ReadonlyMap<Value, Window>): LocalNode {
+  const symbols = new Map<string, Dim>(), dims = new LocalDims(symbols)
+  const local = dims.node(node), placements = new Map<Value, Placement>()
+  for (const v of [...node.inputs, ...node.outputs]) {
+    const window = v === null ? undefined : windows.get(v)
+    if (v !== null && window !== undefined) placements.set(dims.value(v), { shape: shapeOf(window.into).map((d) => dims.dim(d)), order: window.into.order, before: window.before })
+  }
+  return { local, symbols, placements }
 }
 
 /**

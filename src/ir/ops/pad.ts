@@ -2,7 +2,7 @@
 import { IngotError } from '../../base/error.js'
 import { printShape } from '../dims-text.js'
 import { add, max, min, mod, mul, sub, type Dim } from '../dims.js'
-import type { Compute, ComputeContext, Stage } from '../kernel/compute.js'
+import type { Axis, Compute, ComputeContext, Stage } from '../kernel/compute.js'
 import { axesOver } from '../kernel/elementwise-compute.js'
 import { load } from '../kernel/expr.js'
 import { defineOp } from '../op.js'
@@ -54,7 +54,8 @@ function constantPad(ctx: ComputeContext<PadAttrs>): Compute {
   const index = axes.map((a) => a.name)
   const inner = axes.slice(outer.length)
   const value = ctx.inputs[1] == null ? numberOf(output?.dtype ?? 'float32', 0) : load('x1', ctx.inputs[1].shape.map(() => 0))
-  const fill: Stage = { kind: 'store', axes: inner, lets: [], buffer: 'y0', index, value }
+  const fill = (part: readonly Axis[]): Stage => ({ kind: 'store', axes: part, lets: [], buffer: 'y0', index, value })
+  const fills = borders(inner, before.slice(outer.length), after.slice(outer.length))?.map(fill) ?? [fill(inner)]
   // The part of the input that stays runs from `lo` to `hi`: all of it but for negative pads.
   const kept = inner.map((axis, k) => {
     const i = outer.length + k, n = shape[i] as Dim
@@ -62,7 +63,20 @@ function constantPad(ctx: ComputeContext<PadAttrs>): Compute {
   })
   const to = index.map((name, i) => (i < outer.length ? name : add(name, before[i] as Dim)))
   const copy: Stage = { kind: 'store', axes: kept, lets: [], buffer: 'y0', index: to, value: load('x0', index) }
-  return { name: 'pad', buffers: ctx.buffers, axes: outer, stages: inner.length === 0 ? [copy] : [fill, copy] }
+  return { name: 'pad', buffers: ctx.buffers, axes: outer, stages: inner.length === 0 ? [copy] : [...fills, copy] }
+}
+
+/** The parts of `axes` around the input, each point in one: before and after it along each axis, within it along those outside. undefined where pads may take away. */
+function borders(axes: readonly Axis[], before: readonly Dim[], after: readonly Dim[]): (readonly Axis[])[] | undefined {
+  if (![...before, ...after].every((d) => typeof d === 'number' && d >= 0)) return undefined
+  const within = axes.map((a, i): Axis => ({ name: a.name, lo: before[i] as Dim, hi: sub(a.hi, after[i] as Dim) }))
+  return axes.flatMap((a, i) => {
+    const around = (lo: Dim, hi: Dim): readonly Axis[] => [...within.slice(0, i), { name: a.name, lo, hi }, ...axes.slice(i + 1)]
+    const parts: (readonly Axis[])[] = []
+    if (before[i] !== 0) parts.push(around(0, before[i] as Dim))
+    if (after[i] !== 0) parts.push(around(sub(a.hi, after[i] as Dim), a.hi))
+    return parts
+  })
 }
 
 /** Pad; `before` and `after` have an entry for each axis. */

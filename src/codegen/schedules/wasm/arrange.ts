@@ -7,7 +7,6 @@ import { visitSymbols } from '../../../base/dim.js'
 import { product, type Dim } from '../../../ir/dims.js'
 import type { Axis, Compute, Stage } from '../../../ir/kernel/compute.js'
 import type { Preparation, Schedule } from '../../../ir/kernel/schedule.js'
-import { isMultiple } from '../../schedule/flatten.js'
 import { accessesOf, fixedExtent, strideAlong } from './strides.js'
 
 /** The neighbouring outer axes that are worth joining for tiles of `deep` points; undefined where there are none. */
@@ -21,7 +20,7 @@ export function joinPixels(compute: Compute, deep: number): Extract<Preparation,
   if (width === undefined || width % deep === 0 || width === 1 || fixedExtent(outer) === 1) return undefined
   if ([outer, inner].some((a) => a.lo !== undefined || boundsMention(compute, a))) return undefined
   const [written] = accessesOf(compute, store).filter((a) => a.store)
-  if (written === undefined || strideAlong(written.flat, columns.name) !== 1 || !isMultiple(written.flat, outer, inner)) return undefined
+  if (written === undefined || strideAlong(written.flat, columns.name) !== 1) return undefined
   return { kind: 'join', outer: outer.name, inner: inner.name, axis: `${outer.name}_${inner.name}` }
 }
 
