@@ -29,7 +29,11 @@ interface Frame { readonly symbols: Map<string, number>; readonly tensors: Map<V
  */
 export function interpret(graph: Graph, feeds: Feeds, options: InterpretOptions = {}): Record<string, HostTensor> {
   const frame: Frame = { symbols: bindSymbols(graph, feeds), tensors: new Map() }
-  for (const input of graph.inputs) frame.tensors.set(input, feeds[input.name] as HostTensor)
+  for (const input of graph.inputs) {
+    // As plain data: elements of a class's tensor may be behind a getter, which references that spread a tensor would lose.
+    const { dtype, shape, data } = feeds[input.name] as HostTensor
+    frame.tensors.set(input, { dtype, shape, data })
+  }
   const dying = lastUses(graph)
   for (const node of graph.nodes) {
     const results = runNode(node, frame)

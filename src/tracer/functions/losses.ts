@@ -1,6 +1,7 @@
 /** What training makes small. Each is of every element, summed or averaged as `reduction` says: `mean` unless given. */
 import { callError } from '../call-error.js'
 import { apply1 } from '../dispatch.js'
+import { countOf } from '../extents.js'
 import type { Tensor } from '../tensor.js'
 import { axisOf } from './axes.js'
 import { where } from './choosing.js'
@@ -53,7 +54,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   if (target.dtype.startsWith('float') || target.dtype === 'bfloat16') {
     const wanted = smoothing === 0 ? target : target.mul(1 - smoothing).add(smoothing / count)
     const losses = weighted.mul(wanted).sum(axis).neg()
-    return options.reduction === undefined || options.reduction === 'mean' ? losses.sum().div(Math.max(1, losses.size)) : reduced(losses, options)
+    return options.reduction === undefined || options.reduction === 'mean' ? losses.sum().div(countOf(losses.shape)) : reduced(losses, options)
   }
   const plain = nllLoss(logs, target, options)
   if (smoothing === 0) return plain
