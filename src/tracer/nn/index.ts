@@ -1,5 +1,5 @@
 /** Layers of neural networks, as `nn`. */
-export { buffer, Module, parameter, type LoadStateOptions, type LoadStateReport } from './module.js'
+export { buffer, Module, parameter, type LoadStateOptions, type LoadStateReport, type StateDict } from './module.js'
 export { ModuleList, Sequential, type Layer } from './containers.js'
 export { Embedding, Linear } from './linear.js'
 export { Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d } from './convolution.js'

@@ -1,6 +1,7 @@
 /** What all layers are: parameters, buffers and modules within modules, found by the names of the properties that hold them. Source: torch.nn.Module. */
+import type { HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
-import { copy_ } from '../functions/in-place.js'
+import { overwriteInPlace } from '../inplace.js'
 import { noGrad } from '../modes.js'
 import { STATE, Tensor } from '../tensor.js'
 import { rememberName } from '../tensor-names.js'
@@ -26,6 +27,9 @@ export interface LoadStateOptions {
   /** Whether names that are missing or unknown are errors; true unless given. */
   readonly strict?: boolean
 }
+
+/** Tensors by name, as `stateDict` gives them or as `readSafetensors` finds them in a file. */
+export type StateDict = Readonly<Record<string, HostTensor>> | ReadonlyMap<string, HostTensor>
 
 /** Names in a state dict that did not fit the module. */
 export interface LoadStateReport { readonly missing: readonly string[]; readonly unexpected: readonly string[] }
@@ -69,18 +73,19 @@ export abstract class Module {
   }
 
   /** Copies the elements of a state dict, cast to the module's dtypes. Throws `state-dict-mismatch` for other names (if `strict`) or shapes, before anything is copied. */
-  loadStateDict(state: Readonly<Record<string, Tensor>>, options: LoadStateOptions = {}): LoadStateReport {
+  loadStateDict(given: StateDict, options: LoadStateOptions = {}): LoadStateReport {
+    const state = new Map<string, HostTensor>(isMap(given) ? given : Object.entries(given))
     const own = Object.fromEntries(this.#named('', (t) => PARAMETERS.has(t) || BUFFERS.get(t)?.persistent === true))
-    const missing = Object.keys(own).filter((name) => !Object.hasOwn(state, name))
-    const unexpected = Object.keys(state).filter((name) => !Object.hasOwn(own, name))
+    const missing = Object.keys(own).filter((name) => !state.has(name))
+    const unexpected = [...state.keys()].filter((name) => !Object.hasOwn(own, name))
     if (options.strict !== false && missing.length + unexpected.length > 0) {
       throw new IngotError('state-dict-mismatch', [missing.length > 0 && `the state dict lacks ${list(missing)}`, unexpected.length > 0 && `${list(unexpected)} ${unexpected.length === 1 ? 'is' : 'are'} not of this ${this.constructor.name}`].filter(Boolean).join('; '), { hint: 'strict: false takes what fits' })
     }
-    const pairs = Object.entries(own).flatMap(([name, t]) => { const source = state[name]; return source === undefined ? [] : [{ name, t, source }] })
+    const pairs = Object.entries(own).flatMap(([name, t]) => { const source = state.get(name); return source === undefined ? [] : [{ name, t, source }] })
     for (const { name, t, source } of pairs) {
       if (source.shape.length !== t.shape.length || source.shape.some((d, i) => d !== t.shape[i])) throw new IngotError('state-dict-mismatch', `'${name}' has shape [${t.shape.join(', ')}], the state dict has [${source.shape.join(', ')}]`)
     }
-    noGrad(() => { for (const { t, source } of pairs) copy_(t, source) })
+    noGrad(() => { for (const { t, source } of pairs) overwriteInPlace(t, source) })
     return { missing, unexpected }
   }
 
@@ -114,5 +119,6 @@ export abstract class Module {
   }
 }
 
+const isMap = (state: StateDict): state is ReadonlyMap<string, HostTensor> => state instanceof Map
 const join = (prefix: string, name: string): string => (prefix === '' ? name : `${prefix}.${name}`)
 const list = (names: readonly string[]): string => (names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', '))
