@@ -1,6 +1,6 @@
 /** Functions that make tensors of numbers. In inference mode they make inference tensors; `requiresGrad` is honoured in every mode. */
 import { allocate, bytesOf, elementCount, storageBytes, storageOf, DTYPES, type DType, type HostTensor, type TensorStorage } from '../base/dtype.js'
-import { IngotError } from '../base/error.js'
+import { callError } from './call-error.js'
 import { fromNumbers, seededRandom } from '../ir/host-tensor.js'
 import { apply1, findRecorder } from './dispatch.js'
 import { dims, isSymbolic } from './extents.js'
@@ -50,13 +50,13 @@ export function tensorFrom(values: TensorValues, options: ShapedOptions = {}): T
     return made({ dtype, shape, data: storageOf(dtype, bytesOf(checkStorage(dtype, shape, storage))) }, options)
   }
   const { dtype, shape, data } = RuntimeTensor.from(values, { dtype: options.dtype ?? valueDType(values) })
-  if (options.shape !== undefined && elementCount(options.shape) !== elementCount(shape)) throw new IngotError('bad-tensor', `${elementCount(shape)} values do not make a tensor of shape [${options.shape.join(', ')}]`)
+  if (options.shape !== undefined && elementCount(options.shape) !== elementCount(shape)) throw callError('bad-tensor', `${elementCount(shape)} values do not make a tensor of shape [${options.shape.join(', ')}]`)
   return made({ dtype, shape: options.shape ?? shape, data }, options)
 }
 
 function typedDType(values: ArrayBufferView): DType {
   const found = (Object.keys(DTYPES) as DType[]).find((d) => !['bool', 'float16', 'bfloat16'].includes(d) && DTYPES[d].bits >= 8 && DTYPES[d].array !== null && values instanceof DTYPES[d].array)
-  if (found === undefined) throw new IngotError('bad-tensor', `a ${values.constructor.name} is no storage of elements`, { hint: 'give a typed array of the dtype' })
+  if (found === undefined) throw callError('bad-tensor', `a ${values.constructor.name} is no storage of elements`, { hint: 'give a typed array of the dtype' })
   return found
 }
 
@@ -105,7 +105,7 @@ export function onesLike(like: HostTensor, options: TensorOptions = {}): Tensor 
 export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
   const [from, to] = end === undefined ? [0, start] : [start, end]
   if ([from, to].some(isSymbolic)) return leaf(symbolicRange(from, to, step, options.dtype ?? 'int64'), options.requiresGrad)
-  if (!(step !== 0) || (to - from) / step < 0) throw new IngotError('bad-attribute', `arange from ${from} to ${to} does not get there by steps of ${step}`)
+  if (!(step !== 0) || (to - from) / step < 0) throw callError('bad-attribute', `arange from ${from} to ${to} does not get there by steps of ${step}`)
   const length = Math.ceil((to - from) / step)
   const dtype = options.dtype ?? ([from, to, step].every(Number.isInteger) ? 'int64' : 'float32')
   return made(fromNumbers(dtype, [length], Float64Array.from({ length }, (_, i) => from + i * step)), options)
@@ -113,7 +113,7 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
 
 /** The same where an end is an extent of a trace. */
 function symbolicRange(from: number, to: number, step: number, dtype: DType): Tensor {
-  if (!Number.isInteger(step) || step === 0) throw new IngotError('bad-attribute', `arange to an extent that is a symbol goes by whole steps, not by ${step}`)
+  if (!Number.isInteger(step) || step === 0) throw callError('bad-attribute', `arange to an extent that is a symbol goes by whole steps, not by ${step}`)
   const [distance, size] = step > 0 ? [dims.sub(to, from), step] : [dims.sub(from, to), -step]
   return apply1('range', [], { start: from, step, length: dims.floorDiv(dims.add(distance, size - 1), size), dtype })
 }
@@ -131,7 +131,7 @@ export interface RandomOptions extends TensorOptions {
 
 /** Throws `unsupported-op` in a trace, whose graph would hold the same numbers for every run, unless they were asked for by a seed. */
 function randomFor({ seed }: RandomOptions): () => number {
-  if (seed === undefined && findRecorder() !== null) throw new IngotError('unsupported-op', 'random numbers are drawn while a function is traced, and the graph would hold the same ones in every run', { hint: 'pass them to the function, or give a seed for constants that are meant to be the same' })
+  if (seed === undefined && findRecorder() !== null) throw callError('unsupported-op', 'random numbers are drawn while a function is traced, and the graph would hold the same ones in every run', { hint: 'pass them to the function, or give a seed for constants that are meant to be the same' })
   return seededRandom(seed ?? nextSeed++)
 }
 
