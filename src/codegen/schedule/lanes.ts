@@ -6,7 +6,7 @@ import { visitSymbols } from '../../base/dim.js'
 import { dimsEqual, sub, substituteDim, type Dim } from '../../ir/dims.js'
 import { isVector, laneType, LANES, VECTOR_OF, type BinaryOp, type Expr, type RegisterType, type UnaryOp } from '../../ir/kernel/expr.js'
 import { simplifyDim } from '../../ir/kernel/simplify.js'
-import type { Range, RangeOf } from '../../ir/kernel/ranges.js'
+import { sumOf, termsOf, type Range, type RangeOf } from '../../ir/kernel/ranges.js'
 
 /** The lane's name in dims. */
 export const LANE = '@lane'
@@ -25,10 +25,20 @@ export function hasLane(dim: Dim): boolean {
 
 /** The distance from each lane to the next in `dim`, whose value in lane 0 is `first`; undefined where it is not the same number between all of them. */
 export function laneStride(dim: Dim, rangeOf: RangeOf): { readonly first: Dim; readonly stride: number | undefined } {
+  const linear = linearLane(dim)
+  if (linear !== undefined) return linear
   const at = LANE_NUMBERS.map((k) => simplifyDim(inLane(dim, k), rangeOf)), first = at[0] as Dim
   const stride = sub(at[1] as Dim, first)
   const even = typeof stride === 'number' && at.every((d, k) => dimsEqual(sub(d, first), k * stride))
   return { first, stride: even ? stride : undefined }
+}
+
+/** The same for a sum in which the lane stands alone, or not at all, which most indices are. */
+function linearLane(dim: Dim): { readonly first: Dim; readonly stride: number } | undefined {
+  const terms = termsOf(dim), own = terms.filter((t) => t.atoms.some((a) => hasLane(a)))
+  if (own.some((t) => t.atoms.length > 1 || t.atoms[0] !== LANE)) return undefined
+  const stride = own.reduce((n, t) => n + t.coefficient, 0)
+  return { first: own.length === 0 ? dim : sumOf(terms.filter((t) => !own.includes(t))), stride }
 }
 
 const FLOAT_UNARY: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['neg', 'abs', 'sqrt', 'floor', 'ceil', 'trunc', 'round', 'recip', 'rsqrt', 'isnan', 'isinf'])
