@@ -24,7 +24,7 @@ import { nodeKey } from './node-key.js'
 import { applySchedule } from './schedule/apply.js'
 import { flattenCompute } from './schedule/flatten.js'
 import { prepareCompute, type Packing } from './schedule/prepare.js'
-import { borderOnly, isBorder, windowsOf, type Placement, type Window } from './windows.js'
+import { partsInPlace, windowsOf, withoutCopies, type Placement, type Window } from './windows.js'
 import { scheduleFor, type Features } from './schedules/index.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
@@ -68,19 +68,20 @@ export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel, fe
     return kernels.length - 1
   }
   const windows = target === 'wasm' ? windowsOf(graph) : new Map<Value, Window>()
-  const steps = graph.nodes.map((node): LoweredStep => {
-    if (getOp(node.op).pattern === 'alias') return { kind: 'alias', value: node.outputs[0] as Value, of: node.inputs[0] as Value }
+  const steps = graph.nodes.flatMap((node): LoweredStep[] => {
+    if (getOp(node.op).pattern === 'alias') return [{ kind: 'alias', value: node.outputs[0] as Value, of: node.inputs[0] as Value }]
+    const inPlace = partsInPlace(node, windows)
+    if (node.op === 'concat' && inPlace.length === node.inputs.length) return []
     const { local, symbols, placements } = localSymbols(node, windows)
-    const border = isBorder(node, windows)
-    const key = placements.size === 0 ? nodeKey(local) : `${nodeKey(local)} ${JSON.stringify([...local.inputs, ...local.outputs].map((v) => (v === null ? null : (placements.get(v) ?? null))))} ${border}`
+    const key = placements.size === 0 ? nodeKey(local) : `${nodeKey(local)} ${JSON.stringify([...local.inputs, ...local.outputs].map((v) => (v === null ? null : (placements.get(v) ?? null))))} ${node.inputs.map((v) => v !== null && inPlace.includes(v)).join()}`
     let known = byNode.get(key)
     if (known === undefined) {
-      const made = lowerNode({ local, symbols, placements, border }, target, features)
+      const made = lowerNode({ local, symbols, placements, inPlace: node.inputs.flatMap((v, i) => (v !== null && inPlace.includes(v) ? [local.inputs[i] as Value] : [])) }, target, features)
       byNode.set(key, (known = { made, kernel: emit(made, node.origin) }))
     }
     const { made, kernel } = known
     const back = (d: Dim): Dim => substituteDim(d, (s) => symbols.get(s))
-    return { kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, windows, back)), params: made.kernel.params.map(back), flops: back(made.flops), origin: node.origin }
+    return [{ kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, windows, back)), params: made.kernel.params.map(back), flops: back(made.flops), origin: node.origin }]
   })
   return { kernels, steps }
 }
@@ -104,11 +105,11 @@ interface LocalNode {
   readonly symbols: ReadonlyMap<string, Dim>
   /** Tensors of the node that lie within others. */
   readonly placements: ReadonlyMap<Value, Placement>
-  /** A pad whose input lies in its result already. */
-  readonly border?: boolean
+  /** Inputs that lie in the node's result already. */
+  readonly inPlace: readonly Value[]
 }
 
-function lowerNode({ local, symbols, placements, border = false }: LocalNode, target: Target, features: FeatureSet): LoweredNode {
+function lowerNode({ local, symbols, placements, inPlace }: LocalNode, target: Target, features: FeatureSet): LoweredNode {
   const symbolName = (param: string): string => { const d = symbols.get(param); return typeof d === 'string' ? d : param }
   const slotOf = (value: Value | undefined): Slot | undefined => {
     if (value === undefined) return undefined
@@ -124,7 +125,7 @@ function lowerNode({ local, symbols, placements, border = false }: LocalNode, ta
   const body = local.attrs['body']
   const fused = local.op === 'fused' && body !== undefined && isGraph(body)
   const whole = fused ? composeBody(body, names, target) : (computeOf(local, names) ?? refuseNode(local, target))
-  const compute = border ? borderOnly(whole, names.of(local.inputs[0] as Value)) : whole
+  const compute = withoutCopies(whole, inPlace.map((v) => names.of(v)))
   const ops = fused ? body.nodes.map((n) => n.op).filter((op) => getOp(op).pattern !== 'alias') : [local.op]
   const ordered = { ...compute, buffers: [...compute.buffers.filter((b) => b.role === 'in'), ...compute.buffers.filter((b) => b.role === 'out'), ...compute.buffers.filter((b) => b.role === 'temp')] }
   const name = kernelName(ops, ordered, symbolName)
@@ -159,7 +160,7 @@ function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, wi
 }
 
 /** The node with its symbols renamed `dim0`, `dim1`… in order of appearance: names that no op uses for an axis, the same for all nodes alike. */
-function localSymbols(node: Node, windows: ReadonlyMap<Value, Window>): LocalNode {
+function localSymbols(node: Node, windows: ReadonlyMap<Value, Window>): Omit<LocalNode, 'inPlace'> {
   const symbols = new Map<string, Dim>(), dims = new LocalDims(symbols)
   const local = dims.node(node), placements = new Map<Value, Placement>()
   for (const v of [...node.inputs, ...node.outputs]) {
