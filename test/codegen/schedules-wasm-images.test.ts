@@ -73,6 +73,12 @@ describe('convolutions with channels last', () => {
     const { kernel } = convolution({ channels: 16, filters: 16, size: 8, kernel: 3, stride: 1, groups: 16, bias: false })
     expect(hottest(kernel)).toEqual({ loads: 25, sums: 36 })
   })
+  it('have a variant for relaxed SIMD on the same packed weights, whatever the number of pixels', () => {
+    for (const size of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20]) {
+      const { kernels } = lowerGraph(runPasses(network({ channels: 32, filters: 48, size, kernel: 1, stride: 1 }), pipelineFor('wasm')), 'wasm', undefined, 'auto')
+      expect(kernels.filter((k) => k.relaxed === undefined).map((k) => `${size}: ${k.kernel.name}`)).toEqual([])
+    }
+  })
   it('need no more than the weights of two rows at once', () => {
     const text = printKernel(convolution({ channels: 16, filters: 16, size: 8, kernel: 3, stride: 1, groups: 16, bias: false }).kernel)
     const lines = text.split('\n').filter((l) => /let v\d+_\w* ?:|set /.test(l))

@@ -60,9 +60,9 @@ function partnerOf(shared: readonly Axis[], loads: readonly Access[], axis: Axis
 
 /** Rows × columns, columns in lanes. */
 function columnLanes(compute: Compute, { stage, loads }: Contraction, columns: Axis, rows: Axis | undefined, features: Features): Schedule {
-  const most = features === 'relaxed' ? 12 : 8, deep = tileDepth(features)
+  const deep = tileDepth(features)
   const height = rows === undefined ? 1 : Math.min(fixedExtent(rows) ?? deep, bestPoints(rows, deep))
-  const wide = cutVectors(columns, Math.max(2, Math.min(8, Math.floor(most / height))))
+  const wide = cutVectors(columns, panelVectors(height))
   const tall = rows === undefined ? undefined : cutPoints(rows, height)
   const others = compute.axes.filter((a) => a !== columns && a !== rows).map(uncut)
   const inner = tall === undefined ? [wide] : [tall, wide]
@@ -71,6 +71,9 @@ function columnLanes(compute: Compute, { stage, loads }: Contraction, columns: A
   const outer = directivesOf([...others, ...loops], inner)
   return [...outer, ...unrollSum(stage, loads, features)]
 }
+
+/** Vectors of columns beside `height` rows: 8 accumulators, 12 where rows are 6. The same for all instruction sets, which share constants packed in panels of that width. */
+const panelVectors = (height: number): number => Math.max(2, Math.floor(8 / Math.min(height, 4)))
 
 /** An operand of so many bytes stays in the second cache, with what passes it. */
 const CACHED_BYTES = 256 * 1024
