@@ -49,7 +49,7 @@ export interface CompileOptions extends ImportOnnxOptions {
 }
 
 /** Passes that a target wants in the place of `fuse`, which is among them. */
-const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['expand-padding', 'fuse', 'choose-layout'], wgsl: ['fuse'] }
+const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['expand-padding', 'split-recurrence', 'fuse', 'choose-layout'], wgsl: ['fuse'] }
 
 /** The passes that a graph goes through for a target, in order. */
 export function pipelineFor(target: Target): readonly string[] {

@@ -4,6 +4,7 @@
  * greatest error. Within 2 units in the last place (`tanh`, `erf`, `log1p` 3); functions that are not here stay calls.
  */
 import { typeOfExpr, binary, bitcast, cast, constant, selectExpr, unary, type Expr, type UnaryOp } from '../ir/kernel/expr.js'
+import type { DType } from '../base/dtype.js'
 import type { Compute, Stage } from '../ir/kernel/compute.js'
 import { mapExpr } from '../ir/kernel/walk.js'
 
@@ -98,13 +99,18 @@ const sign = (x: Expr): Expr => selectExpr(lt(num(0), x), num(1), selectExpr(lt(
 /** The functions that are written out. */
 export const EXPANSIONS: Readonly<Partial<Record<UnaryOp, (x: Expr) => Expr>>> = { exp, log, log1p, tanh, erf, sign }
 
-/** `compute` with the functions of f32 written out. */
-export function expandMath(compute: Compute): Compute {
-  const dtypes = new Map(compute.buffers.map((b) => [b.name, b.dtype]))
-  const rewrite = (e: Expr): Expr => {
+/** Writes out what `e` itself is, over buffers of the given dtypes. */
+export function mathExpander(buffers: readonly { readonly name: string; readonly dtype: DType }[]): (e: Expr) => Expr {
+  const dtypes = new Map(buffers.map((b) => [b.name, b.dtype]))
+  return (e) => {
     const expand = e.kind === 'unary' ? EXPANSIONS[e.op] : undefined
     return e.kind === 'unary' && expand !== undefined && typeOfExpr(e.x, (name) => dtypes.get(name) ?? 'float64') === 'f32' ? expand(e.x) : e
   }
+}
+
+/** `compute` with the functions of f32 written out. */
+export function expandMath(compute: Compute): Compute {
+  const rewrite = mathExpander(compute.buffers)
   const memo = new Map<Expr, Expr>()
   const map = (e: Expr): Expr => mapExpr(e, rewrite, memo)
   const stages = compute.stages.map((s): Stage => {

@@ -17,6 +17,7 @@ import { checkTypes } from './check-types.js'
 import { composeBody } from './compose.js'
 import { expandMath } from './expand-math.js'
 import { countOperations, isParametric, kernelName } from './kernel-name.js'
+import { lanesOfLoops } from './lanes-of-loops.js'
 import { layOut } from './lay-out.js'
 import { legalize } from './legalize.js'
 import { BufferNames, computeOf, handWrittenKernel, refuseNode } from './node-compute.js'
@@ -26,6 +27,7 @@ import { flattenCompute } from './schedule/flatten.js'
 import { prepareCompute, type Packing } from './schedule/prepare.js'
 import { partsInPlace, windowsOf, withoutCopies, type Placement, type Window } from './windows.js'
 import { scheduleFor, type Features } from './schedules/index.js'
+import { spellOut } from './spell-out.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
 export type CallBuffer =
@@ -118,7 +120,8 @@ function lowerNode({ local, symbols, placements, inPlace }: LocalNode, target: T
   }
   const written = handWrittenKernel(local)
   if (written !== undefined) {
-    const kernel = legalize({ ...written.kernel, name: kernelName([local.op], undefined, symbolName) }, target)
+    const named = { ...written.kernel, name: kernelName([local.op], undefined, symbolName) }
+    const kernel = legalize(target === 'wasm' ? lanesOfLoops(spellOut(named)) : named, target)
     return { kernel, compute: undefined, schedule: undefined, slots: written.values.map(slotOf), flops: 0 }
   }
   const names = new BufferNames()

@@ -19,6 +19,7 @@ import { recogniseSoftmax } from './recognise-softmax.js'
 import { recogniseSwish } from './recognise-swish.js'
 import { shareCommon } from './share-common.js'
 import { simplifyArithmetic } from './simplify-arithmetic.js'
+import { splitRecurrence } from './split-recurrence.js'
 import { stripAutograd } from './strip-autograd.js'
 import { stripVersion } from './strip-version.js'
 
@@ -26,7 +27,7 @@ const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
   foldConstants, canonicalize, simplifyArithmetic, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
-  foldConvBatchnorm, expandBatchNorm, expandPadding, fuse, chooseLayout,
+  foldConvBatchnorm, expandBatchNorm, expandPadding, splitRecurrence, fuse, chooseLayout,
 ]
 
 /** All passes by name. */

@@ -1,7 +1,7 @@
 /** Gated recurrent unit. */
 import { load, local } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
-import { defineOp } from '../op.js'
+import { defineOp, type Op } from '../op.js'
 import { plus, times } from './expressions.js'
 import { clipNumber, complement } from './recurrence-activation.js'
 import { eachElement, letStmt, recurrenceKernel, type CellWriter, type Sum } from './recurrence-kernel.js'
@@ -66,18 +66,22 @@ function stepReset(w: CellWriter): Stmt[] {
   ]
 }
 
-/** ONNX GRU. Results: Y, Y_h. */
-export const gru = defineOp({
-  name: 'gru',
-  doc: 'Gated recurrent unit over X with weights W, R, B, sequence lengths and an initial state; with linear_before_reset the reset gate scales the recurrent sum, else the state. Steps past the end of a sequence give zeros and keep the state.',
-  source: 'ONNX GRU-14; torch.nn.GRU (linear_before_reset true)',
+const PROJECTED: CellShape = { ...CELL, name: 'gru_recurrence', projected: true }
+
+const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp({
+  name: cell.name, doc, source,
   attrs: { ...RECURRENT_ATTRS, linear_before_reset: 'bool' },
   pattern: 'opaque',
-  infer: (call, ctx) => inferRecurrence(call, CELL, ctx),
-  reference: (call) => runRecurrence(call, CELL, (s) => { stepNumbers(s, call.attrs) }),
-  kernel: (ctx) => (ctx.attrs.linear_before_reset ? recurrenceKernel(ctx, CELL, [], stepLinear) : recurrenceKernel(ctx, CELL, ['rh', 'z'], stepReset)),
+  infer: (call, ctx) => inferRecurrence(call, cell, ctx),
+  reference: (call) => runRecurrence(call, cell, (s) => { stepNumbers(s, call.attrs) }),
+  kernel: (ctx) => (ctx.attrs.linear_before_reset ? recurrenceKernel(ctx, cell, [], stepLinear) : recurrenceKernel(ctx, cell, ['rh', 'z'], stepReset)),
   samples: [false, true].flatMap((linear_before_reset) => [
-    ...recurrentSamples(CELL, ['Sigmoid', 'Tanh']).map((s) => ({ ...s, attrs: { ...s.attrs, linear_before_reset } })),
-    ...recurrentSamples(CELL, ['Softsign', 'LeakyRelu']).slice(0, 2).map((s) => ({ ...s, attrs: { ...s.attrs, linear_before_reset } })),
+    ...recurrentSamples(cell, ['Sigmoid', 'Tanh']).map((s) => ({ ...s, attrs: { ...s.attrs, linear_before_reset } })),
+    ...recurrentSamples(cell, ['Softsign', 'LeakyRelu']).slice(0, 2).map((s) => ({ ...s, attrs: { ...s.attrs, linear_before_reset } })),
   ]),
 })
+
+/** ONNX GRU. Results: Y, Y_h. */
+export const gru = recordOf(CELL, 'Gated recurrent unit over X with weights W, R, B, sequence lengths and an initial state; with linear_before_reset the reset gate scales the recurrent sum, else the state. Steps past the end of a sequence give zeros and keep the state.', 'ONNX GRU-14; torch.nn.GRU (linear_before_reset true)')
+/** The steps of a GRU whose input is projected. */
+export const gruRecurrence = recordOf(PROJECTED, 'The steps of a gru over inputs that are multiplied by W already, biases added that stand outside the reset gate; R is [directions, hidden, 3*hidden].', 'the recurrent part of ONNX GRU-14')

@@ -29,18 +29,18 @@ import { UNARY } from './unary.js'
 import { averagePool, lpPool } from './average-pool.js'
 import { convTranspose } from './conv-transpose.js'
 import { conv } from './conv.js'
-import { gru } from './gru.js'
-import { lstm } from './lstm.js'
+import { gru, gruRecurrence } from './gru.js'
+import { lstm, lstmRecurrence } from './lstm.js'
 import { matmul } from './matmul.js'
 import { maxPool, maxPoolIndices } from './max-pool.js'
 import { resize } from './resize.js'
-import { rnn } from './rnn.js'
+import { rnn, rnnRecurrence } from './rnn.js'
 
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, topK,
-  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn,
+  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence,
   ...CONTROL_FLOW, ...BOOKKEEPING, fused,
 ]
 

@@ -1,7 +1,7 @@
 /** Long short-term memory. */
 import { load, local } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
-import { defineOp } from '../op.js'
+import { defineOp, type Op } from '../op.js'
 import { plus, times } from './expressions.js'
 import { clipNumber, complement } from './recurrence-activation.js'
 import { eachElement, letStmt, recurrenceKernel, type CellWriter } from './recurrence-kernel.js'
@@ -45,18 +45,22 @@ function stepKernel(w: CellWriter, attrs: LstmAttrs): Stmt[] {
   ])]
 }
 
-/** ONNX LSTM. Results: Y, Y_h, Y_c. */
-export const lstm = defineOp({
-  name: 'lstm',
-  doc: 'Long short-term memory over X with weights W, R, B, sequence lengths, initial states and peepholes P; steps past the end of a sequence give zeros and keep the state. Clipping applies to sums of gates.',
-  source: 'ONNX LSTM-14; torch.nn.LSTM',
+const PROJECTED: CellShape = { ...CELL, name: 'lstm_recurrence', projected: true }
+
+const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp({
+  name: cell.name, doc, source,
   attrs: { ...RECURRENT_ATTRS, input_forget: 'bool' },
   pattern: 'opaque',
-  infer: (call, ctx) => inferRecurrence(call, CELL, ctx),
-  reference: (call) => runRecurrence(call, CELL, (s) => { stepNumbers(s, call.attrs) }),
-  kernel: (ctx) => recurrenceKernel(ctx, CELL, ['c'], (w) => stepKernel(w, ctx.attrs)),
+  infer: (call, ctx) => inferRecurrence(call, cell, ctx),
+  reference: (call) => runRecurrence(call, cell, (s) => { stepNumbers(s, call.attrs) }),
+  kernel: (ctx) => recurrenceKernel(ctx, cell, ['c'], (w) => stepKernel(w, ctx.attrs)),
   samples: [
-    ...recurrentSamples(CELL, ['Sigmoid', 'Tanh', 'Tanh']).map((s) => ({ ...s, attrs: { ...s.attrs, input_forget: false } })),
-    ...recurrentSamples(CELL, ['HardSigmoid', 'ScaledTanh', 'Affine']).slice(0, 2).map((s) => ({ ...s, attrs: { ...s.attrs, input_forget: true } })),
+    ...recurrentSamples(cell, ['Sigmoid', 'Tanh', 'Tanh']).map((s) => ({ ...s, attrs: { ...s.attrs, input_forget: false } })),
+    ...recurrentSamples(cell, ['HardSigmoid', 'ScaledTanh', 'Affine']).slice(0, 2).map((s) => ({ ...s, attrs: { ...s.attrs, input_forget: true } })),
   ],
 })
+
+/** ONNX LSTM. Results: Y, Y_h, Y_c. */
+export const lstm = recordOf(CELL, 'Long short-term memory over X with weights W, R, B, sequence lengths, initial states and peepholes P; steps past the end of a sequence give zeros and keep the state. Clipping applies to sums of gates.', 'ONNX LSTM-14; torch.nn.LSTM')
+/** The steps of an LSTM whose input is projected. */
+export const lstmRecurrence = recordOf(PROJECTED, 'The steps of an lstm over inputs that are multiplied by W already, biases added; R is [directions, hidden, 4*hidden].', 'the recurrent part of ONNX LSTM-14')

@@ -4,7 +4,7 @@ import { fromNumbers } from '../host-tensor.js'
 import type { ReferenceCall } from '../op.js'
 import { floatElements } from './float-elements.js'
 import { bindActivations, type BoundActivation } from './recurrence-activation.js'
-import { inputAt, layoutOf, outputAt, stateAt, type CellShape, type RecurrentAttrs } from './recurrence.js'
+import { inputAt, layoutOf, operandAt, outputAt, stateAt, type CellShape, type RecurrentAttrs } from './recurrence.js'
 
 /** What a cell has at one step: the hidden state `h` (and cell state `c`) to be replaced, and its direction's parameters. */
 export interface Step {
@@ -24,10 +24,13 @@ export interface Step {
 
 /** Runs `step` over all sequences and directions; results are Y and the final states. */
 export function runRecurrence(call: ReferenceCall<RecurrentAttrs>, cell: CellShape, step: (s: Step) => void): HostTensor[] {
-  const [x, w, r, b, lens, h0, c0, p] = call.inputs as readonly (HostTensor | null | undefined)[] & readonly [HostTensor, HostTensor, HostTensor]
+  const operand = (i: number): HostTensor | null | undefined => call.inputs[operandAt(cell, i)]
+  const x = call.inputs[0] as HostTensor, lens = operand(4), apart = cell.projected === true
   const l = layoutOf(x.shape, call.attrs), { hidden, features, time } = l, rows = cell.gates * hidden
-  const [xs, ws, rs] = [x, w, r].map(floatElements) as [Float64Array, Float64Array, Float64Array]
-  const [bs, ps, hs, cs] = [b, p, h0, c0].map((t) => (t == null ? undefined : floatElements(t)))
+  const [xs, rs] = [x, operand(2) as HostTensor].map(floatElements) as [Float64Array, Float64Array]
+  const [ws, bs, ps, hs, cs] = [apart ? undefined : operand(1), operand(3), operand(7), operand(5), operand(6)].map((t) => (t == null ? undefined : floatElements(t)))
+  const recurrentBias = (d: number, row: number): number => bs?.[(apart ? d : 2 * d + 1) * rows + row] ?? 0
+  const project = (d: number, row: number, at: number): number => (ws === undefined ? xs[at + d * rows + row] as number : dot(ws, (d * rows + row) * features, xs, at, features) + (bs?.[2 * d * rows + row] ?? 0))
   const functions = bindActivations(call.attrs), results = call.outputs.map((o) => new Float64Array(elementCount(o.shape)))
   const projected = new Float64Array(rows)
   l.directions.forEach((reverse, d) => {
@@ -38,13 +41,11 @@ export function runRecurrence(call: ReferenceCall<RecurrentAttrs>, cell: CellSha
       if (cs !== undefined) c.set(cs.subarray(at, at + hidden))
       for (let s = 0; s < length; s++) {
         const t = reverse ? length - 1 - s : s
-        for (let row = 0; row < rows; row++) {
-          projected[row] = dot(ws, (d * rows + row) * features, xs, inputAt(l, t, n) as number, features) + (bs?.[2 * d * rows + row] ?? 0)
-        }
+        for (let row = 0; row < rows; row++) projected[row] = project(d, row, inputAt(l, t, n) as number)
         step({
           hidden, projected, h, c, functions: functions.slice(d * cell.functions, (d + 1) * cell.functions),
-          recur: (row, state) => dot(rs, (d * rows + row) * hidden, state, 0, hidden),
-          recurrentBias: (row) => bs?.[(2 * d + 1) * rows + row] ?? 0,
+          recur: (row, state) => (apart ? dot(rs, d * rows * hidden + row, state, 0, hidden, rows) : dot(rs, (d * rows + row) * hidden, state, 0, hidden)),
+          recurrentBias: (row) => recurrentBias(d, row),
           peephole: (i) => ps?.[d * cell.peepholes * hidden + i] ?? 0,
         })
         results[0]?.set(h, outputAt(l, d, t, n) as number)
@@ -56,8 +57,8 @@ export function runRecurrence(call: ReferenceCall<RecurrentAttrs>, cell: CellSha
   return results.map((values, i) => fromNumbers(x.dtype, call.outputs[i]?.shape ?? [], values))
 }
 
-function dot(a: Float64Array, aAt: number, b: Float64Array, bAt: number, count: number): number {
+function dot(a: Float64Array, aAt: number, b: Float64Array, bAt: number, count: number, step = 1): number {
   let sum = 0
-  for (let i = 0; i < count; i++) sum += (a[aAt + i] as number) * (b[bAt + i] as number)
+  for (let i = 0; i < count; i++) sum += (a[aAt + i * step] as number) * (b[bAt + i] as number)
   return sum
 }

@@ -24,6 +24,7 @@ const CASES: readonly Case[] = [
   { time: 4, batch: 3, features: 2, hidden: 3, attrs: { direction: 'reverse', layout: 1 }, bias: true, initial: true, lengths: [1, 4, 2] },
   { time: 3, batch: 2, features: 2, hidden: 3, attrs: { direction: 'bidirectional', layout: 1, clip: 0.3 }, bias: true, peepholes: true },
   { time: 1, batch: 1, features: 1, hidden: 1 },
+  { time: 2, batch: 2, features: 3, hidden: 15, attrs: { direction: 'bidirectional' }, bias: true },
   { time: 0, batch: 2, features: 3, hidden: 2, initial: true },
   { time: 3, batch: 2, features: 4, hidden: 3, bias: true, dtype: 'float16' },
   { time: 3, batch: 2, features: 4, hidden: 3, bias: true, dtype: 'float64' },
@@ -36,8 +37,10 @@ export function recurrentSamples(cell: CellShape, functions: readonly string[]):
     const first = c.attrs?.layout === 1
     const of = (shape: readonly number[], given = true) => (given ? { dtype, shape } : null)
     const state = first ? [c.batch, count, c.hidden] : [count, c.batch, c.hidden], initial = c.initial === true
+    const apart = cell.projected === true, features = apart ? count * rows : c.features
     const inputs = [
-      of(first ? [c.batch, c.time, c.features] : [c.time, c.batch, c.features]), of([count, rows, c.features]), of([count, rows, c.hidden]), of([count, 2 * rows], c.bias === true),
+      of(first ? [c.batch, c.time, features] : [c.time, c.batch, features]),
+      ...(apart ? [of([count, c.hidden, rows]), of([count, rows], c.bias === true)] : [of([count, rows, features]), of([count, rows, c.hidden]), of([count, 2 * rows], c.bias === true)]),
       c.lengths === undefined ? null : { dtype: 'int32' as const, shape: [c.batch], data: c.lengths }, of(state, initial),
       ...(cell.states === 2 ? [of(state, initial), of([count, cell.peepholes * c.hidden], c.peepholes === true)] : []),
     ]

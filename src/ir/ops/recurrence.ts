@@ -32,7 +32,15 @@ export interface CellShape {
   readonly states: 1 | 2
   /** Vectors stacked in P. */
   readonly peepholes: number
+  /**
+   * The input comes projected: there is no W, X has the gates of all directions in the place of features, R is stored
+   * [directions, hidden, gates*hidden], and B, if given, holds recurrent biases only.
+   */
+  readonly projected?: boolean
 }
+
+/** Where operand `i` of ONNX's list (X W R B sequence_lens initial_h initial_c P) stands among a cell's inputs. */
+export const operandAt = (cell: CellShape, i: number): number => (cell.projected === true && i > 1 ? i - 1 : i)
 
 /** For each direction, whether it runs from the end. */
 export function directionsOf(attrs: RecurrentAttrs): readonly boolean[] {
@@ -82,13 +90,17 @@ export function inferRecurrence(call: Call<RecurrentAttrs>, cell: CellShape, ctx
     throw new IngotError('bad-attribute', `${cell.name} needs ${cell.functions} activation${cell.functions === 1 ? '' : 's'} for each of ${count} direction${count === 1 ? '' : 's'}, but has [${attrs.activations.join(', ')}]`)
   }
   bindActivations(attrs)
-  const state = l.batchFirst ? [l.batch, count, h] : [count, l.batch, h]
+  const state = l.batchFirst ? [l.batch, count, h] : [count, l.batch, h], rows = cell.gates * h, projected = cell.projected === true
+  if (projected) ctx.assume(l.features, count * rows, 'X has the projected gates of all directions')
   const expected: readonly (readonly [string, readonly Dim[]] | null)[] = [
-    null, ['W', [count, cell.gates * h, l.features]], ['R', [count, cell.gates * h, h]], ['B', [count, 2 * cell.gates * h]], null,
+    null, projected ? null : ['W', [count, rows, l.features]], ['R', projected ? [count, h, rows] : [count, rows, h]], ['B', [count, projected ? rows : 2 * rows]], null,
     ['initial_h', state], ['initial_c', state], ['P', [count, cell.peepholes * h]],
   ]
-  expected.forEach((entry, i) => { if (entry !== null && (i <= 2 || findTensorInput(call, i) !== undefined)) checkOperand(call, i, entry[0], entry[1], x, ctx) })
-  const lens = findTensorInput(call, 4)
+  expected.forEach((entry, i) => {
+    const at = operandAt(cell, i)
+    if (entry !== null && (i <= 2 || findTensorInput(call, at) !== undefined)) checkOperand(call, at, entry[0], entry[1], x, ctx)
+  })
+  const lens = findTensorInput(call, operandAt(cell, 4))
   if (lens !== undefined) {
     checkDType(lens.dtype, ['int32'] as readonly DType[], 'sequence_lens')
     requireRank(lens, 'sequence_lens', 1, '[batch]')

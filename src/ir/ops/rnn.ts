@@ -1,7 +1,7 @@
 /** Elman recurrence. */
 import { local } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
-import { defineOp } from '../op.js'
+import { defineOp, type Op } from '../op.js'
 import { clipNumber } from './recurrence-activation.js'
 import { eachElement, recurrenceKernel, type CellWriter } from './recurrence-kernel.js'
 import { runRecurrence, type Step } from './recurrence-reference.js'
@@ -26,18 +26,22 @@ function stepKernel(w: CellWriter): Stmt[] {
   ])]
 }
 
-/** ONNX RNN. Results: Y, Y_h. */
-export const rnn = defineOp({
-  name: 'rnn',
-  doc: 'Elman recurrence h = f(W x + R h + B) over X with sequence lengths and an initial state; steps past the end of a sequence give zeros and keep the state.',
-  source: 'ONNX RNN-14; torch.nn.RNN',
+const PROJECTED: CellShape = { ...CELL, name: 'rnn_recurrence', projected: true }
+
+const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp({
+  name: cell.name, doc, source,
   attrs: RECURRENT_ATTRS,
   pattern: 'opaque',
-  infer: (call, ctx) => inferRecurrence(call, CELL, ctx),
-  reference: (call) => runRecurrence(call, CELL, (s) => { stepNumbers(s, call.attrs) }),
-  kernel: (ctx) => recurrenceKernel(ctx, CELL, [], stepKernel),
+  infer: (call, ctx) => inferRecurrence(call, cell, ctx),
+  reference: (call) => runRecurrence(call, cell, (s) => { stepNumbers(s, call.attrs) }),
+  kernel: (ctx) => recurrenceKernel(ctx, cell, [], stepKernel),
   samples: [
-    ...recurrentSamples(CELL, ['Tanh']),
-    ...['Relu', 'Sigmoid', 'Affine', 'LeakyRelu', 'ThresholdedRelu', 'ScaledTanh', 'HardSigmoid', 'Elu', 'Softsign', 'Softplus'].flatMap((f) => recurrentSamples(CELL, [f]).slice(0, 1)),
+    ...recurrentSamples(cell, ['Tanh']),
+    ...['Relu', 'Sigmoid', 'Affine', 'LeakyRelu', 'ThresholdedRelu', 'ScaledTanh', 'HardSigmoid', 'Elu', 'Softsign', 'Softplus'].flatMap((f) => recurrentSamples(cell, [f]).slice(0, 1)),
   ],
 })
+
+/** ONNX RNN. Results: Y, Y_h. */
+export const rnn = recordOf(CELL, 'Elman recurrence h = f(W x + R h + B) over X with sequence lengths and an initial state; steps past the end of a sequence give zeros and keep the state.', 'ONNX RNN-14; torch.nn.RNN')
+/** The steps of an RNN whose input is projected. */
+export const rnnRecurrence = recordOf(PROJECTED, 'The steps of an rnn over inputs that are multiplied by W already, biases added; R is [directions, hidden, hidden].', 'the recurrent part of ONNX RNN-14')

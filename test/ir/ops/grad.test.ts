@@ -13,7 +13,7 @@ const RECURRENCE = 'a recurrence is differentiated as the steps that it is made 
 const MARK = 'marks what automatic differentiation did, after it did it'
 /** Ops that have float inputs and results but no gradient, and why. */
 const WITHOUT: Readonly<Record<string, string>> = {
-  lstm: RECURRENCE, gru: RECURRENCE, rnn: RECURRENCE,
+  lstm: RECURRENCE, gru: RECURRENCE, rnn: RECURRENCE, lstm_recurrence: RECURRENCE, gru_recurrence: RECURRENCE, rnn_recurrence: RECURRENCE,
   relayout: 'only the order of elements in memory changes, which passes decide once gradients are there',
   'autograd.record': MARK, 'autograd.save': MARK, 'version.bump': MARK, 'version.check': MARK, 'view.track': MARK,
 }
