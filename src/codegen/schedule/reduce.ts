@@ -80,9 +80,9 @@ function loadsOf(value: ValueNode): readonly ValueNode[] {
   return value.operands.flatMap((o) => (o.shell.kind === 'load' ? [o] : o.shell.kind === 'binary' && o.shell.op === 'mul' ? o.operands.filter((x) => x.shell.kind === 'load') : []))
 }
 
-/** Where the first of two loads stands, relative to the others of its kind: the constant in its index. */
-function movingKey([first, second]: readonly ValueNode[]): number | undefined {
-  if (first === undefined || second === undefined) return undefined
+/** Where the first load stands, relative to the others of its kind: the constant in its index. */
+function movingKey([first]: readonly ValueNode[]): number | undefined {
+  if (first === undefined) return undefined
   return termsOf(first.dims[0] ?? 0).find((t) => t.atoms.length === 0)?.coefficient ?? 0
 }
 

@@ -65,9 +65,10 @@ export function windowIndex(w: WindowAxis, o: Dim, k: Dim): Dim {
   return add(mul(o, w.stride), mul(k, w.dilation), mul(-1, w.before))
 }
 
-/** True where no window along the axis can reach outside the input: no padding, and `ceil` off. */
+/** True where no window along the axis can reach outside the input: no padding, and `ceil` off or without effect. */
 export function staysInside(w: WindowAxis, ceil: boolean): boolean {
-  return !ceil && typeof w.before === 'number' && w.before <= 0 && typeof w.after === 'number' && w.after <= 0
+  const room = sub(add(w.extent, w.before, w.after), windowSpan(w))
+  return (!ceil || (typeof room === 'number' && room % w.stride === 0)) && typeof w.before === 'number' && w.before <= 0 && typeof w.after === 'number' && w.after <= 0
 }
 
 /**

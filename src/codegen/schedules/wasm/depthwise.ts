@@ -1,11 +1,11 @@
 /**
- * Windows that slide over images channel by channel, with the channels in lanes: depthwise convolutions. Each step computes a
+ * Windows that slide over images channel by channel, with the channels in lanes: depthwise convolutions, and pools without borders. Each step computes a
  * patch of pixels with the window written out, so that pixels which neighbouring windows share are loaded once.
  */
 import type { Axis, Compute } from '../../../ir/kernel/compute.js'
 import type { Directive, Schedule } from '../../../ir/kernel/schedule.js'
-import { findContraction, type Features } from './contraction.js'
-import { boundsDependOn, fixedExtent, isLong, moves, strideAlong } from './strides.js'
+import { findContraction, type Contraction, type Features } from './contraction.js'
+import { accessesOf, boundsDependOn, fixedExtent, isLong, moves, strideAlong } from './strides.js'
 import { cutPoints, cutVectors, directivesOf, uncut, type Cut } from './tile.js'
 
 /** Largest window that is written out. */
@@ -13,19 +13,29 @@ const WINDOW = 25
 /** Pixels of a patch: columns, then rows. */
 const PATCH: Readonly<Record<Features, readonly [number, number]>> = { baseline: [2, 2], relaxed: [4, 2] }
 
-/** The schedule of `compute` if it is a depthwise convolution of 32-bit floats with channels side by side; undefined if it is something else. */
+/** The schedule of `compute` if it is a depthwise convolution or pool of 32-bit floats with channels side by side; undefined if it is something else. */
 export function scheduleDepthwise(compute: Compute, features: Features): Schedule | undefined {
-  const found = findContraction(compute)
+  const found = findContraction(compute) ?? findPool(compute)
   if (found === undefined) return undefined
   const { stage, loads, store } = found
   const channels = compute.axes.find((a) => isLong(a) && a.lo === undefined && !boundsDependOn(compute, a.name) && strideAlong(store.flat, a.name) === 1 && loads.every((l) => l.plain && strideAlong(l.flat, a.name) === 1))
   const taps = stage.axes.reduce((n, a) => n * (fixedExtent(a) ?? Infinity), 1)
   if (channels === undefined || taps > WINDOW || taps < 2) return undefined
-  const pixels = compute.axes.filter((a) => a !== channels && a.hi !== 1 && !boundsDependOn(compute, a.name) && loads.some((l) => !moves(l, a.name)) && loads.some((l) => moves(l, a.name))).slice(-2).reverse()
+  const pixels = compute.axes.filter((a) => a !== channels && a.hi !== 1 && !boundsDependOn(compute, a.name) && (loads.length === 1 || loads.some((l) => !moves(l, a.name))) && loads.some((l) => moves(l, a.name))).slice(-2).reverse()
   const cuts = new Map<Axis, Cut>([[channels, cutVectors(channels, 1)]])
   pixels.forEach((axis, i) => cuts.set(axis, cutPoints(axis, PATCH[features][i] ?? 1)))
   const others = compute.axes.filter((a) => a !== channels)
   const loops = [...others, channels].map((a) => cuts.get(a) ?? uncut(a))
   const inner = [...[...pixels].reverse(), channels].map((a) => cuts.get(a) ?? uncut(a))
   return [...directivesOf(loops, inner), ...stage.axes.map((a): Directive => ({ kind: 'unroll', axis: a.name }))]
+}
+
+/** The only reduction of a pool: 32-bit floats, folded as they are read. */
+function findPool(compute: Compute): Contraction | undefined {
+  const reductions = compute.stages.filter((s) => s.kind === 'reduce'), stores = compute.stages.filter((s) => s.kind === 'store')
+  const [stage] = reductions, [last] = stores, [a] = stage?.accumulators ?? []
+  if (stage === undefined || last === undefined || a === undefined || reductions.length > 1 || stores.length > 1 || last.axes.length > 0) return undefined
+  if (stage.accumulators.length > 1 || a.type !== 'f32' || a.combine === undefined || a.value.kind !== 'load' || stage.axes.some((x) => x.lo !== undefined && x.lo !== 0)) return undefined
+  const loads = accessesOf(compute, stage), store = accessesOf(compute, last).find((x) => x.store)
+  return loads.length === 1 && store !== undefined ? { stage, loads, store } : undefined
 }
