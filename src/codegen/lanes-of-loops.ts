@@ -3,7 +3,7 @@
  * loops inside it as they are (so that sums over them stay in registers). What is the same in all iterations stays a scalar.
  *
  *   parallel for j in 0..H { var s = x[j]; for k in 0..K { set s = s + h[k]*r[k*H + j] }; store y[j] = s }
- *   ⇒ for j in 0..H-H%8 by 8 { two vectors s }  for j … by 4 { one vector s }  for j … { the rest, one by one }
+ *   ⇒ for j in 0..H-H%16 by 16 { four vectors s }  for j … by 8  for j … by 4  for j … { the rest, one by one }
  *
  * Takes innermost parallel loops from 0 to a constant, with 32-bit elements that lie side by side; others stay as they are.
  */
@@ -17,8 +17,8 @@ import { hasVectorForm, laneStride, LANE } from './schedule/lanes.js'
 
 type Loop = Extract<Stmt, { kind: 'for' }>
 
-/** Vectors of sums that one trip holds in registers at most. */
-const MOST_SUMS = 8
+/** Vectors of sums that one trip holds in registers at most, and vectors that it takes at most. */
+const MOST_SUMS = 8, MOST_VECTORS = 4
 
 /** `kernel` with lanes wherever a loop allows them. */
 export function lanesOfLoops(kernel: Kernel): Kernel {
@@ -43,7 +43,7 @@ function inLanes(loop: Loop, dtypeOf: (buffer: string) => DType): readonly Stmt[
   const hi = loop.hi as number, most = Math.max(1, Math.floor(MOST_SUMS / Math.max(1, sumsOf(loop.body))))
   const out: Stmt[] = []
   let at = 0
-  for (const vectors of [Math.min(4, 2 ** Math.floor(Math.log2(most))), 1]) {
+  for (let vectors = Math.min(MOST_VECTORS, 2 ** Math.floor(Math.log2(most))); vectors >= 1; vectors /= 2) {
     const step = vectors * LANES, end = at + Math.floor((hi - at) / step) * step
     if (end === at) continue
     const body = new LoopLanes(loop.variable, vectors, dtypeOf).body(loop.body)
