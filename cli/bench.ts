@@ -17,7 +17,7 @@ export function benchCommand(): Command {
     .option('--runs <n>', 'counted runs', countOption, 20)
     .option('--input <name=source>', 'as for run', inputOption)
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
-    .option('--target <target>', 'js or wasm, for a model', targetOption)
+    .option('--target <target>', 'wasm or js, for a model', targetOption)
     .option('--json', 'print all figures as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot bench model.onnx --runs 50 --shape x=8,16')
     .action(benchFile)

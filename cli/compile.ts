@@ -8,7 +8,7 @@ import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, t
 import { bytesOption, shapeOption, sizeText, targetOption, timeText, type Shapes } from './options.js'
 import { progressLine } from './progress.js'
 
-interface Options { readonly output?: string; readonly target: Target; readonly shape?: Shapes; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly json?: boolean }
+interface Options { readonly output?: string; readonly target?: Target; readonly shape?: Shapes; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function compileCommand(): Command {
@@ -16,7 +16,7 @@ export function compileCommand(): Command {
     .description('Compile an ONNX model to an artefact.')
     .argument('<model>', 'an .onnx file')
     .option('-o, --output <file>', 'where to write; the model\'s name with .ingot (or .mjs) when absent')
-    .option('--target <target>', 'js or wasm', targetOption, 'js' as const)
+    .option('--target <target>', 'wasm or js; wasm when absent, js for a module', targetOption)
     .option('--shape <name=extents>', 'fix an input\'s extents (repeatable); others stay symbolic', shapeOption)
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
@@ -28,11 +28,12 @@ export function compileCommand(): Command {
 }
 
 async function compileModel(model: string, options: Options): Promise<void> {
+  const target = options.target ?? (options.emit === 'module' ? 'js' : 'wasm')
   const dumpAfter = dumpPass(options.dumpIr)
   const line = progressLine(`compiling ${basename(model)}`)
   let dump: string | undefined
   const settings: CompileOptions = {
-    target: options.target,
+    target,
     ...(options.shape !== undefined && { shapes: options.shape }),
     keepGraph: options.keepGraph ?? false,
     onProgress: (p) => {
@@ -56,12 +57,12 @@ async function compileModel(model: string, options: Options): Promise<void> {
   await saveOrRemove(program, output, options.emit)
   const bytes = (await stat(output)).size
   if (options.json === true) {
-    console.log(JSON.stringify({ output, bytes, ms, target: options.target, report: program.report, memory }, null, 2))
+    console.log(JSON.stringify({ output, bytes, ms, target, report: program.report, memory }, null, 2))
     return
   }
   const { report } = program
   const stripped = Object.entries(report.stripped).map(([op, n]) => `${n} ${op}`).join(', ')
-  console.log(`${pc.bold(output)}  ${sizeText(bytes)}, target ${options.target}, compiled in ${timeText(ms)}`)
+  console.log(`${pc.bold(output)}  ${sizeText(bytes)}, target ${target}, compiled in ${timeText(ms)}`)
   console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
   const symbols = Object.keys(memory.symbols)
   console.log(`  memory ${sizeText(memory.arenaBytes)} for tensors (lower bound ${sizeText(memory.lowerBoundBytes)}), ${sizeText(memory.constantBytes)} of constants${symbols.length > 0 ? `, with ${symbols.map((s) => `${s} = ${memory.symbols[s]}`).join(', ')}` : ''}`)

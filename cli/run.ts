@@ -20,7 +20,7 @@ export function runCommand(): Command {
     .option('--shape <name=extents>', 'extents of an input that has no file (repeatable)', shapeOption)
     .option('--seed <n>', 'seed of random inputs', seedOption, 1)
     .option('--output <folder>', 'write every output there as .npy')
-    .option('--target <target>', 'js or wasm, for a model (an artefact has its own)', targetOption)
+    .option('--target <target>', 'wasm or js, for a model (an artefact has its own)', targetOption)
     .option('--check', 'compare with the reference interpreter (a model only; slow)')
     .option('--json', 'print statistics as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot run model.onnx --input x=photo.npy --output out/ --check')

@@ -29,7 +29,7 @@ export interface Progress {
 }
 
 export interface CompileOptions extends ImportOnnxOptions {
-  /** Default `js`. */
+  /** Default `wasm`. */
   readonly target?: Target
   /**
    * Instruction sets that a wasm program is made for. `auto` (the default) holds kernels with and without relaxed SIMD, and the engine that
@@ -49,7 +49,7 @@ export interface CompileOptions extends ImportOnnxOptions {
 }
 
 /** Passes that a target wants in the place of `fuse`, which is among them. */
-const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['expand-padding', 'split-recurrence', 'fuse', 'choose-layout'], wgsl: ['fuse'] }
+const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['split-wide-joins', 'expand-padding', 'split-recurrence', 'fuse', 'choose-layout'], wgsl: ['fuse'] }
 
 /** The passes that a graph goes through for a target, in order. */
 export function pipelineFor(target: Target): readonly string[] {
@@ -64,7 +64,7 @@ export const TARGETS: readonly Target[] = ['js', 'wasm']
  * Throws an `IngotError` that names the node for anything it cannot do; never falls back silently.
  */
 export async function compile(source: Graph | Uint8Array | ArrayBuffer | string, options: CompileOptions = {}): Promise<Program> {
-  const target = options.target ?? 'js', features = options.features ?? 'auto'
+  const target = options.target ?? 'wasm', features = options.features ?? 'auto'
   if (!TARGETS.includes(target)) throw new IngotError('target-unavailable', `whole programs cannot be compiled for the target '${target}' yet`, { hint: `use ${TARGETS.join(' or ')}` })
   const passes = options.passes ?? pipelineFor(target)
   passes.forEach(getPass)

@@ -22,7 +22,7 @@ async function main(paths: readonly string[]): Promise<number> {
   const scratch = await mkdtemp(join(tmpdir(), 'ingot-demo-'))
   try {
     const artefact = join(scratch, 'recogniser.ingot')
-    const program = await stage('compile', () => compile(model, { target: 'js' }))
+    const program = await stage('compile', () => compile(model))
     await stage('save', () => program.save(artefact))
     const session = await stage('load', () => load(artefact))
     const [onnxBytes, ingotBytes] = await Promise.all([stat(model), stat(artefact)])

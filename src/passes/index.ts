@@ -20,6 +20,7 @@ import { recogniseSwish } from './recognise-swish.js'
 import { shareCommon } from './share-common.js'
 import { simplifyArithmetic } from './simplify-arithmetic.js'
 import { splitRecurrence } from './split-recurrence.js'
+import { splitWideJoins } from './split-wide-joins.js'
 import { stripAutograd } from './strip-autograd.js'
 import { stripVersion } from './strip-version.js'
 
@@ -27,7 +28,7 @@ const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
   foldConstants, canonicalize, simplifyArithmetic, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
-  foldConvBatchnorm, expandBatchNorm, expandPadding, splitRecurrence, fuse, chooseLayout,
+  foldConvBatchnorm, expandBatchNorm, expandPadding, splitWideJoins, splitRecurrence, fuse, chooseLayout,
 ]
 
 /** All passes by name. */

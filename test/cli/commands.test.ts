@@ -33,7 +33,7 @@ function npy(descr: string, shape: string, data: ArrayBufferView): Uint8Array {
 describe('ingot compile', () => {
   test('writes an artefact and says what is in it', async () => {
     const { out, err } = await ok(['compile', 'model.onnx'])
-    expect(out).toMatch(/^model\.ingot {2}[\d.]+ kB, target js, compiled in/)
+    expect(out).toMatch(/^model\.ingot {2}[\d.]+ kB, target wasm, compiled in/)
     expect(out).toContain('with batch = 1')
     expect(err).toBe('')
     expect(readFileSync(cli.path('model.ingot')).subarray(0, 4).toString()).toBe('INGT')
@@ -47,7 +47,7 @@ describe('ingot compile', () => {
 
   test('--json is one JSON document', async () => {
     const report = JSON.parse((await ok(['compile', 'model.onnx', '-o', 'j.ingot', '--json', '--shape', 'x=4,3'])).out) as Record<string, unknown>
-    expect(report).toMatchObject({ output: 'j.ingot', target: 'js', bytes: readFileSync(cli.path('j.ingot')).length, memory: { symbols: {} } })
+    expect(report).toMatchObject({ output: 'j.ingot', target: 'wasm', bytes: readFileSync(cli.path('j.ingot')).length, memory: { symbols: {} } })
   })
 
   test('--dump-ir prints the graph after a pass and writes nothing', async () => {
@@ -64,7 +64,7 @@ describe('ingot compile', () => {
 
   test('--emit module gives a module that runs where evaluation is forbidden, and an artefact there is refused', async () => {
     await ok(['compile', 'model.onnx', '--emit', 'module'])
-    await ok(['compile', 'model.onnx', '-o', 'eval.ingot'])
+    await ok(['compile', 'model.onnx', '--target', 'js', '-o', 'eval.ingot'])
     const script = `
       import { load } from ${JSON.stringify(pathToFileURL(join(cli.built, 'src/runtime/index.js')).href)}
       import * as module from ${JSON.stringify(pathToFileURL(cli.path('model.mjs')).href)}
@@ -144,8 +144,8 @@ describe('ingot inspect, bench, verify and opt', () => {
   })
 
   test('bench prints a median and steps, or all as JSON', async () => {
-    expect((await ok(['bench', 'model.onnx', '--runs', '3'])).out).toMatch(/^compile .*\nload .*\nfirst run .*\nmedian .*3 runs, target js\)\n\nslowest steps/)
-    expect(JSON.parse((await ok(['bench', 'model.onnx', '--runs', '3', '--json'])).out)).toMatchObject({ runs: 3, target: 'js' })
+    expect((await ok(['bench', 'model.onnx', '--runs', '3'])).out).toMatch(/^compile .*\nload .*\nfirst run .*\nmedian .*3 runs, target wasm\)\n\nslowest steps/)
+    expect(JSON.parse((await ok(['bench', 'model.onnx', '--runs', '3', '--json'])).out)).toMatchObject({ runs: 3, target: 'wasm' })
   })
 
   test('verify compares every target and passes', async () => {

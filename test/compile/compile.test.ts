@@ -42,7 +42,7 @@ describe('compile', () => {
   test('progress tells each step once, in order, with the graph that it made', async () => {
     const seen: Progress[] = []
     await compile(network(), { shapes: { x: [1, 4] }, onProgress: (p) => seen.push(p) })
-    expect(seen.map((p) => p.name)).toEqual(['specialize-shapes', ...pipelineFor('js'), 'lower', 'plan-memory', 'emit'])
+    expect(seen.map((p) => p.name)).toEqual(['specialize-shapes', ...pipelineFor('wasm'), 'lower', 'plan-memory', 'emit'])
     for (const p of seen) {
       expect(p.graph !== undefined, p.name).toBe(p.step === 'specialize' || p.step === 'pass')
       expect(p.ms).toBeGreaterThanOrEqual(0)
