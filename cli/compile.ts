@@ -1,7 +1,7 @@
 /** `ingot compile`: a model in, an artefact (or an ES module) out. */
 import { rmSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, type CompileOptions, type Program, type Target } from '../src/index.js'
@@ -29,7 +29,10 @@ export function compileCommand(): Command {
 
 async function compileModel(model: string, options: Options): Promise<void> {
   const target = options.target ?? (options.emit === 'module' ? 'js' : 'wasm')
+  const output = options.output ?? `${basename(model).replace(/\.onnx$/, '')}.${options.emit === 'module' ? 'mjs' : 'ingot'}`
+  if (options.emit === 'module' && target !== 'js') throw new IngotError('bad-option', `a program for the target ${target} cannot be emitted as a module`, { hint: 'leave --target out, or give --target js' })
   const dumpAfter = dumpPass(options.dumpIr)
+  if (options.dumpIr === undefined) await checkOutput(output)
   const line = progressLine(`compiling ${basename(model)}`)
   let dump: string | undefined
   const settings: CompileOptions = {
@@ -53,7 +56,6 @@ async function compileModel(model: string, options: Options): Promise<void> {
   if (options.maxMemory !== undefined && needed > options.maxMemory) {
     throw new IngotError('memory-limit', `the program needs ${sizeText(needed)} of memory, more than the ${sizeText(options.maxMemory)} allowed`, { hint: 'fix smaller extents with --shape' })
   }
-  const output = options.output ?? `${basename(model).replace(/\.onnx$/, '')}.${options.emit === 'module' ? 'mjs' : 'ingot'}`
   await saveOrRemove(program, output, options.emit)
   const bytes = (await stat(output)).size
   if (options.json === true) {
@@ -66,6 +68,14 @@ async function compileModel(model: string, options: Options): Promise<void> {
   console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
   const symbols = Object.keys(memory.symbols)
   console.log(`  memory ${sizeText(memory.arenaBytes)} for tensors (lower bound ${sizeText(memory.lowerBoundBytes)}), ${sizeText(memory.constantBytes)} of constants${symbols.length > 0 ? `, with ${symbols.map((s) => `${s} = ${memory.symbols[s]}`).join(', ')}` : ''}`)
+}
+
+/** Refuses a place that cannot be written to before the work of compiling is done. */
+async function checkOutput(output: string): Promise<void> {
+  const kind = async (path: string): Promise<'folder' | 'file' | undefined> => stat(path).then((s) => (s.isDirectory() ? 'folder' : 'file'), () => undefined)
+  const refuse = (why: string): never => { throw new IngotError('file-unreadable', `cannot write '${output}': ${why}`, { hint: 'choose another place with -o' }) }
+  if (await kind(output) === 'folder') refuse('it is a folder')
+  if (await kind(dirname(output)) !== 'folder') refuse('its folder does not exist')
 }
 
 /** Saves; Ctrl-C meanwhile leaves no partial file. Before that it ends the process at once, as it should. */
