@@ -63,7 +63,7 @@ function inLoadOrder(pending: readonly Pending[]): readonly Pending[] {
   const names = pending.map((p) => (p.kind === 'set' ? p.name : ''))
   if (names.includes('') || new Set(names).size === names.length) return pending
   const loads = pending.map((p) => (p.kind === 'set' ? loadsOf(p.value) : []))
-  const keys = pending.map((_, i) => movingKey(loads[i] as readonly ValueNode[]))
+  const keys = pending.map((p, i) => (p.kind === 'set' ? movingKey(p.value, loads[i] as readonly ValueNode[]) : undefined))
   if (keys.some((k) => k === undefined) || !isShared(loads)) return pending
   const sorted = pending.map((p, i) => ({ p, i, key: keys[i] as number })).sort((a, b) => a.key - b.key || a.i - b.i)
   const last = new Map<string, number>()
@@ -80,9 +80,13 @@ function loadsOf(value: ValueNode): readonly ValueNode[] {
   return value.operands.flatMap((o) => (o.shell.kind === 'load' ? [o] : o.shell.kind === 'binary' && o.shell.op === 'mul' ? o.operands.filter((x) => x.shell.kind === 'load') : []))
 }
 
-/** Where the first load stands, relative to the others of its kind: the constant in its index. */
-function movingKey([first]: readonly ValueNode[]): number | undefined {
-  if (first === undefined) return undefined
+/**
+ * Where the first load stands, relative to the others of its kind: the constant in its index. Of products, only those of two
+ * loads have one: in the tile of a contraction, where one factor is a single element for all lanes, another order would
+ * keep more values alive than there are registers.
+ */
+function movingKey(value: ValueNode, [first, second]: readonly ValueNode[]): number | undefined {
+  if (first === undefined || (second === undefined && !(value.shell.kind === 'binary' && value.operands.includes(first)))) return undefined
   return termsOf(first.dims[0] ?? 0).find((t) => t.atoms.length === 0)?.coefficient ?? 0
 }
 
