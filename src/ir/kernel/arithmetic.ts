@@ -20,12 +20,14 @@ export function roundHalfEven(x: number): number {
   return even === 0 && x < 0 ? -0 : even
 }
 
-function floorMod(a: number, b: number): number {
+/** The remainder of doubles with the sign of the divisor. */
+export function floorMod(a: number, b: number): number {
   const r = a % b
   return r !== 0 && r < 0 !== b < 0 ? r + b : r
 }
 
-function floorModBig(a: bigint, b: bigint): bigint {
+/** The remainder of integers with the sign of the divisor; 0 for a divisor of 0. */
+export function floorModBig(a: bigint, b: bigint): bigint {
   if (b === 0n) return 0n
   const r = a % b
   return r !== 0n && r < 0n !== b < 0n ? r + b : r

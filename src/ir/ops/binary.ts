@@ -3,6 +3,7 @@ import type { DType } from '../../base/dtype.js'
 import * as dims from '../dims.js'
 import type { Dim } from '../dims.js'
 import { binary, REGISTER, selectExpr, type BinaryOp, type Expr, type RegisterType } from '../kernel/expr.js'
+import { floorMod, floorModBig } from '../kernel/arithmetic.js'
 import { defineOp, type Op, type Sample } from '../op.js'
 import { tensorType } from '../types.js'
 import { BINARY_GRADS } from './binary-grad.js'
@@ -32,18 +33,6 @@ const shifting = (op: 'shl' | 'shr') => (a: Expr, b: Expr, type: RegisterType): 
   const signed = type === 'i64' || type === 'i32'
   const beyond = op === 'shr' && signed ? selectExpr(binary('lt', a, zero), number(type, -1), zero) : zero
   return selectExpr(inRange, binary(op, a, least(greatest(b, zero), number(type, last))), beyond)
-}
-
-/** The remainder of doubles with the sign of the divisor. */
-function floorMod(a: number, b: number): number {
-  const r = a % b
-  return r !== 0 && r < 0 !== b < 0 ? r + b : r
-}
-
-function floorModBig(a: bigint, b: bigint): bigint {
-  if (b === 0n) return 0n
-  const r = a % b
-  return r !== 0n && r < 0n !== b < 0n ? r + b : r
 }
 
 function shiftLeftBig(a: bigint, b: bigint): bigint { return b < 0n || b > 63n ? 0n : a << b }

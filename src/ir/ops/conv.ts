@@ -10,7 +10,7 @@ import { defineOp, type ConcreteType, type InferContext, type ReferenceCall } fr
 import { printType, tensorType, type TensorType } from '../types.js'
 import { convGrad } from './conv-grad.js'
 import { floatElements } from './float-elements.js'
-import { checkSameDType, findTensorInput, FLOATS, tensorInput } from './operands.js'
+import { weightedInputs } from './operands.js'
 import { requireEntries, requireRank } from './requirements.js'
 import { tapSweep } from './tap-sweep.js'
 import { requireWindowAttrs, staysInside, windowAxes, windowCount, windowIndex, windowTaps, type WindowAttrs } from './window.js'
@@ -116,9 +116,7 @@ export const conv = defineOp({
   attrs: ATTRS,
   pattern: 'contraction',
   infer(call, ctx) {
-    const x = tensorInput(call, 0, FLOATS), w = tensorInput(call, 1), bias = findTensorInput(call, 2)
-    checkSameDType(x, w, 'input and weight')
-    if (bias !== undefined) checkSameDType(x, bias, 'input and bias')
+    const { x, w, bias } = weightedInputs(call)
     return [tensorType(x.dtype, inferShape(x, w, bias, call.attrs, ctx))]
   },
   reference,

@@ -81,3 +81,11 @@ export function extent(shape: readonly Dim[], i: number): Dim {
   checkShape(d !== undefined, `there is no axis ${i} in a rank ${shape.length} tensor`)
   return d as Dim
 }
+
+/** The operands of a convolution: floating-point input, weight and optional bias of one dtype. */
+export function weightedInputs(call: Inputs): { readonly x: TensorType; readonly w: TensorType; readonly bias: TensorType | undefined } {
+  const x = tensorInput(call, 0, FLOATS), w = tensorInput(call, 1), bias = findTensorInput(call, 2)
+  checkSameDType(x, w, 'input and weight')
+  if (bias !== undefined) checkSameDType(x, bias, 'input and bias')
+  return { x, w, bias }
+}
