@@ -5,8 +5,8 @@ import { beforeAll, expect, test } from 'vitest'
 import { ROOT } from './source-files.js'
 
 /** Gzipped bytes of what every page loads, and of all in one file with the renderer, which only js artefacts import. */
-const ENTRY_BYTES = 10_650
-const ONE_FILE_BYTES = 15_150
+const ENTRY_BYTES = 11_000
+const ONE_FILE_BYTES = 15_550
 
 const OPTIONS = {
   entryPoints: ['src/runtime/index.ts'], absWorkingDir: ROOT, bundle: true, minify: true, format: 'esm',

@@ -44,9 +44,10 @@ export function callingHost(header: ProgramHeader, allocate: (arenaBytes: number
       // Arguments are made once, so that a run allocates nothing but its results.
       const calls = header.steps.map((step, i) => ({ kernel: kernels[step.kernel] as KernelFunction, args: [...step.buffers.map((b) => argument(view(b))), ...(layout.params[i] as number[])] as never[] }))
       const all = calls.flatMap(({ args }) => args)
+      const inputs = header.inputs.map(({ buffer }) => view(buffer)), outputs = header.outputs.map(({ buffer }) => view(buffer))
       return {
         run(feeds, times) {
-          header.inputs.forEach(({ buffer }, i) => view(buffer).set(feeds[i] as never))
+          for (let i = 0; i < inputs.length; i++) inputs[i]?.set(feeds[i] as never)
           const whole = times === null ? segment : undefined
           let at = 0
           try {
@@ -63,7 +64,7 @@ export function callingHost(header: ProgramHeader, allocate: (arenaBytes: number
               ? new IngotError('internal', `a kernel failed: ${cause}`, { where, cause })
               : new IngotError('index-out-of-range', message, { where, cause, hint: 'an input holds an index that is outside the tensor it indexes' })
           }
-          return header.outputs.map(({ buffer }) => view(buffer).slice())
+          return outputs.map((output) => output.slice())
         },
       }
     },

@@ -17,8 +17,8 @@ export type NumericStorage = Exclude<TensorStorage, readonly string[]>
 export type Feed = HostTensor | NumericStorage | Uint8ClampedArray | NestedValues
 export type Feeds = Readonly<Record<string, Feed>>
 
-/** Feeds that fit the declared shapes: the data of each input, in the inputs' order, and the values of the symbols, in theirs. */
-export interface BoundFeeds { readonly data: readonly NumericStorage[]; readonly symbols: ReadonlyMap<string, number> }
+/** Feeds that fit the declared shapes: the data of each input, in the inputs' order, with the shape that came with it (null for a typed array), and the values of the symbols, in theirs. */
+export interface BoundFeeds { readonly data: readonly NumericStorage[]; readonly shapes: readonly (readonly number[] | null)[]; readonly symbols: ReadonlyMap<string, number> }
 
 /** `shape` is null where a typed array was fed. */
 interface ReadFeed { readonly data: NumericStorage; readonly shape: readonly number[] | null }
@@ -41,7 +41,8 @@ export function readFeeds(header: ProgramHeader, feeds: Feeds): BoundFeeds {
     const feed = Object.hasOwn(feeds, port.name) ? feeds[port.name] : undefined
     return feed === undefined || feed === null ? refuse('feed-missing', port, 'was not fed', `${names}; this one is ${port.dtype} ${shapeLabel(port.shape)}`) : readFeed(port, feed)
   })
-  return { data: read.map(({ data }) => data), symbols: solveSymbols(header, read) }
+  // A shape that is kept must not change with the feed.
+  return { data: read.map(({ data }) => data), shapes: read.map(({ shape }) => shape && [...shape]), symbols: solveSymbols(header, read) }
 }
 
 function readFeed(port: Port, feed: Feed): ReadFeed {

@@ -15,6 +15,7 @@ export interface Layout {
   readonly buffers: readonly BufferPlace[]
   /** Parameter values of each step. */
   readonly params: readonly (readonly number[])[]
+  /** Frozen, so that results can share them. */
   readonly outputShapes: readonly (readonly number[])[]
   readonly arenaBytes: number
   /** The buffers that own arena memory, for the lower bound on it. */
@@ -51,7 +52,7 @@ export function layOut(header: ProgramHeader, symbols: ReadonlyMap<string, numbe
   shapesOf(inputs, 'input')
   const params = steps.map(({ params: dims, origin }) => dims.map((dim) => integer(dim, `a 32-bit parameter of ${origin}`, -(2 ** 31), 2 ** 31)))
   if (header.target === 'js') checkCalls(header, params, sizes)
-  return { ...placeBuffers(header, sizes, (dim) => integer(dim, 'an offset')), params, outputShapes: shapesOf(outputs, 'output'), valueOf }
+  return { ...placeBuffers(header, sizes, (dim) => integer(dim, 'an offset')), params, outputShapes: shapesOf(outputs, 'output').map((shape) => Object.freeze(shape)), valueOf }
 }
 
 /** A js kernel must be given what it says it takes, and buffers at least as long: what it indexes follows from that. */

@@ -4,7 +4,8 @@ import type { Dim } from '../base/dim.js'
 import type { DType, TensorStorage } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { decodeProgram } from './decode.js'
-import { readFeeds, type Feeds, type NumericStorage } from './feeds.js'
+import { feedReader } from './feed-reader.js'
+import type { BoundFeeds, Feeds, NumericStorage } from './feeds.js'
 import type { Port, ProgramData } from './format.js'
 import type { Binding, Host } from './host.js'
 import type { KernelFunction } from './calls.js'
@@ -51,7 +52,7 @@ export interface SessionMemory {
 /** Shapes whose bindings a session keeps. */
 const KEPT_BINDINGS = 8
 
-interface Bound { readonly layout: Layout; readonly binding: Binding }
+interface Bound { readonly layout: Layout; readonly binding: Binding; symbols: ReadonlyMap<string, number> }
 
 /**
  * A program ready to run. Its memory is one arena, exactly as large as the largest shapes so far need, and the constants.
@@ -62,6 +63,8 @@ export class Session<T extends Tensor = Tensor> {
   readonly outputs: readonly SessionPort[]
   readonly #program: ProgramData
   readonly #options: LoadOptions<T>
+  readonly #noResults: Record<string, T>
+  readonly #readFeeds: (feeds: Feeds) => BoundFeeds
   #host: Host | null
   /** By the values of the symbols; what ran last is last. */
   readonly #bound = new Map<string, Bound>()
@@ -77,6 +80,8 @@ export class Session<T extends Tensor = Tensor> {
     this.outputs = program.header.outputs.map(port)
     this.#program = program
     this.#options = options
+    this.#noResults = Object.fromEntries(this.outputs.map(({ name }) => [name, null as never]))
+    this.#readFeeds = feedReader(program.header)
     this.#host = host
     if (options.profile === true) this.startProfile()
   }
@@ -97,16 +102,20 @@ export class Session<T extends Tensor = Tensor> {
   }
 
   #start(feeds: Feeds): Record<string, T> | Promise<Record<string, T>> {
-    const { header } = this.#program
-    if (this.#host === null) throw new IngotError('session-disposed', `the session of ${header.name} was disposed of`, { hint: 'load it again' })
-    const { data, symbols } = readFeeds(header, feeds)
-    const { layout, binding } = this.#bind(this.#host, symbols)
+    const host = this.#host
+    if (host === null) throw new IngotError('session-disposed', `the session of ${this.#program.header.name} was disposed of`, { hint: 'load it again' })
+    const { data, symbols } = this.#readFeeds(feeds), last = this.#last
+    const { layout, binding } = last !== null && last.symbols === symbols ? last : this.#bind(host, symbols)
     const results = binding.run(data, this.#times)
     if (this.#times !== null) this.#timedRuns++
-    const makeTensor = this.#options.makeTensor ?? (makeRuntimeTensor as TensorMaker<T>)
-    const wrap = (storages: readonly NumericStorage[]): Record<string, T> =>
-      Object.fromEntries(header.outputs.map(({ name, dtype }, i) => [name, makeTensor(dtype, layout.outputShapes[i] as number[], storages[i] as NumericStorage)]))
-    return Array.isArray(results) ? wrap(results) : results.then(wrap)
+    return Array.isArray(results) ? this.#wrap(results, layout) : results.then((storages) => this.#wrap(storages, layout))
+  }
+
+  #wrap(storages: readonly NumericStorage[], { outputShapes }: Layout): Record<string, T> {
+    // A copy has the properties already, and any name can be set.
+    const results = { ...this.#noResults }, makeTensor = this.#options.makeTensor ?? (makeRuntimeTensor as TensorMaker<T>)
+    this.outputs.forEach(({ name, dtype }, i) => { results[name] = makeTensor(dtype, outputShapes[i] as readonly number[], storages[i] as NumericStorage) })
+    return results
   }
 
   #bind(host: Host, symbols: ReadonlyMap<string, number>): Bound {
@@ -119,9 +128,10 @@ export class Session<T extends Tensor = Tensor> {
       if (needed > maxMemory) throw new IngotError('out-of-memory', `these shapes need ${needed} bytes, maxMemory is ${maxMemory}`, { hint: 'feed smaller inputs or raise maxMemory' })
       // A larger arena replaces the old one, and views of that are of no use any more.
       if (layout.arenaBytes > this.#arenaBytes) this.trim()
-      bound = { layout, binding: host.bind(layout) }
+      bound = { layout, binding: host.bind(layout), symbols }
       this.#arenaBytes ||= layout.arenaBytes
     }
+    bound.symbols = symbols
     this.#bound.delete(key)
     this.#bound.set(key, bound)
     if (this.#bound.size > KEPT_BINDINGS) this.#bound.delete(this.#bound.keys().next().value as string)

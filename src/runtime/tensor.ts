@@ -22,7 +22,7 @@ export class Tensor implements HostTensor {
   /** Takes `storage` over without copying. Throws `bad-tensor` where its kind or length does not fit dtype and shape. `null` is for subclasses that keep the elements themselves and override `[STORAGE]`. */
   constructor(dtype: DType, shape: readonly number[], storage: TensorStorage | null, options: { readonly inference?: boolean } = {}) {
     this.dtype = dtype
-    this.shape = Object.freeze([...shape])
+    this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape])
     this.#storage = storage === null ? [] : checkStorage(dtype, shape, storage)
     this.#inference = options.inference === true
   }
@@ -68,13 +68,15 @@ export class Tensor implements HostTensor {
 export function checkStorage(dtype: DType, shape: readonly number[], storage: TensorStorage): TensorStorage {
   const bad = (what: string): IngotError => new IngotError('bad-tensor', what, { where: { dtype } })
   const info = DTYPES[dtype]
-  if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) throw bad(`[${shape.join(', ')}] is no shape`)
+  for (const d of shape) if (!Number.isSafeInteger(d) || d < 0) throw bad(`[${shape.join(', ')}] is no shape`)
   const count = elementCount(shape)
   const wanted = info.array === null || info.bits >= 8 ? count : storageBytes(dtype, count)
   const stored = dtype === 'float16' ? float16Bits(storage) : storage
-  const kind = kindOf(stored)
-  const wantedKind = info.array?.name ?? 'Array'
-  if (kind !== wantedKind) throw bad(`the elements of ${dtype} come in ${wantedKind}, not ${kind}`)
+  // Asked first: naming a kind takes longer than all the rest.
+  if (info.array === null || !(stored instanceof info.array)) {
+    const kind = kindOf(stored), wantedKind = info.array?.name ?? 'Array'
+    if (kind !== wantedKind) throw bad(`the elements of ${dtype} come in ${wantedKind}, not ${kind}`)
+  }
   if (stored.length !== wanted) throw bad(`shape [${shape.join(', ')}] has ${count} elements, the data ${stored.length}`)
   return stored
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Dim } from '../../src/base/dim.js'
 import type { DType } from '../../src/base/dtype.js'
+import type { ErrorCode } from '../../src/base/error.js'
 import type { Feed } from '../../src/runtime/feeds.js'
 import type { Port } from '../../src/runtime/format.js'
 import { load } from '../../src/runtime/session.js'
@@ -127,4 +128,33 @@ test('an element that an extent depends on has to be there and be whole', async 
   expect(session.runSync({ x: [7, 8] })['y']?.shape).toEqual([2])
   await errorOf('feed-extent', () => session.runSync({ x: [7] }))
   await errorOf('feed-extent', () => session.runSync({ x: [7n, 2n ** 60n] }))
+})
+
+test('a feed that no longer fits is refused after one that did, and other kinds of the same shape are read anew', async () => {
+  using session = await load(scaleAdd())
+  const fed = { dtype: 'float32', shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) } as const
+  const sumOf = (x: Feed, z: Feed = fed): unknown => session.runSync({ x, z })['sum']?.data
+  const expected = Float32Array.of(3, 8, 18, 12, 20, 36)
+  for (const x of [fed, fed, new Tensor('float32', [2, 3], fed.data), fed.data, fed, [[1, 2, 3], [4, 5, 6]], fed]) expect(sumOf(x)).toEqual(expected)
+  const refused: readonly (readonly [ErrorCode, Feed])[] = [
+    ['feed-dtype', { ...fed, dtype: 'int32', data: new Int32Array(6) }], ['feed-rank', { ...fed, shape: [6] }], ['feed-extent', { ...fed, shape: [3, 2] }],
+    ['bad-tensor', { ...fed, data: new Float32Array(5) }], ['bad-tensor', { ...fed, data: new Float64Array(6) }], ['feed-extent', new Float32Array(3)], ['feed-dtype', new Int32Array(6)],
+  ]
+  for (const [code, x] of refused) {
+    await errorOf(code, () => sumOf(x))
+    expect(sumOf(fed)).toEqual(expected)
+  }
+  await errorOf('feed-unknown', () => session.runSync({ x: fed, y: fed }))
+  await errorOf('feed-missing', () => session.runSync(Object.create({ x: fed, z: fed }) as never))
+  // The session keeps its own copy of a shape.
+  const shape = [2, 3], x = { dtype: 'float32', shape, data: fed.data } as const
+  expect(sumOf(x)).toEqual(expected)
+  shape[0] = 1
+  await errorOf('bad-tensor', () => sumOf(x))
+})
+
+test('two shapes that a typed array could have are not told apart by what was fed before', async () => {
+  using session = await load(identity('float32', ['n', 'm']))
+  session.runSync({ x: [[1, 2], [3, 4]] })
+  await errorOf('feed-extent', () => session.runSync({ x: new Float32Array(4) }))
 })

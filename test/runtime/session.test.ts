@@ -219,3 +219,9 @@ test('a thousand sessions leave no memory behind', async () => {
   // 1000 arenas alone would be 3.6 MB, 1000 sessions with their kernels more than 20 MB.
   expect(grown).toBeLessThan(2e6)
 }, 30_000)
+
+test('an output may have any name', async () => {
+  const { header, sections } = identity('float32', [1])
+  using session = await load({ header: { ...header, outputs: header.outputs.map((port) => ({ ...port, name: '__proto__' })) }, sections })
+  expect(Object.entries(session.runSync({ x: [3] })).map(([name, y]) => [name, y.data])).toEqual([['__proto__', Float32Array.of(3)]])
+})

@@ -64,7 +64,7 @@ test('a wasm section that is no module, or not this program’s, is refused', as
 test('steps as one function give what single calls give, also when profiled, and a fault names its step', async () => {
   using js = await load(scaleAdd())
   using wasm = await load(asWasm(scaleAdd(), true))
-  for (const batch of [3, 50, 3]) {
+  for (const batch of [3, 50, 3, 50]) {
     const feeds = { x: Float32Array.from({ length: batch * 3 }, (_, i) => i / 7), z: Float32Array.from({ length: batch * 3 }, (_, i) => -i) }
     expect(wasm.runSync(feeds)).toEqual(js.runSync(feeds))
   }

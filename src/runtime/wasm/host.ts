@@ -31,6 +31,7 @@ export async function wasmHost({ header, sections }: ProgramData): Promise<Host>
       invalid(cause)
     }
     const runAll = exported['steps.run'] as ((table: number) => void) | undefined
+    let written: readonly number[] | null = null
     const fault = (name: string): WebAssembly.Global | undefined => exported[`fault.${name}`] as WebAssembly.Global | undefined
     return {
       constants: all, arena: all.subarray(start),
@@ -42,7 +43,9 @@ export async function wasmHost({ header, sections }: ProgramData): Promise<Host>
       ...(runAll !== undefined && {
         segment: {
           run(args: readonly number[]) {
-            new Int32Array(memory.buffer, table).set(args)
+            // Only another binding's arguments are others.
+            if (args !== written) new Int32Array(memory.buffer, table).set(args)
+            written = args
             runAll(table)
           },
           step: () => (exported['steps.at'] as WebAssembly.Global).value as number,
