@@ -9,6 +9,7 @@ export type { Dim, DimExpr, DimOp } from '../base/dim.js'
 
 /** A product of atoms with a coefficient; `atoms` is sorted by key. An atom is a symbol or an opaque operation. */
 interface Term { readonly coefficient: number; readonly atoms: readonly Dim[] }
+/** Terms by the key of their atoms. */
 type Polynomial = ReadonlyMap<string, Term>
 
 const keys = new WeakMap<DimExpr, string>()
@@ -40,7 +41,10 @@ export function isStatic(shape: readonly Dim[]): shape is readonly number[] {
   return shape.every((d) => typeof d === 'number')
 }
 
-const monomialKey = (atoms: readonly Dim[]): string => atoms.map(dimKey).join('·')
+function monomialKey(atoms: readonly Dim[]): string {
+  const [only] = atoms
+  return atoms.length === 1 && only !== undefined ? dimKey(only) : atoms.map(dimKey).join('·')
+}
 
 function toPolynomial(dim: Dim): Polynomial {
   const out = new Map<string, Term>()
@@ -69,16 +73,19 @@ function addInto(out: Map<string, Term>, dim: Dim, coefficient: number, atoms: r
     for (const t of sums.values()) addTerm(out, c * t.coefficient, [...atoms, ...rest, ...t.atoms])
     return
   }
-  addTerm(out, coefficient, [...atoms, dim])
+  addTerm(out, coefficient, atoms.length === 0 ? [dim] : [...atoms, dim])
 }
 
 function addTerm(out: Map<string, Term>, coefficient: number, atoms: readonly Dim[]): void {
-  if (coefficient === 0) return
   const sorted = atoms.length > 1 ? [...atoms].sort(byKey) : atoms
-  const key = monomialKey(sorted)
+  addKeyed(out, monomialKey(sorted), coefficient, sorted)
+}
+
+/** `key` is that of the atoms, which are sorted. */
+function addKeyed(out: Map<string, Term>, key: string, coefficient: number, atoms: readonly Dim[]): void {
   const sum = (out.get(key)?.coefficient ?? 0) + coefficient
   if (sum === 0) out.delete(key)
-  else out.set(key, { coefficient: sum, atoms: sorted })
+  else out.set(key, { coefficient: sum, atoms })
 }
 
 function multiply(a: Polynomial, b: Polynomial): Polynomial {
@@ -93,8 +100,9 @@ function byKey(a: Dim, b: Dim): number {
 }
 
 /** Terms of higher degree first, then by key; the constant last. */
-function sortedTerms(p: Polynomial): Term[] {
-  return [...p.values()].sort((x, y) => y.atoms.length - x.atoms.length || (monomialKey(x.atoms) < monomialKey(y.atoms) ? -1 : 1))
+function sortedTerms(p: Polynomial): readonly Term[] {
+  if (p.size < 2) return [...p.values()]
+  return [...p].sort(([ka, x], [kb, y]) => y.atoms.length - x.atoms.length || (ka < kb ? -1 : 1)).map(([, t]) => t)
 }
 
 function fromPolynomial(polynomial: Polynomial): Dim {
@@ -125,21 +133,37 @@ function recombine(p: Polynomial): Polynomial {
   return p
 }
 
+/** True for what stands in a polynomial as it is; an operation's remainder may cancel with others, but not alone. */
+const isAtom = (dim: Dim | undefined): dim is Dim => typeof dim === 'string' || (typeof dim === 'object' && dim[0] !== '+' && dim[0] !== '*')
+
 /** Sum. */
 export function add(...dims: readonly Dim[]): Dim {
   if (dims.every((d) => typeof d === 'number')) return (dims as readonly number[]).reduce((s, d) => s + d, 0)
-  return fromPolynomial(toPolynomial(['+', ...dims]))
+  const moving = dims.filter((d) => d !== 0), [only] = moving
+  if (moving.length === 1 && isAtom(only)) return only
+  const sum = new Map<string, Term>()
+  for (const d of moving) addInto(sum, d, 1, [])
+  return fromPolynomial(sum)
 }
 
 /** Difference `a - b`; may be negative. */
 export function sub(a: Dim, b: Dim): Dim {
-  return typeof a === 'number' && typeof b === 'number' ? a - b : add(a, ['*', -1, b])
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  const difference = new Map<string, Term>()
+  addInto(difference, a, 1, [])
+  addInto(difference, b, -1, [])
+  return fromPolynomial(difference)
 }
 
 /** Product. */
 export function mul(...dims: readonly Dim[]): Dim {
   if (dims.every((d) => typeof d === 'number')) return (dims as readonly number[]).reduce((s, d) => s * d, 1) + 0 // never minus zero
-  return fromPolynomial(toPolynomial(['*', ...dims]))
+  const scale = (dims.filter((d) => typeof d === 'number') as readonly number[]).reduce((p, d) => p * d, 1)
+  const moving = dims.filter((d) => typeof d !== 'number'), [only] = moving
+  if (moving.length === 1 && isAtom(only)) return scale === 0 ? 0 : scale === 1 ? only : ['*', scale, only]
+  const out = new Map<string, Term>()
+  addInto(out, ['*', scale, ...moving], 1, [])
+  return fromPolynomial(out)
 }
 
 /** Number of elements of a shape: the product of its extents. */

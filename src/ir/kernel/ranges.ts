@@ -2,7 +2,7 @@
  * Interval analysis of index dims. Names with a range (loop variables, index locals) vary; all other names are parameters,
  * integers ≥ 0. Bounds are dims over parameters; what cannot be bounded is undefined.
  */
-import { add, applyDimOp, dimsEqual, floorDiv, max, min, mul, sub, type Dim } from '../dims.js'
+import { add, applyDimOp, dimsEqual, floorDiv, max, min, mul, sub, type Dim, type DimExpr } from '../dims.js'
 
 /** Least and greatest value of a name, both inclusive, where the loops around it run at all; and a number that it is always a multiple of. */
 export interface Range { readonly lo: Dim | undefined; readonly hi: Dim | undefined; readonly multiple?: number }
@@ -12,13 +12,22 @@ export type RangeOf = (name: string) => Range | undefined
 export interface Term { readonly coefficient: number; readonly atoms: readonly Dim[] }
 
 /** The terms of a canonical dim; the constant is a term without atoms. */
-export function termsOf(dim: Dim): Term[] {
-  if (typeof dim === 'object' && dim[0] === '+') return (dim.slice(1) as Dim[]).flatMap(termsOf)
+export function termsOf(dim: Dim): readonly Term[] {
   if (typeof dim === 'number') return dim === 0 ? [] : [{ coefficient: dim, atoms: [] }]
-  if (typeof dim !== 'object' || dim[0] !== '*') return [{ coefficient: 1, atoms: [dim] }]
-  const factors = dim.slice(1) as Dim[]
-  const first = factors[0] as Dim
-  return typeof first === 'number' ? [{ coefficient: first, atoms: factors.slice(1) }] : [{ coefficient: 1, atoms: factors }]
+  if (typeof dim === 'string' || (dim[0] !== '+' && dim[0] !== '*')) return [{ coefficient: 1, atoms: [dim] }]
+  if (dim[0] === '*') return [termOf(dim)]
+  const terms: Term[] = []
+  for (let i = 1; i < dim.length; i++) {
+    const d = dim[i] as Dim
+    if (typeof d === 'number') terms.push({ coefficient: d, atoms: [] })
+    else terms.push(typeof d === 'object' && d[0] === '*' ? termOf(d) : { coefficient: 1, atoms: [d] })
+  }
+  return terms
+}
+
+function termOf(product: DimExpr): Term {
+  const first = product[1] as Dim
+  return typeof first === 'number' ? { coefficient: first, atoms: product.slice(2) as Dim[] } : { coefficient: 1, atoms: product.slice(1) as Dim[] }
 }
 
 /** The dim that is the sum of `terms`. */
@@ -34,13 +43,15 @@ export function varies(dim: Dim, rangeOf: RangeOf): boolean {
 }
 
 const UNKNOWN: Range = { lo: undefined, hi: undefined }
-const both = (f: (a: Dim, b: Dim) => Dim, a: Dim | undefined, b: Dim | undefined): Dim | undefined => (a === undefined || b === undefined ? undefined : f(a, b))
+const allKnown = (ends: readonly (Dim | undefined)[]): ends is readonly Dim[] => ends.every((d) => d !== undefined)
+const total = (ends: readonly (Dim | undefined)[]): Dim | undefined => (allKnown(ends) ? add(...ends) : undefined)
 
 /** Bounds of `dim` over all values of the names that vary. Correlations between terms are lost. */
 export function boundsOf(dim: Dim, rangeOf: RangeOf): Range {
   if (typeof dim === 'string') return rangeOf(dim) ?? { lo: dim, hi: dim }
   if (!varies(dim, rangeOf)) return { lo: dim, hi: dim }
-  return termsOf(dim).map((t) => boundsOfTerm(t, rangeOf)).reduce((s, t) => ({ lo: both(add, s.lo, t.lo), hi: both(add, s.hi, t.hi) }))
+  const ranges = termsOf(dim).map((t) => boundsOfTerm(t, rangeOf))
+  return { lo: total(ranges.map((r) => r.lo)), hi: total(ranges.map((r) => r.hi)) }
 }
 
 function boundsOfTerm(t: Term, rangeOf: RangeOf): Range {
@@ -52,7 +63,7 @@ function boundsOfTerm(t: Term, rangeOf: RangeOf): Range {
   if (ranges.length > 1 && !ranges.every((r) => r.lo !== undefined && isNonNegative(r.lo))) return UNKNOWN
   const one = (end: 'lo' | 'hi'): Dim | undefined => {
     const ends = ranges.map((r) => r[end])
-    return ends.every((d): d is Dim => d !== undefined) ? mul(scale, ...ends) : undefined
+    return allKnown(ends) ? mul(scale, ...ends) : undefined
   }
   return t.coefficient > 0 ? { lo: one('lo'), hi: one('hi') } : { lo: one('hi'), hi: one('lo') }
 }
@@ -91,7 +102,8 @@ interface Fuel { steps: number }
 
 /** True where `dim`, over parameters ≥ 0, is proven to be ≥ 0. */
 export function isNonNegative(dim: Dim): boolean {
-  return typeof dim === 'number' ? dim >= 0 : proveNonNegative(dim, { steps: PROOF_STEPS })
+  if (typeof dim !== 'object') return typeof dim === 'string' || dim >= 0
+  return proveNonNegative(dim, { steps: PROOF_STEPS })
 }
 
 function proveNonNegative(dim: Dim, fuel: Fuel): boolean {
@@ -150,7 +162,9 @@ export function isNeverNegative(dim: Dim, rangeOf: RangeOf): boolean {
 /** True where `index` is proven to be in [0, extent) for all values of the names that vary. */
 export function isInside(index: Dim, extent: Dim, rangeOf: RangeOf): boolean {
   if (index === 0 && dimsEqual(extent, 1)) return true
-  return isNeverNegative(index, rangeOf) && isNeverNegative(sub(sub(extent, 1), index), rangeOf)
+  if (varies(extent, rangeOf)) return isNeverNegative(index, rangeOf) && isNeverNegative(sub(sub(extent, 1), index), rangeOf)
+  const { lo, hi } = boundsOf(index, rangeOf)
+  return lo !== undefined && hi !== undefined && isNonNegative(lo) && isNonNegative(add(extent, -1, mul(-1, hi)))
 }
 
 /** The range of a loop variable `lo ≤ v < hi` with `step`, given the ranges around the loop. */
