@@ -14,6 +14,7 @@ import { rootsOf, visitComputeDims, visitExprs } from '../../ir/kernel/walk.js'
 import { hasLane, inLane, LANE_NUMBERS, laneStride } from './lanes.js'
 import { openLoops } from './loops.js'
 import { planNests, type Nest } from './nest.js'
+import { partsOf } from './parts.js'
 import { bindLets, hasLanes, joinLanes, laneOfPoint, within, type TilePoint, type Work } from './points.js'
 import { writeReduce } from './reduce.js'
 import { Memo, ValueTable, type Env, type ValueNode } from './values.js'
@@ -34,13 +35,15 @@ export function applySchedule(compute: Compute, schedule: Schedule, name: string
   const params = freeSymbols(compute)
   const written = new Set(compute.stages.flatMap((s) => (s.kind === 'store' ? [s.buffer] : [])))
   const work: Work = { writer: new KernelWriter([...params, ...compute.buffers.map((b) => b.name)]), values: new ValueTable(compute.buffers, [...written]), madd: options.madd === true }
-  const nests = planNests(compute, schedule)
-  openLoops(nests.outer, work.writer, new Map(), (points) => {
-    work.values.touch()
-    let tile: readonly TilePoint[] = points.map((dims) => ({ dims, locals: new Map() }))
-    compute.stages.forEach((stage, i) => { tile = writeStage(work, stage, nests.stages[i] as Nest, tile) })
-    work.values.touch()
-  })
+  for (const part of partsOf(compute, schedule)) {
+    const nests = planNests(part.compute, part.schedule)
+    openLoops(nests.outer, work.writer, new Map(), (points) => {
+      work.values.touch()
+      let tile: readonly TilePoint[] = points.map((dims) => ({ dims, locals: new Map() }))
+      compute.stages.forEach((stage, i) => { tile = writeStage(work, stage, nests.stages[i] as Nest, tile) })
+      work.values.touch()
+    })
+  }
   const buffers = compute.buffers.map((b) => ({ name: b.name, dtype: b.dtype, length: product(b.shape), role: b.role }))
   return { name, params, buffers, body: work.writer.finish() }
 }

@@ -12,6 +12,11 @@ export type Directive =
   | { readonly kind: 'unroll'; readonly axis: string }
   /** Runs the axis in vector lanes where the target has them; must be an innermost axis with constant extent. Changes nothing on targets without lanes. */
   | { readonly kind: 'vectorize'; readonly axis: string }
+  /**
+   * Runs the outer axis in parts, one after another: of each, `count` groups of `size` points, or as many as fit in what is left.
+   * The parts' own directives come first, those after this one hold for all parts. Stands first; parts must cover the axis.
+   */
+  | { readonly kind: 'divide'; readonly axis: string; readonly parts: readonly { readonly size: number; readonly count?: number; readonly schedule: Schedule }[] }
   /** Iterations may be shared among threads; must be the outermost axis. */
   | { readonly kind: 'parallel'; readonly axis: string }
 

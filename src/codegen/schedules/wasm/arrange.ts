@@ -6,8 +6,10 @@
 import { visitSymbols } from '../../../base/dim.js'
 import { product, type Dim } from '../../../ir/dims.js'
 import type { Axis, Compute, Stage } from '../../../ir/kernel/compute.js'
+import { LANES } from '../../../ir/kernel/expr.js'
 import type { Preparation, Schedule } from '../../../ir/kernel/schedule.js'
 import { accessesOf, fixedExtent, strideAlong } from './strides.js'
+import { PANEL } from './tile.js'
 
 /** The neighbouring outer axes that are worth joining for tiles of `deep` points; undefined where there are none. */
 export function joinPixels(compute: Compute, deep: number): Extract<Preparation, { kind: 'join' }> | undefined {
@@ -52,15 +54,13 @@ export function packConstants(compute: Compute, schedule: Schedule): readonly Pr
   })
 }
 
-/** The outer axis in lanes, and how many of its points stand side by side. */
+/** The outer axis in lanes, where it is cut into panels. */
 function panelOf(compute: Compute, schedule: Schedule): { readonly axis: Axis; readonly factor: number } | undefined {
-  const lane = schedule.find((d) => d.kind === 'vectorize')
+  const [divide] = schedule, part = divide?.kind === 'divide' ? divide.parts[0]?.schedule : schedule
+  const lane = part?.find((d) => d.kind === 'vectorize'), splits = part?.filter((d) => d.kind === 'split') ?? []
   if (lane?.kind !== 'vectorize') return undefined
-  let factor = 1, name = lane.axis
-  const splits = schedule.filter((d) => d.kind === 'split')
-  for (let split = splits.find((s) => s.inner === name); split !== undefined; split = splits.find((s) => s.axis === split?.outer)) { factor *= split.factor; name = split.axis === name ? name : split.axis }
-  const root = rootOf(name, splits), axis = compute.axes.find((a) => a.name === root)
-  return axis === undefined ? undefined : { axis, factor }
+  const root = rootOf(lane.axis, splits), axis = compute.axes.find((a) => a.name === root)
+  return axis === undefined ? undefined : { axis, factor: PANEL * LANES }
 }
 
 /** The axis that a part comes from. */

@@ -5,10 +5,10 @@
  * multiply-adds need none.
  */
 import type { Axis, Compute, ReduceStage } from '../../../ir/kernel/compute.js'
-import { constant } from '../../../ir/kernel/expr.js'
+import { constant, LANES } from '../../../ir/kernel/expr.js'
 import type { Directive, Schedule } from '../../../ir/kernel/schedule.js'
 import { accessesOf, boundsDependOn, fixedExtent, isLong, moves, strideAlong, type Access } from './strides.js'
-import { bestPoints, cutPoints, cutVectors, directivesOf, uncut, type Cut } from './tile.js'
+import { bestPoints, cutPanels, cutPoints, cutVectors, cutWhole, directivesOf, PANEL, uncut, type Cut } from './tile.js'
 
 /** Instruction sets that schedules are made for. */
 export type Features = 'baseline' | 'relaxed'
@@ -58,22 +58,42 @@ function partnerOf(shared: readonly Axis[], loads: readonly Access[], axis: Axis
   return shared.find((a) => a !== axis && loads.some((l) => moves(l, a.name) && !moves(l, axis.name)) && loads.some((l) => moves(l, axis.name) && !moves(l, a.name)))
 }
 
-/** Rows × columns, columns in lanes. */
+/** Rows × columns, columns in lanes. Rows that tiles of full height leave over are a tile of their own, lower and wider. */
 function columnLanes(compute: Compute, { stage, loads }: Contraction, columns: Axis, rows: Axis | undefined, features: Features): Schedule {
-  const deep = tileDepth(features)
-  const height = rows === undefined ? 1 : Math.min(fixedExtent(rows) ?? deep, bestPoints(rows, deep))
-  const wide = cutVectors(columns, panelVectors(height))
-  const tall = rows === undefined ? undefined : cutPoints(rows, height)
   const others = compute.axes.filter((a) => a !== columns && a !== rows).map(uncut)
-  const inner = tall === undefined ? [wide] : [tall, wide]
-  // Either all columns stay in cache while rows pass them, and results are written in the order of memory, or a panel of columns does.
-  const loops = operandBytes(stage, loads, columns) <= CACHED_BYTES ? inner : [...inner].reverse()
-  const outer = directivesOf([...others, ...loops], inner)
-  return [...outer, ...unrollSum(stage, loads, features)]
+  const sum = unrollSum(stage, loads, features)
+  if (rows === undefined) return [...directivesOf([...others, cutPanels(columns, panelsBeside(1, columns))], [cutPanels(columns, panelsBeside(1, columns))]), ...sum]
+  const tile = (height: number): Schedule => {
+    const wide = cutPanels(columns, panelsBeside(height, columns)), tall = cutWhole(rows, height)
+    // Either all columns stay in cache while rows pass them, and results are written in the order of memory, or a panel of columns does.
+    const stays = height > FEW_ROWS && operandBytes(stage, loads, columns) <= CACHED_BYTES
+    // The operand with fewer elements in the tile is held in registers, the other one passes through.
+    const order = height > FEW_ROWS ? [tall, wide] : [wide, tall]
+    return directivesOf([...others, ...(stays ? [tall, wide] : [wide, tall])], order)
+  }
+  return [{ kind: 'divide', axis: rows.name, parts: partsOfRows(rows, tileDepth(features)).map((p) => ({ ...p, schedule: tile(p.size) })) }, ...sum]
 }
 
-/** Vectors of columns beside `height` rows: 8 accumulators, 12 where rows are 6. The same for all instruction sets, which share constants packed in panels of that width. */
-const panelVectors = (height: number): number => Math.max(2, Math.floor(8 / Math.min(height, 4)))
+/** Tiles of so many rows leave registers for more than one panel of columns. */
+const FEW_ROWS = 2
+
+/** Panels of columns beside `height` rows: enough sums to fill the pipeline, and few enough for the registers. */
+function panelsBeside(height: number, columns: Axis): number {
+  if (height > FEW_ROWS) return 1
+  const panels = Math.floor((fixedExtent(columns) ?? Infinity) / (PANEL * LANES))
+  const most = height === 1 ? 6 : 3
+  if (panels === Infinity || panels <= most) return most
+  const cost = (n: number): number => Math.floor(panels / n) * (n + 1) + (panels % n) * 3
+  return Array.from({ length: most - 1 }, (_, k) => most - k).reduce((best, n) => (cost(n) < cost(best) ? n : best), most)
+}
+
+/** The parts of `rows` in tiles of `most` rows or fewer: of an open extent a part for every remainder. */
+function partsOfRows(rows: Axis, most: number): readonly { readonly size: number; readonly count?: number }[] {
+  const extent = fixedExtent(rows)
+  if (extent === undefined) return Array.from({ length: most }, (_, k) => ({ size: most - k }))
+  const size = Math.min(extent, bestPoints(rows, most)), rest = extent % size
+  return [{ size, count: Math.floor(extent / size) }, ...(rest > 0 ? [{ size: rest, count: 1 }] : [])]
+}
 
 /** An operand of so many bytes stays in the second cache, with what passes it. */
 const CACHED_BYTES = 256 * 1024

@@ -21,6 +21,27 @@ export function cutVectors(axis: Axis, count: number): Cut {
   return { splits: [first, jam], loop: `${name}_o`, inner: [`${name}_j`, lane], marks: [{ kind: 'unroll', axis: `${name}_j` }, { kind: 'vectorize', axis: lane }] }
 }
 
+/** Columns of a panel, in vectors. */
+export const PANEL = 2
+
+/** `panels` panels of columns side by side; what is left over runs in single panels, then in vectors, then in single elements. */
+export function cutPanels(axis: Axis, panels: number): Cut {
+  const extent = fixedExtent(axis), most = extent === undefined ? panels : Math.min(panels, Math.floor(extent / (PANEL * LANES)))
+  if (most < 2) return cutVectors(axis, PANEL)
+  const one = cutVectors(axis, PANEL), { name } = axis, part = `${name}_s`
+  return {
+    splits: [...one.splits, { kind: 'split', axis: `${name}_o`, factor: most, outer: `${name}_p`, inner: part }],
+    loop: `${name}_p`, inner: [part, ...one.inner], marks: [{ kind: 'unroll', axis: part }, ...one.marks],
+  }
+}
+
+/** All of `axis` in groups of `count` points that are written out; there must be no remainder. */
+export function cutWhole(axis: Axis, count: number): Cut {
+  if (count === 1) return uncut(axis)
+  const part = `${axis.name}_i`
+  return { splits: [{ kind: 'split', axis: axis.name, factor: count, outer: `${axis.name}_o`, inner: part }], loop: `${axis.name}_o`, inner: [part], marks: [{ kind: 'unroll', axis: part }] }
+}
+
 /** `count` points of `axis` side by side; what is left over runs in pairs and then one by one. An axis no longer than that is written out whole. */
 export function cutPoints(axis: Axis, count: number): Cut {
   const { name } = axis, extent = fixedExtent(axis)
