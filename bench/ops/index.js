@@ -1,0 +1,6 @@
+/** All single operations, by group. */
+import { depthwiseConvolutions, mobilenetConvolutions, resnetConvolutions } from './convolutions.js'
+import { products } from './products.js'
+import { rows } from './rows.js'
+
+export const OPS = { products, resnet: resnetConvolutions, mobilenet: mobilenetConvolutions, depthwise: depthwiseConvolutions, rows }

@@ -1,0 +1,23 @@
+/** One model: Ingot, onnxruntime-web and onnxruntime-node in turns in this process, and whether they agree. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { compareTensors } from '../../dist/src/index.js'
+import { finishJob, readJob } from '../job.js'
+import { inTurns } from '../measure.js'
+import { readFeeds, readModel } from '../model-folder.js'
+import { ingotContestant } from '../peers/ingot.js'
+import { nativeContestant, webContestant } from '../peers/onnxruntime.js'
+
+const { model, program, threads, timing } = readJob()
+const ingot = await ingotContestant(new Uint8Array(readFileSync(program)), threads)
+const feeds = readFeeds(model, ingot.session.inputs), bytes = readModel(model)
+const web = await webContestant(bytes, feeds, threads)
+const native = await nativeContestant(bytes, feeds, threads)
+
+const expected = await native.outputs(), actual = ingot.outputs(feeds)
+const digest = createHash('sha256')
+for (const { data } of Object.values(actual)) digest.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+const worst = Math.max(...Object.keys(expected).map((name) => compareTensors(name, expected[name], actual[name]).ofPeak))
+
+const times = await inTurns({ ingot: () => ingot.run(feeds), web: web.run, native: native.run }, timing)
+finishJob({ name: model.name, threads, times, worst, digest: digest.digest('hex') })
