@@ -11,7 +11,8 @@ import { decodeModel } from '../src/tracer/onnx/decode.js'
 import { decodeTensorProto, importOnnxSync } from '../src/tracer/onnx/index.js'
 
 /** What runs a graph: gives a function from feeds to results. */
-export type Engine = (graph: Graph) => Promise<(feeds: Readonly<Record<string, HostTensor>>) => Readonly<Record<string, HostTensor>>>
+export type Engine = (graph: Graph) => Promise<(feeds: Readonly<Record<string, HostTensor>>) => Results | Promise<Results>>
+type Results = Readonly<Record<string, HostTensor>>
 
 /** How near results must be. `peak`: relative to the greatest magnitude of the expected output; else elementwise as in ONNX's runner. */
 export type Tolerance = { readonly relative: number; readonly absolute: number } | { readonly peak: number }
@@ -40,7 +41,7 @@ export async function runCase(folder: string, name: string, engine: Engine, tole
       fixed = prepared.fixed
       if (fixed.length === 0) plain = prepared
       const inputs = tensorsIn(join(folder, set), 'input'), wanted = tensorsIn(join(folder, set), 'output')
-      const results = prepared.run(Object.fromEntries(prepared.names.flatMap((n, i) => (fixed.includes(n) || inputs[i] === undefined ? [] : [[n, inputs[i]]]))))
+      const results = await prepared.run(Object.fromEntries(prepared.names.flatMap((n, i) => (fixed.includes(n) || inputs[i] === undefined ? [] : [[n, inputs[i]]]))))
       for (const [i, expected] of wanted.entries()) {
         const output = prepared.outputs[i] ?? `output ${i}`
         const difference = compare(results[output], expected, tolerance)

@@ -9,6 +9,10 @@ export function engineOf(target: string): Engine {
   if (known === undefined) throw new Error(`there is no target '${target}'; there are interpret, ${TARGETS.join(', ')}`)
   return async (graph) => {
     const session = await load(await compile(graph, { target: known }))
-    return (feeds) => session.runSync(feeds)
+    return async (feeds) => {
+      const results = known === 'wgsl' ? await session.run(feeds) : session.runSync(feeds)
+      if (known === 'wgsl') session.dispose()
+      return results
+    }
   }
 }

@@ -4,9 +4,10 @@
  *   import → Graph(traced) → specialize → passes → Graph(canonical) → target passes → Graph(fused)
  *          → lower → kernels + steps → plan → memory → emit → ProgramData
  */
-import { emitProgram } from './codegen/emit.js'
+import { emitDeviceProgram, emitProgram, type EmitOptions } from './codegen/emit.js'
 import { lowerGraph, type FeatureSet, type OnKernel } from './codegen/lower.js'
 import { planMemory } from './codegen/plan-memory.js'
+import { lowerForDevice } from './codegen/wgsl/lower.js'
 import { IngotError } from './base/error.js'
 import { debugFromEnvironment } from './debug.js'
 import type { Graph } from './ir/graph.js'
@@ -14,6 +15,7 @@ import { printGraph } from './ir/print.js'
 import { DEFAULT_PIPELINE, getPass, runPasses } from './passes/index.js'
 import { specializeShapes, type InputShapes } from './passes/specialize-shapes.js'
 import { Program } from './program.js'
+import { encodeProgram } from './runtime/encode.js'
 import type { Target } from './runtime/format.js'
 import { importOnnx, type ImportOnnxOptions } from './tracer/onnx/index.js'
 import { VERSION } from './version.js'
@@ -57,7 +59,7 @@ export function pipelineFor(target: Target): readonly string[] {
 }
 
 /** Targets that whole programs can be compiled for today. */
-export const TARGETS: readonly Target[] = ['js', 'wasm']
+export const TARGETS: readonly Target[] = ['js', 'wasm', 'wgsl']
 
 /**
  * Compiles a graph, or an ONNX model (bytes or the path of a file), into a Program.
@@ -89,14 +91,21 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
     const before = graph
     graph = await timed('pass', pass, () => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') }), same)
   }
-  const lowered = await timed('lower', 'lower', () => lowerGraph(graph, target, (k) => { debug.kernel(k); options.onKernel?.(k) }, features))
-  const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps))
-  const data = await timed('emit', 'emit', () => emitProgram(graph, lowered, plan, {
-    target, features, producer: VERSION, ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }),
-  }))
+  const onKernel: OnKernel = (k) => { debug.kernel(k); options.onKernel?.(k) }
+  const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel)) : undefined
+  const lowered = device ?? await timed('lower', 'lower', () => lowerGraph(graph, target, onKernel, features))
+  const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps, { device: device !== undefined }))
+  const emitOptions: EmitOptions = { target, features, producer: VERSION, ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }) }
+  const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, emitOptions) : emitDeviceProgram(graph, device, plan, emitOptions, hostArtefact)))
   debug.program(data.header)
   await debug.flush()
-  return new Program(data, { steps, nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped })
+  return new Program(data, { steps, ...(device !== undefined && { host: device.parts.map((p) => p.reasons) }), nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped })
+}
+
+/** The artefact of a part of a program for WebGPU that runs on the host. */
+function hostArtefact(graph: Graph): Uint8Array {
+  const lowered = lowerGraph(graph, 'wasm')
+  return encodeProgram(emitProgram(graph, lowered, planMemory(graph, lowered.steps), { target: 'wasm', producer: VERSION }))
 }
 
 function isGraphSource(source: Graph | Uint8Array | ArrayBuffer | string): source is Graph {

@@ -12,6 +12,8 @@ export interface CompileReport {
   /** Nodes of the graph as imported, and after all passes. */
   readonly nodes: { readonly before: number; readonly after: number }
   readonly kernels: number
+  /** For wgsl, the nodes that run on the host and why, for each part of the program that does. */
+  readonly host?: readonly (readonly { readonly origin: string; readonly op: string; readonly why: string }[])[]
   /** Bookkeeping nodes stripped, by op name (`autograd.record`: 12). */
   readonly stripped: Readonly<Record<string, number>>
 }

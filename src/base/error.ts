@@ -12,10 +12,10 @@ export const ERROR_CODES = [
   // compiling
   'bad-option', 'unknown-pass', 'wrong-stage', 'shape-not-static', 'memory-limit',
   // loading
-  'not-ingot', 'artefact-version', 'artefact-damaged', 'eval-forbidden', 'target-unavailable',
+  'not-ingot', 'artefact-version', 'artefact-damaged', 'eval-forbidden', 'target-unavailable', 'shader-invalid',
   // running
   'feed-unknown', 'feed-missing', 'feed-dtype', 'feed-rank', 'feed-extent', 'constraint-violated',
-  'index-out-of-range', 'session-disposed', 'out-of-memory', 'verify-mismatch',
+  'index-out-of-range', 'session-disposed', 'device-lost', 'out-of-memory', 'verify-mismatch',
   // gradient modes, autograd and tracing
   'inference-version', 'inference-inplace', 'inference-saved', 'inference-requires-grad',
   'leaf-inplace', 'view-of-leaf-inplace', 'view-inference-inplace', 'view-nograd-inplace', 'view-multi-inplace', 'overlap-inplace',

@@ -6,6 +6,8 @@ import type { Port, ProgramData, ProgramHeader, ProgramKernel, Step, Target } fr
 import type { FeatureSet, Lowered } from './lower.js'
 import type { MemoryPlan } from './plan-memory.js'
 import { renderWasmModule } from './wasm/render.js'
+import { emitDevice, type EmittedDevice } from './wgsl/emit.js'
+import type { DeviceLowered } from './wgsl/lower.js'
 
 export interface EmitOptions {
   readonly target: Target
@@ -19,9 +21,23 @@ export interface EmitOptions {
 
 /** The program. The same graph and options give the same data. */
 export function emitProgram(graph: Graph, lowered: Lowered, plan: MemoryPlan, options: EmitOptions): ProgramData {
+  return assemble(graph, plan, options, emitCalls(lowered, plan, options))
+}
+
+/** The program for WebGPU; `compilePart` makes the artefacts of its parts on the host. */
+export function emitDeviceProgram(graph: Graph, lowered: DeviceLowered, plan: MemoryPlan, options: EmitOptions, compilePart: (graph: Graph) => Uint8Array): ProgramData {
+  return assemble(graph, plan, options, emitDevice(lowered, plan, compilePart))
+}
+
+function emitCalls(lowered: Lowered, plan: MemoryPlan, options: EmitOptions): EmittedDevice {
   const steps = lowered.steps.filter((s) => s.kind === 'call').map((s, i): Step => ({
     kernel: s.kernel, buffers: plan.callBuffers[i] ?? [], params: s.params, ...(s.flops !== 0 && { flops: s.flops }), origin: s.origin,
   }))
+  const kernels = lowered.kernels.map(({ kernel }): ProgramKernel => ({ name: kernel.name, code: options.target === 'js' ? kernel : kernel.name }))
+  return { steps, kernels, sections: codeSections(lowered, steps, options) }
+}
+
+function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps, kernels, sections }: EmittedDevice): ProgramData {
   const inputs = graph.inputs.map((v): Port => port(v.name, v, plan))
   const outputs = graph.outputs.map((o): Port => port(o.name, o.value, plan))
   const header: ProgramHeader = {
@@ -31,11 +47,11 @@ export function emitProgram(graph: Graph, lowered: Lowered, plan: MemoryPlan, op
     inputs, outputs,
     buffers: plan.buffers,
     steps,
-    kernels: lowered.kernels.map(({ kernel }): ProgramKernel => ({ name: kernel.name, code: options.target === 'js' ? kernel : kernel.name })),
+    kernels,
     constants: plan.constants,
     ...(options.graphText !== undefined && { graph: options.graphText }),
   }
-  return { header, sections: { ...(plan.constantBytes.length > 0 && { constants: plan.constantBytes }), ...codeSections(lowered, steps, options) } }
+  return { header, sections: { ...(plan.constantBytes.length > 0 && { constants: plan.constantBytes }), ...sections } }
 }
 
 function codeSections({ kernels }: Lowered, steps: readonly Step[], { target, features = 'baseline' }: EmitOptions): ProgramData['sections'] {
@@ -46,7 +62,7 @@ function codeSections({ kernels }: Lowered, steps: readonly Step[], { target, fe
       ...(features !== 'relaxed' && { wasm: renderWasmModule(kernels.map((k) => k.kernel), { steps: order }) }),
       ...(features !== 'baseline' && { 'wasm-relaxed': renderWasmModule(kernels.map((k) => k.relaxed ?? k.kernel), { steps: order, relaxed: true }) }),
     }
-    case 'wgsl': throw new IngotError('target-unavailable', 'whole programs cannot be emitted for the target wgsl yet', { hint: 'use --target js' })
+    case 'wgsl': throw new IngotError('internal', 'programs for wgsl are emitted by emitDeviceProgram')
   }
 }
 

@@ -28,6 +28,7 @@ import { prepareCompute, type Packing } from './schedule/prepare.js'
 import { partsInPlace, windowsOf, withoutCopies, type Placement, type Window } from './windows.js'
 import { scheduleFor, type Features } from './schedules/index.js'
 import { spellOut } from './spell-out.js'
+import { besideEachOther, spreadStores } from './wgsl/spread-stores.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
 export type CallBuffer =
@@ -44,6 +45,8 @@ export interface LoweredKernel { readonly kernel: Kernel; readonly relaxed?: Ker
 export type LoweredStep =
   | { readonly kind: 'call'; readonly kernel: number; readonly buffers: readonly CallBuffer[]; readonly params: readonly Dim[]; readonly flops: Dim; readonly origin: string }
   | { readonly kind: 'alias'; readonly value: Value; readonly of: Value }
+  /** Part number `part` of the program, which runs on the host of a GPU. */
+  | { readonly kind: 'host'; readonly part: number; readonly inputs: readonly Value[]; readonly outputs: readonly Value[]; readonly origin: string }
 
 export interface Lowered { readonly kernels: readonly LoweredKernel[]; readonly steps: readonly LoweredStep[] }
 
@@ -53,22 +56,8 @@ export type OnKernel = (stages: { readonly compute: Compute | undefined; readonl
 /** Lowers all nodes of `graph` for `target`. Throws `unsupported-op`, `unsupported-type` or `unsupported-dtype` naming the node. */
 export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel, features: FeatureSet = 'baseline'): Lowered {
   checkTypes(graph, target)
-  const kernels: LoweredKernel[] = []
+  const table = new KernelTable(onKernel)
   const byNode = new Map<string, { readonly made: LoweredNode; readonly kernel: number }>()
-  const byCode = new Map<string, number>()
-  const names = new Set<string>()
-  const emit = (made: LoweredNode, origin: string): number => {
-    const code = JSON.stringify([{ ...made.kernel, name: '' }, { ...made.relaxed, name: '' }])
-    const known = byCode.get(code)
-    if (known !== undefined) return known
-    const kernel = { ...made.kernel, name: unique(made.kernel.name, names) }
-    const relaxed = made.relaxed && { ...made.relaxed, name: kernel.name }
-    verifyKernel(kernel)
-    if (relaxed !== undefined) verifyKernel(relaxed)
-    onKernel?.({ compute: made.compute, schedule: made.schedule, kernel, origin })
-    byCode.set(code, kernels.push({ kernel, ...(relaxed !== undefined && { relaxed }) }) - 1)
-    return kernels.length - 1
-  }
   const windows = target === 'wasm' ? windowsOf(graph) : new Map<Value, Window>()
   const steps = graph.nodes.flatMap((node): LoweredStep[] => {
     if (getOp(node.op).pattern === 'alias') return [{ kind: 'alias', value: node.outputs[0] as Value, of: node.inputs[0] as Value }]
@@ -79,13 +68,41 @@ export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel, fe
     let known = byNode.get(key)
     if (known === undefined) {
       const made = lowerNode({ local, symbols, placements, inPlace: node.inputs.flatMap((v, i) => (v !== null && inPlace.includes(v) ? [local.inputs[i] as Value] : [])) }, target, features)
-      byNode.set(key, (known = { made, kernel: emit(made, node.origin) }))
+      byNode.set(key, (known = { made, kernel: table.add(made, node.origin) }))
     }
-    const { made, kernel } = known
-    const back = (d: Dim): Dim => substituteDim(d, (s) => symbols.get(s))
-    return [{ kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, windows, back)), params: made.kernel.params.map(back), flops: back(made.flops), origin: node.origin }]
+    return [callOf(known.made, known.kernel, node, symbols, windows)]
   })
-  return { kernels, steps }
+  return { kernels: table.kernels, steps }
+}
+
+/** The call of kernel number `kernel` that `node` becomes. */
+export function callOf(made: LoweredNode, kernel: number, node: Node, symbols: ReadonlyMap<string, Dim>, windows: ReadonlyMap<Value, Window>): Extract<LoweredStep, { kind: 'call' }> {
+  const back = (d: Dim): Dim => substituteDim(d, (s) => symbols.get(s))
+  return { kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, windows, back)), params: made.kernel.params.map(back), flops: back(made.flops), origin: node.origin }
+}
+
+/** The kernels of a program, each once, with names of their own. */
+export class KernelTable {
+  readonly kernels: LoweredKernel[] = []
+  readonly #byCode = new Map<string, number>()
+  readonly #names = new Set<string>()
+  readonly #onKernel: OnKernel | undefined
+
+  constructor(onKernel: OnKernel | undefined) { this.#onKernel = onKernel }
+
+  /** The number of a node's kernel: that of an equal one, where there is one. */
+  add(made: LoweredNode, origin: string): number {
+    const code = JSON.stringify([{ ...made.kernel, name: '' }, { ...made.relaxed, name: '' }])
+    const known = this.#byCode.get(code)
+    if (known !== undefined) return known
+    const kernel = { ...made.kernel, name: unique(made.kernel.name, this.#names) }
+    const relaxed = made.relaxed && { ...made.relaxed, name: kernel.name }
+    verifyKernel(kernel)
+    if (relaxed !== undefined) verifyKernel(relaxed)
+    this.#onKernel?.({ compute: made.compute, schedule: made.schedule, kernel, origin })
+    this.#byCode.set(code, this.kernels.push({ kernel, ...(relaxed !== undefined && { relaxed }) }) - 1)
+    return this.kernels.length - 1
+  }
 }
 
 function unique(wish: string, taken: Set<string>): string {
@@ -96,13 +113,13 @@ function unique(wish: string, taken: Set<string>): string {
 }
 
 /** Which of a node's tensors a kernel's buffer holds, and how a constant is packed for it. */
-interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number; readonly packing?: Packing }
+export interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number; readonly packing?: Packing }
 
 /** A node's kernel; `slots` in the order of its buffers, undefined for temps. Dims are over the node's local symbols. */
-interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim }
+export interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim }
 
 /** A node over local symbols; `symbols` says what they stand for, which shows in the kernel's name only. */
-interface LocalNode {
+export interface LocalNode {
   readonly local: Node
   readonly symbols: ReadonlyMap<string, Dim>
   /** Tensors of the node that lie within others. */
@@ -111,7 +128,8 @@ interface LocalNode {
   readonly inPlace: readonly Value[]
 }
 
-function lowerNode({ local, symbols, placements, inPlace }: LocalNode, target: Target, features: FeatureSet): LoweredNode {
+/** The kernel of one node. */
+export function lowerNode({ local, symbols, placements, inPlace }: LocalNode, target: Target, features: FeatureSet): LoweredNode {
   const symbolName = (param: string): string => { const d = symbols.get(param); return typeof d === 'string' ? d : param }
   const slotOf = (value: Value | undefined): Slot | undefined => {
     if (value === undefined) return undefined
@@ -121,7 +139,7 @@ function lowerNode({ local, symbols, placements, inPlace }: LocalNode, target: T
   const written = handWrittenKernel(local)
   if (written !== undefined) {
     const named = { ...written.kernel, name: kernelName([local.op], undefined, symbolName) }
-    const kernel = legalize(target === 'wasm' ? lanesOfLoops(spellOut(named)) : named, target)
+    const kernel = target === 'wgsl' ? named : legalize(target === 'wasm' ? lanesOfLoops(spellOut(named)) : named, target)
     return { kernel, compute: undefined, schedule: undefined, slots: written.values.map(slotOf), flops: 0 }
   }
   const names = new BufferNames()
@@ -136,6 +154,7 @@ function lowerNode({ local, symbols, placements, inPlace }: LocalNode, target: T
   const valueOf = (buffer: string): Value | undefined => { const value = names.valueOf(buffer); return value === undefined ? undefined : (inner.get(value) ?? value) }
   const withConstants = { ...ordered, buffers: ordered.buffers.map((b) => (valueOf(b.name)?.data === undefined ? b : { ...b, constant: true })) }
   const flat = flattenCompute(layOut(withConstants, (buffer) => { const value = valueOf(buffer), within = value && placements.get(value); return value && { shape: shapeOf(value), order: value.order, ...(within !== undefined && { within }) } }))
+  if (target === 'wgsl') return lowerSpread(flat, name, (buffer) => slotOf(valueOf(buffer)))
   const variant = (set: Features): Pick<LoweredNode, 'kernel' | 'schedule' | 'slots'> => {
     const schedule = scheduleFor(flat, target, set)
     const prepared = prepareCompute(flat, schedule)
@@ -162,8 +181,18 @@ function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, wi
   return { kind: 'value', value: windows.get(value)?.into ?? value, ...(slot?.packing !== undefined && { packing: slot.packing }) }
 }
 
+/** The kernel of a compute on WebGPU, still with all its types. */
+function lowerSpread(compute: Compute, name: string, slotOf: (buffer: string) => Slot | undefined): LoweredNode {
+  const parts = spreadStores(compute).map((part) => {
+    const schedule = scheduleFor(part, 'wgsl'), prepared = prepareCompute(part, schedule)
+    return { schedule, kernel: applySchedule(prepared.compute, prepared.schedule, name) }
+  })
+  const kernel = besideEachOther(parts.map((p) => p.kernel))
+  return { kernel, schedule: parts.flatMap((p) => p.schedule), compute, slots: kernel.buffers.map((b) => slotOf(b.name)), flops: 0 }
+}
+
 /** The node with its symbols renamed `dim0`, `dim1`… in order of appearance: names that no op uses for an axis, the same for all nodes alike. */
-function localSymbols(node: Node, windows: ReadonlyMap<Value, Window>): Omit<LocalNode, 'inPlace'> {
+export function localSymbols(node: Node, windows: ReadonlyMap<Value, Window>): Omit<LocalNode, 'inPlace'> {
   const symbols = new Map<string, Dim>(), dims = new LocalDims(symbols)
   const local = dims.node(node), placements = new Map<Value, Placement>()
   for (const v of [...node.inputs, ...node.outputs]) {

@@ -2,12 +2,14 @@
  * Memory of a program: one buffer per tensor that lives in memory, with the steps between which it is needed. Static
  * programs get their offsets here; with symbolic extents the same planner runs when a program is bound.
  */
-import { bytesOf, DTYPES, type DType } from '../base/dtype.js'
+import { allocate, bytesOf, DTYPES, type DType } from '../base/dtype.js'
 import { IngotError, invariant } from '../base/error.js'
+import { storedAs } from '../base/stored-as.js'
 import { mul, type Dim } from '../ir/dims.js'
 import { tensorOf, type Graph, type Value } from '../ir/graph.js'
+import { toNumbers } from '../ir/host-tensor.js'
 import type { ProgramBuffer, ProgramConstant } from '../runtime/format.js'
-import { planOffsets } from '../runtime/plan.js'
+import { GPU_ALIGNMENT, gpuBytes, planOffsets } from '../runtime/plan.js'
 import type { CallBuffer, LoweredStep } from './lower.js'
 import type { Packing } from './schedule/prepare.js'
 import { storedConstant, type StoredConstant } from './stored-constants.js'
@@ -17,7 +19,7 @@ export interface MemoryPlan {
   readonly constants: readonly ProgramConstant[]
   /** The constants section. */
   readonly constantBytes: Uint8Array
-  /** Buffer numbers of each call, in the kernel's order. */
+  /** Buffer numbers of each call, in the kernel's order; of a part on the host, inputs before outputs. */
   readonly callBuffers: readonly (readonly number[])[]
   /** Buffer number of a graph value. */
   readonly bufferOf: (value: Value) => number
@@ -25,47 +27,56 @@ export interface MemoryPlan {
 
 const ALIGNMENT = 64
 
-interface Draft { readonly dtype: DType; readonly length: Dim; readonly place: 'arena' | 'constant'; readonly alias?: number; first: number; last: number }
+interface Draft { readonly dtype: DType; readonly stored?: DType | undefined; readonly length: Dim; readonly place: 'arena' | 'constant'; readonly alias?: number; first: number; last: number; device?: boolean }
 
 interface Constant { readonly name: string; readonly dtype: DType; readonly stored: StoredConstant; readonly buffer: number }
 
+export interface PlanOptions {
+  /** Plans memory of a GPU: elements in 32-bit words, every buffer from a multiple of 256, and only what shaders use. */
+  readonly device?: boolean
+}
+
 /** Plans buffers of `graph` lowered to `steps`. Inputs live from the first step on, outputs to the last. */
-export function planMemory(graph: Graph, steps: readonly LoweredStep[]): MemoryPlan {
+export function planMemory(graph: Graph, steps: readonly LoweredStep[], { device = false }: PlanOptions = {}): MemoryPlan {
   const drafts: Draft[] = []
   const numbers = new Map<Value, number>()
   const constants: Constant[] = []
   const packed = new Map<Value, Map<string, number>>()
-  const calls = steps.filter((s) => s.kind === 'call')
+  /** What a view is a view of. */
+  const views = new Map<Value, Value>()
+  const calls = steps.filter((s) => s.kind !== 'alias')
+  const storedOf = (dtype: DType): DType | undefined => { const stored = device ? storedAs(dtype) : undefined; return stored === dtype ? undefined : stored }
   const lastStep = Math.max(0, calls.length - 1)
 
   const define = (value: Value, first: number, alias?: number): number => {
     const type = tensorOf(value)
     const root = alias === undefined ? undefined : drafts[alias]
-    const draft: Draft = { dtype: type.dtype, length: mul(1, ...type.shape), place: root?.place ?? 'arena', ...(alias !== undefined && { alias }), first, last: first }
+    const draft: Draft = { dtype: type.dtype, stored: storedOf(type.dtype), length: mul(1, ...type.shape), place: root?.place ?? 'arena', ...(alias !== undefined && { alias }), first, last: first }
     numbers.set(value, drafts.push(draft) - 1)
     return drafts.length - 1
   }
-  const constant = (value: Value, packing?: Packing): number => {
-    const { dtype } = tensorOf(value)
+  const constant = (value: Value, packing?: Packing, words = false): number => {
+    const { dtype } = tensorOf(value), word = words ? storedOf(dtype) : undefined
     if (dtype === 'string') throw new IngotError('unsupported-dtype', `the constant %${value.name} holds strings, which no kernel can read`, { where: { dtype } })
-    const stored = storedConstant(value, packing)
-    const buffer = drafts.push({ dtype, length: mul(1, ...stored.shape), place: 'constant', first: 0, last: lastStep }) - 1
+    const plain = storedConstant(value, packing), stored = word === undefined ? plain : { ...plain, elements: asWords(dtype, word, plain.elements) }
+    const buffer = drafts.push({ dtype, stored: word, length: mul(1, ...stored.shape), place: 'constant', first: 0, last: lastStep }) - 1
     constants.push({ name: packing === undefined ? value.name : `${value.name}@${packing.factor}`, dtype, stored, buffer })
     return buffer
   }
   /** A constant is stored once for each way of packing it. */
-  const packedNumberOf = (value: Value, packing: Packing): number => {
-    const known = packed.get(value) ?? new Map<string, number>(), key = `${packing.columns}/${packing.factor}`
+  const packedNumberOf = (value: Value, packing?: Packing): number => {
+    const known = packed.get(value) ?? new Map<string, number>(), key = packing === undefined ? '' : `${packing.columns}/${packing.factor}`
     packed.set(value, known)
-    const number = known.get(key) ?? constant(value, packing)
+    const number = known.get(key) ?? constant(value, packing, device)
     known.set(key, number)
     return number
   }
   const numberOf = (value: Value): number => {
     const known = numbers.get(value)
     if (known !== undefined) return known
-    invariant(value.data !== undefined, `%${value.name} is used before any step defines it`)
-    const buffer = constant(value)
+    const source = views.get(value) ?? value
+    invariant(source.data !== undefined, `%${value.name} is used before any step defines it`)
+    const buffer = constant(source)
     numbers.set(value, buffer)
     return buffer
   }
@@ -78,25 +89,39 @@ export function planMemory(graph: Graph, steps: readonly LoweredStep[]): MemoryP
   for (const input of graph.inputs) define(input, 0)
   const callBuffers: number[][] = []
   const place = (b: CallBuffer, step: number): number => {
-    if (b.kind === 'temp') return drafts.push({ dtype: b.dtype, length: b.length, place: 'arena', first: step, last: step }) - 1
-    if (b.packing !== undefined) return use(packedNumberOf(b.value, b.packing), step)
+    if (b.kind === 'temp') return drafts.push({ dtype: b.dtype, stored: storedOf(b.dtype), length: b.length, place: 'arena', first: step, last: step, device: true }) - 1
+    const source = device ? (views.get(b.value) ?? b.value) : b.value
+    if (b.packing !== undefined || (device && source.data !== undefined)) return use(packedNumberOf(source, b.packing), step)
     const known = numbers.has(b.value) || b.value.data !== undefined
     return use(known ? numberOf(b.value) : define(b.value, step), step)
   }
   for (const s of steps) {
-    if (s.kind === 'alias') {
+    if (s.kind === 'alias' && device && (views.get(s.of) ?? s.of).data !== undefined) views.set(s.value, views.get(s.of) ?? s.of)
+    else if (s.kind === 'alias') {
       const of = numberOf(s.of)
       define(s.value, callBuffers.length, drafts[of]?.alias ?? of)
+      views.set(s.value, views.get(s.of) ?? s.of)
     } else {
       const step = callBuffers.length
-      callBuffers.push(s.buffers.map((b) => place(b, step)))
+      if (s.kind === 'host') callBuffers.push([...s.inputs, ...s.outputs].map((value) => use(numbers.has(value) || views.has(value) ? numberOf(value) : define(value, step), step)))
+      else callBuffers.push(s.buffers.map((b) => { const number = place(b, step), root = drafts[drafts[number]?.alias ?? number]; if (root !== undefined) root.device = true; return number }))
     }
   }
   for (const o of graph.outputs) use(numberOf(o.value), lastStep)
-  return { ...layOut(drafts, constants), callBuffers, bufferOf: numberOf }
+  return { ...layOut(drafts, constants, device), callBuffers, bufferOf: numberOf }
 }
 
-function layOut(drafts: readonly Draft[], constants: readonly Constant[]): Pick<MemoryPlan, 'buffers' | 'constants' | 'constantBytes'> {
+/** `elements` in the words that a GPU has for them; what lies beyond a word becomes the nearest one, which only indices out of range are. */
+function asWords(dtype: DType, word: DType, elements: StoredConstant['elements']): StoredConstant['elements'] {
+  const wide = dtype === 'int64' || dtype === 'uint64'
+  const [lo, hi] = word === 'uint32' ? [0n, 2n ** 32n - 1n] : [-(2n ** 31n), 2n ** 31n - 1n]
+  const numbers = wide ? Float64Array.from(elements as BigInt64Array, (x) => Number(x < lo ? lo : x > hi ? hi : x)) : toNumbers({ dtype, shape: [elements.length], data: elements })
+  const out = allocate(word, elements.length) as Int32Array
+  out.set(numbers)
+  return out
+}
+
+function layOut(drafts: readonly Draft[], constants: readonly Constant[], device: boolean): Pick<MemoryPlan, 'buffers' | 'constants' | 'constantBytes'> {
   const table: ProgramConstant[] = []
   const offsets = new Map<number, number>()
   let end = 0
@@ -104,27 +129,29 @@ function layOut(drafts: readonly Draft[], constants: readonly Constant[]): Pick<
     const bytes = bytesOf(stored.elements).byteLength
     table.push({ name, dtype, shape: stored.shape, offset: end, bytes, buffer })
     offsets.set(buffer, end)
-    end = align(end + bytes)
+    end = align(end + bytes, device ? GPU_ALIGNMENT : ALIGNMENT)
   }
   const constantBytes = new Uint8Array(end)
   constants.forEach(({ stored }, i) => constantBytes.set(bytesOf(stored.elements), table[i]?.offset ?? 0))
-  const arena = staticOffsets(drafts)
+  const arena = staticOffsets(drafts, device)
   const buffers = drafts.map((d, i): ProgramBuffer => {
     const root = d.alias === undefined ? d : (drafts[d.alias] as Draft)
     const offset = d.alias !== undefined ? undefined : d.place === 'constant' ? offsets.get(i) : arena?.get(i)
-    return { dtype: d.dtype, length: d.length, place: d.place, ...(offset !== undefined && { offset }), ...(d.alias !== undefined && { alias: d.alias }), first: root.first, last: root.last }
+    const place = device && d.place === 'arena' && root.device !== true ? 'host' : d.place
+    return { dtype: d.dtype, ...(d.stored !== undefined && { stored: d.stored }), length: d.length, place, ...(offset !== undefined && { offset }), ...(d.alias !== undefined && { alias: d.alias }), first: root.first, last: root.last }
   })
   return { buffers, constants: table, constantBytes }
 }
 
-function align(bytes: number): number {
-  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
+function align(bytes: number, alignment: number): number {
+  return Math.ceil(bytes / alignment) * alignment
 }
 
 /** Byte offsets of the arena's buffers when every extent is a number; undefined otherwise. */
-function staticOffsets(drafts: readonly Draft[]): ReadonlyMap<number, number> | undefined {
-  const roots = drafts.flatMap((d, i) => (d.place === 'arena' && d.alias === undefined ? [{ d, i }] : []))
+function staticOffsets(drafts: readonly Draft[], device: boolean): ReadonlyMap<number, number> | undefined {
+  const roots = drafts.flatMap((d, i) => (d.place === 'arena' && d.alias === undefined && (!device || d.device === true) ? [{ d, i }] : []))
   if (roots.some(({ d }) => typeof d.length !== 'number')) return undefined
-  const { offsets } = planOffsets(roots.map(({ d }) => ({ bytes: Math.ceil(((d.length as number) * DTYPES[d.dtype].bits) / 8), first: d.first, last: d.last })))
+  const bytesOfDraft = (d: Draft): number => { const bytes = Math.ceil(((d.length as number) * DTYPES[d.stored ?? d.dtype].bits) / 8); return device ? gpuBytes(bytes) : bytes }
+  const { offsets } = planOffsets(roots.map(({ d }) => ({ bytes: bytesOfDraft(d), first: d.first, last: d.last })))
   return new Map(roots.map(({ i }, k) => [i, offsets[k] as number]))
 }

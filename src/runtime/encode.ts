@@ -8,7 +8,7 @@ import { digest } from './digest.js'
 import { FORMAT_VERSION, type ProgramData, type SectionName } from './format.js'
 
 /** Small sections first, so that the start of a file is readable and weights come last. */
-const SECTION_ORDER: readonly SectionName[] = ['wasm', 'wasm-relaxed', 'wgsl', 'constants']
+const SECTION_ORDER: readonly SectionName[] = ['wasm', 'wasm-relaxed', 'wgsl', 'host', 'constants']
 /** Key order of the header: what a person wants to see first stands first; other keys follow in alphabetical order, the graph's text last. */
 const FIRST_KEYS = ['name', 'target', 'producer', 'inputs', 'outputs', 'symbols', 'constraints', 'sections', 'constants', 'buffers', 'steps', 'kernels']
 

@@ -24,13 +24,15 @@ export interface ProgramConstraint { readonly kind: 'eq' | 'le'; readonly a: Dim
  * Memory of the program. `arena`: planned; `offset` (bytes, multiple of 64) is given where every extent is a number, else
  * computed at bind from sizes and lifetimes. `constant`: a range of the constants section. `input`/`output`: in the
  * arena too, copied in before the first and out after the last step. `alias` shares the storage of an earlier buffer,
- * from byte `aliasOffset` on. Lifetimes are step numbers, both inclusive.
+ * from byte `aliasOffset` on. Lifetimes are step numbers, both inclusive. `host`: in no arena, handed from one part of a wgsl
+ * program that runs on the host to the next. `stored` is the dtype of the words that hold the elements, where it is another.
  */
 export interface ProgramBuffer {
   readonly dtype: DType
+  readonly stored?: DType
   /** Elements. */
   readonly length: Dim
-  readonly place: 'arena' | 'constant'
+  readonly place: 'arena' | 'constant' | 'host'
   readonly offset?: number
   readonly alias?: number
   readonly aliasOffset?: Dim
@@ -41,11 +43,21 @@ export interface ProgramBuffer {
 /** One kernel call: buffers in the kernel's order, the values of its parameters, and its arithmetic operations (a multiply-add counts 2) where they were counted. */
 export interface Step { readonly kernel: number; readonly buffers: readonly number[]; readonly params: readonly Dim[]; readonly flops?: Dim; readonly origin: string }
 
-/** A kernel of the program. `code` is the Kernel IR as JSON for `js`, the export's name for `wasm`, the entry point for `wgsl`. */
+/** A kernel of the program. `code` is the Kernel IR as JSON for `js`, the export's name for `wasm`, a `WgslCode` for `wgsl`. */
 export interface ProgramKernel {
   readonly name: string
   readonly code: unknown
 }
+
+/**
+ * A step's code in a wgsl program. `shader`: bytes of the wgsl section, one module; bound at group 0 are the step's buffers in
+ * order, then the parameters (i32 each, a uniform block) where there are any, then the fault cell (4 i32) where there is one;
+ * `groups` is what to dispatch, over the parameters. `host`: bytes of the host section, an artefact for wasm whose inputs and
+ * then outputs are the step's buffers; where it has symbols, one more input holds their values, in its own order.
+ */
+export type WgslCode =
+  | { readonly kind: 'shader'; readonly offset: number; readonly bytes: number; readonly entryPoint: string; readonly access: readonly ('read' | 'read_write')[]; readonly params: readonly string[]; readonly fault: boolean; readonly groups: readonly [Dim, Dim, Dim] }
+  | { readonly kind: 'host'; readonly offset: number; readonly bytes: number }
 
 /** A named range of the constants section; bytes from a multiple of 64. `buffer` is its index in `buffers`. */
 export interface ProgramConstant { readonly name: string; readonly dtype: DType; readonly shape: readonly number[]; readonly offset: number; readonly bytes: number; readonly buffer: number }
@@ -68,7 +80,7 @@ export interface ProgramHeader {
 }
 
 /** `wasm-relaxed` is the same program as `wasm` for engines whose relaxed SIMD has multiply-adds that round once; a program has one of them or both. */
-export type SectionName = 'constants' | 'wasm' | 'wasm-relaxed' | 'wgsl'
+export type SectionName = 'constants' | 'wasm' | 'wasm-relaxed' | 'wgsl' | 'host'
 
 export interface ProgramData {
   readonly header: ProgramHeader

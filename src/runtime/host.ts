@@ -16,6 +16,8 @@ export interface Host {
   readonly sync: boolean
   /** Puts memory under a layout: the first one since `release` sets the arena's size, later ones need no more. */
   bind(layout: Layout): Binding
+  /** Gives back what `release` keeps; the last call there is. */
+  dispose?(): void
   /** Gives the arena back; all bindings are stale after it. */
   release(): void
 }

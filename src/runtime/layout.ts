@@ -4,10 +4,10 @@ import { DTYPES, elementCount, storageBytes, type DType } from '../base/dtype.js
 import { IngotError } from '../base/error.js'
 import { dimLabel } from './dim-label.js'
 import type { Port, ProgramHeader } from './format.js'
-import { align64, planOffsets, type PlanItem } from './plan.js'
+import { align64, gpuBytes, planOffsets, type PlanItem } from './plan.js'
 import { damaged, type Signature } from './validate.js'
 
-/** A buffer's place: bytes from `offset` on of the arena or of the constants section. `length` counts stored elements (bytes for packed types). */
+/** A buffer's place, and the dtype of what is stored there: bytes from `offset` on of the arena or of the constants section. `length` counts stored elements (bytes for packed types). */
 export interface BufferPlace { readonly dtype: DType; readonly constant: boolean; readonly offset: number; readonly bytes: number; readonly length: number }
 
 /** Everything that follows from the values of the symbols. */
@@ -68,15 +68,15 @@ function checkCalls({ steps, kernels, buffers }: ProgramHeader, params: readonly
   })
 }
 
-function placeBuffers({ buffers, constants }: ProgramHeader, sizes: readonly number[], offsetOf: (dim: Dim) => number): Pick<Layout, 'buffers' | 'arenaBytes' | 'owners'> {
-  const bytes = buffers.map(({ dtype }, i) => storageBytes(dtype, sizes[i] as number))
+function placeBuffers({ target, buffers, constants }: ProgramHeader, sizes: readonly number[], offsetOf: (dim: Dim) => number): Pick<Layout, 'buffers' | 'arenaBytes' | 'owners'> {
+  const bytes = buffers.map(({ dtype, stored = dtype }, i) => storageBytes(stored, sizes[i] as number))
   // An owner of memory lives as long as whoever shares it.
   const lives = new Map<number, { readonly bytes: number; first: number; last: number }>(), roots: number[] = []
   buffers.forEach(({ alias, place, first, last }, i) => {
     roots[i] = alias === undefined ? i : (roots[alias] as number)
     const life = lives.get(roots[i] as number)
     if (life !== undefined) { life.first = Math.min(life.first, first); life.last = Math.max(life.last, last) }
-    else if (alias === undefined && place === 'arena') lives.set(i, { bytes: bytes[i] as number, first, last })
+    else if (alias === undefined && place === 'arena') lives.set(i, { bytes: target === 'wgsl' ? gpuBytes(bytes[i] as number) : (bytes[i] as number), first, last })
   })
   const owners = [...lives.values()], ids = [...lives.keys()]
   const given = ids.map((i) => buffers[i]?.offset)
@@ -91,12 +91,12 @@ function placeBuffers({ buffers, constants }: ProgramHeader, sizes: readonly num
   })
   if (arenaBytes > sum) damaged('buffers', `need ${sum} bytes and are spread over ${arenaBytes}`)
   const places: BufferPlace[] = []
-  buffers.forEach(({ dtype, place, alias, aliasOffset }, i) => {
-    const own = bytes[i] as number, { bits } = DTYPES[dtype]
-    const base = alias === undefined ? { constant: place === 'constant', offset: starts.get(i) as number, bytes: own } : (places[alias] as BufferPlace)
+  buffers.forEach(({ dtype, stored = dtype, place, alias, aliasOffset }, i) => {
+    const own = bytes[i] as number, { bits } = DTYPES[stored]
+    const base = alias === undefined ? { constant: place === 'constant', offset: starts.get(i) ?? 0, bytes: own } : (places[alias] as BufferPlace)
     const shift = offsetOf(aliasOffset ?? 0)
     if (shift + own > base.bytes || (shift * 8) % bits !== 0) damaged(`buffers[${i}].aliasOffset`)
-    places.push({ dtype, constant: base.constant, offset: base.offset + shift, bytes: own, length: bits < 8 ? own : (sizes[i] as number) })
+    places.push({ dtype: stored, constant: base.constant, offset: base.offset + shift, bytes: own, length: bits < 8 ? own : (sizes[i] as number) })
   })
   return { buffers: places, arenaBytes, owners }
 }

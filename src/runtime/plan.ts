@@ -18,6 +18,12 @@ const MANY = 4000
 /** The bytes that `bytes` take in the arena, whose buffers begin at multiples of 64. */
 export const align64 = (bytes: number): number => Math.ceil(bytes / 64) * 64
 
+/** Buffers that are bound to shaders begin at multiples of this: WebGPU's greatest `minStorageBufferOffsetAlignment`. */
+export const GPU_ALIGNMENT = 256
+
+/** The bytes that a buffer takes in the arena of a GPU, where none may be empty or share its place with another. */
+export const gpuBytes = (bytes: number): number => Math.max(1, Math.ceil(bytes / GPU_ALIGNMENT)) * GPU_ALIGNMENT
+
 /** Places `items` so that no two that are live in the same step overlap. Deterministic. */
 export function planOffsets(items: readonly PlanItem[]): Plan {
   const padded = items.map(({ bytes, first, last }) => ({ bytes: align64(bytes), first, last }))

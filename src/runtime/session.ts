@@ -29,6 +29,8 @@ export interface LoadOptions<T extends Tensor = Tensor> {
   readonly maxMemory?: number
   /** Times every step from the first run on; `startProfile` does so later. */
   readonly profile?: boolean
+  /** The WebGPU device (a `GPUDevice`) that a wgsl program runs on; one is found where absent. */
+  readonly device?: object
   /** Makes the results, of storage that is theirs alone; runtime tensors where absent. */
   readonly makeTensor?: TensorMaker<T>
 }
@@ -169,6 +171,7 @@ export class Session<T extends Tensor = Tensor> {
   /** Gives all memory back; runs throw `session-disposed` from then on. */
   dispose(): void {
     this.trim()
+    this.#host?.dispose?.()
     this.#host = null
   }
 
@@ -181,8 +184,8 @@ export class Session<T extends Tensor = Tensor> {
 export async function load<T extends Tensor = Tensor>(source: ProgramSource, options: LoadOptions<T> = {}): Promise<Session<T>> {
   const { program, kernels } = await open(source)
   const { target } = program.header
-  if (target === 'wgsl') throw new IngotError('target-unavailable', `this runtime has no host for the ${target} target`, { hint: 'compile the model for wasm or js' })
-  return new Session(program, await (target === 'js' ? jsHost(program, kernels) : wasmHost(program)), options)
+  const host = target === 'js' ? jsHost(program, kernels) : target === 'wasm' ? wasmHost(program) : (await import('./webgpu/host.js')).webgpuHost(program, options.device as GPUDevice | undefined)
+  return new Session(program, await host, options)
 }
 
 async function open(source: ProgramSource): Promise<{ readonly program: ProgramData; readonly kernels?: readonly KernelFunction[] | undefined }> {

@@ -6,7 +6,7 @@
 import type { Dim } from '../base/dim.js'
 import { isDType, storageBytes, type DType } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
-import type { ProgramBuffer, ProgramData, ProgramHeader } from './format.js'
+import type { ProgramBuffer, ProgramData, ProgramHeader, WgslCode } from './format.js'
 
 /** Most axes of a tensor, and most levels of a dim. */
 const MOST_LEVELS = 64
@@ -68,6 +68,13 @@ const signature: Check = (code, field) => {
   object({ buffers: array(object({ dtype, length: dimOf(new Set((code as Signature).params)) })) })(code, field)
 }
 
+const wgslCode: Check = (code, field) => {
+  object({ kind: oneOf('shader', 'host'), offset: size, bytes: size })(code, field)
+  if ((code as WgslCode).kind === 'host') return
+  object({ entryPoint: text, access: array(oneOf('read', 'read_write')), params: array(text), fault: oneOf(true, false) })(code, field)
+  object({ groups: array(dimOf(new Set((code as { readonly params: readonly string[] }).params))) })(code, field)
+}
+
 /** Types and ranges of all fields. */
 function checkFields(header: ProgramHeader): void {
   const some = array(object({}))
@@ -83,9 +90,9 @@ function checkFields(header: ProgramHeader): void {
     inputs: ports, outputs: ports,
     symbols: array(object({ kind: oneOf('extent', 'element'), input: numberIn(header.inputs), 'axis?': size, 'index?': size })),
     constraints: array(object({ kind: oneOf('eq', 'le'), a: dim, b: dim, why: text })),
-    buffers: array(object({ dtype, length: extent, place: oneOf('arena', 'constant'), 'offset?': size, 'alias?': buffer, 'aliasOffset?': extent, first: time, last: time })),
+    buffers: array(object({ dtype, 'stored?': dtype, length: extent, place: oneOf('arena', 'constant', 'host'), 'offset?': size, 'alias?': buffer, 'aliasOffset?': extent, first: time, last: time })),
     constants: array(object({ name: text, dtype, shape: array(size, MOST_LEVELS), offset: size, bytes: size, buffer })),
-    kernels: array(object({ name: text, code: header.target === 'js' ? signature : text })),
+    kernels: array(object({ name: text, code: header.target === 'js' ? signature : header.target === 'wgsl' ? wgslCode : text })),
     steps: array(object({ kernel: numberIn(header.kernels), buffers: array(buffer), params: array(dim), 'flops?': dim, origin: text })),
   })(header, '')
 }
@@ -113,17 +120,17 @@ function checkRelations({ symbols, inputs, outputs, buffers, constants }: Progra
     ports.forEach((port, i) => {
       require(port.dtype === bufferAt(port.buffer).dtype, () => `${side}[${i}].dtype`)
       // Feeds are written to inputs, and constants are the caller's own bytes.
-      require(ports === outputs || bufferAt(roots[port.buffer] as number).place === 'arena', () => `${side}[${i}].buffer`)
+      require(ports === outputs || bufferAt(roots[port.buffer] as number).place !== 'constant', () => `${side}[${i}].buffer`)
     })
   }
   const given = new Set<number>()
   constants.forEach(({ buffer, dtype: type, offset, bytes }, i) => {
-    const { place, alias, length, dtype: own } = bufferAt(buffer)
+    const { place, alias, length, dtype: own, stored = own } = bufferAt(buffer)
     require(place === 'constant' && alias === undefined && given.size !== given.add(buffer).size, () => `constants[${i}].buffer`)
-    require(type === own && typeof length === 'number' && storageBytes(own, length) === bytes, () => `constants[${i}].bytes`)
+    require(type === own && typeof length === 'number' && storageBytes(stored, length) === bytes, () => `constants[${i}].bytes`)
     require(offset % 64 === 0 && offset + bytes <= sectionBytes, () => `constants[${i}].offset`)
   })
-  buffers.forEach(({ place, alias }, i) => require(place === 'arena' || alias !== undefined || given.has(i), () => `buffers[${i}]`))
+  buffers.forEach(({ place, alias }, i) => require(place !== 'constant' || alias !== undefined || given.has(i), () => `buffers[${i}]`))
 }
 
 /** Checks a header against the format and against its sections, and gives it back typed. */

@@ -68,7 +68,10 @@ export function renderExpr(e: Expr, scope: WgslScope): Typed {
     case 'const': return { ...renderConstant(wgslType(e.type), e.value, scope), type: wgslType(e.type) }
     case 'index': return { ...renderIndex(e.index, scope), type: 'i32' }
     case 'local': { const { id, type } = scope.register(e.name); return { text: id, level: 4, type } }
-    case 'load': { const { id, dtype } = scope.buffer(e.buffer); return { text: `${id}[${renderIndex(e.index[0] ?? 0, scope).text}]`, level: 4, type: wgslType(REGISTER[dtype]) } }
+    case 'load': {
+      const { id, dtype } = scope.buffer(e.buffer), element = { text: `${id}[${renderIndex(e.index[0] ?? 0, scope).text}]`, level: 4 }
+      return dtype === 'bool' ? { ...loose('!=', element, { text: '0u', level: 4 }), type: 'bool' } : { ...element, type: wgslType(REGISTER[dtype]) }
+    }
     case 'unary': { const x = renderExpr(e.x, scope); return renderUnary(e.op, x, scope) }
     case 'binary': return renderBinary(e.op, renderExpr(e.a, scope), renderExpr(e.b, scope), scope)
     case 'select': { const a = renderExpr(e.a, scope); return { ...call('select', renderExpr(e.b, scope), a, renderExpr(e.condition, scope)), type: a.type } }
@@ -164,6 +167,11 @@ function renderBool(op: BinaryOp, a: Text, b: Text): Text {
 function renderCast(to: WgslType, x: Typed): Typed {
   if (x.type === to) return x
   return to === 'bool' ? { ...loose('!=', x, { text: '0', level: 4 }), type: to } : { ...call(to, x), type: to }
+}
+
+/** A value of `dtype`'s register type as the element that a buffer of it holds: 0 or 1 for a bool, rounded or wrapped where the dtype is narrower. */
+export function renderStored(dtype: DType, x: Typed, scope: WgslScope): Typed {
+  return dtype === 'bool' ? { ...call('select', { text: '0u', level: 4 }, { text: '1u', level: 4 }, x), type: 'u32' } : renderNarrow(dtype, x, scope)
 }
 
 function renderNarrow(dtype: DType, x: Typed, scope: WgslScope): Typed {

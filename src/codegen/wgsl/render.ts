@@ -1,17 +1,18 @@
 /**
- * The `wgsl` target's renderer: a kernel as one WebGPU compute shader. The outermost loop, where it is parallel, is spread
+ * The `wgsl` target's renderer: a kernel as one WebGPU compute shader. Outermost loops, where all are parallel, are spread
  * over invocations in groups of 64, the groups over two dimensions so that neither exceeds the 65,535 that WebGPU allows;
- * a kernel without such a loop runs in one invocation. Buffers are f32, i32 or u32 for now.
+ * a kernel with others runs in one invocation. Every element of a buffer takes 32 bits, whatever its dtype: see `base/stored-as.ts`.
  */
 import type { Dim } from '../../base/dim.js'
 import type { DType } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
-import { ceilDiv, min, sub } from '../../ir/dims.js'
+import { ceilDiv, max, min, sub } from '../../ir/dims.js'
 import { REGISTER } from '../../ir/kernel/expr.js'
 import type { Kernel, Stmt } from '../../ir/kernel/kernel.js'
-import { renderExpr, renderIndex, wgslType, type Typed, type WgslScope, type WgslType } from './expression.js'
+import { renderExpr, renderIndex, renderStored, wgslType, type Typed, type WgslScope, type WgslType } from './expression.js'
 import { HELPERS, helperText } from './helpers.js'
 import { Identifiers } from './names.js'
+import { storedAs } from '../../base/stored-as.js'
 
 /** Most workgroups in one dimension of a dispatch: `maxComputeWorkgroupsPerDimension` of every WebGPU device. */
 const MAX_GROUPS = 65535
@@ -32,24 +33,30 @@ export interface WgslKernel {
   readonly bindings: readonly WgslBinding[]
 }
 
-/** The shader of a kernel. `origins` go into its comment. Throws `unsupported-dtype` for what WGSL or this renderer lacks. */
-export function renderWgsl(kernel: Kernel, origins: readonly string[] = []): WgslKernel {
+export interface WgslOptions {
+  /** Where the kernel comes from; stands in the shader's comment. */
+  readonly origins?: readonly string[]
+  /** Inputs that may lie in one GPU buffer with what the kernel writes: WebGPU wants the same access to all of that. */
+  readonly shared?: ReadonlySet<string>
+}
+
+/** The shader of a kernel. Throws `unsupported-dtype` for what WGSL lacks. */
+export function renderWgsl(kernel: Kernel, { origins = [], shared = new Set() }: WgslOptions = {}): WgslKernel {
   const scope = new ShaderScope(kernel)
-  const [only] = kernel.body
-  const parallel = kernel.body.length === 1 && only?.kind === 'for' && only.parallel === true ? only : undefined
-  const lines = parallel === undefined ? renderBlock(kernel.body, scope, '  ') : renderPoint(parallel, scope)
-  const bindings = bindingsOf(kernel, scope.used.has('data_index'))
+  const loops = spreadLoops(kernel.body)
+  const lines = loops === undefined ? renderBlock(kernel.body, scope, '  ') : renderSpread(kernel.body, loops, scope)
+  const bindings = bindingsOf(kernel, scope.used.has('data_index'), shared)
   const code = [
     `// ${[kernel.name, ...origins].join(' · ').replace(/[^ -~·]/g, '?')}`,
     ...bindings.flatMap((b) => declare(b, kernel, scope)),
     ...[helperText(scope.used)].filter((t) => t !== ''),
     '',
-    `@compute @workgroup_size(${parallel === undefined ? 1 : GROUP_SIZE})`,
+    `@compute @workgroup_size(${loops === undefined ? 1 : GROUP_SIZE})`,
     `fn ${scope.entryPoint}(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {`,
     lines.trimEnd(),
     '}', '',
   ].join('\n')
-  const groups = parallel === undefined ? 1 : ceilDiv(countOf(parallel), GROUP_SIZE)
+  const groups = loops === undefined ? 1 : ceilDiv(max(...loops.map(countOf)), GROUP_SIZE)
   return { code, entryPoint: scope.entryPoint, bindings, workgroups: [min(groups, MAX_GROUPS), ceilDiv(groups, MAX_GROUPS), 1] }
 }
 
@@ -57,17 +64,30 @@ type For = Extract<Stmt, { readonly kind: 'for' }>
 
 const countOf = (s: For): Dim => ceilDiv(sub(s.hi, s.lo), s.step)
 
-/** The body of the parallel loop for the iteration that this invocation has. */
-function renderPoint(s: For, scope: ShaderScope): string {
-  const count = renderIndex(countOf(s), scope), lo = renderIndex(s.lo, scope)
-  const variable = scope.declareIndex(s.variable, lo.positive)
-  const point = `i32((group.y * groups.x + group.x) * ${GROUP_SIZE}u + local)`
-  const start = s.lo === 0 && s.step === 1 ? 'point' : `${lo.text} + point * ${s.step}`
-  return `  let point = ${point};\n  if (point >= ${count.level < 2 ? `(${count.text})` : count.text}) { return; }\n  let ${variable} = ${start};\n${renderBlock(s.body, scope, '  ')}`
+/** The loops whose iterations invocations share; undefined where something else than they and immutable names stands outside. */
+function spreadLoops(body: readonly Stmt[]): readonly For[] | undefined {
+  const loops = body.filter((s): s is For => s.kind === 'for')
+  return loops.length > 0 && loops.every((s) => s.parallel === true) && body.every((s) => s.kind === 'for' || s.kind === 'index' || s.kind === 'let') ? loops : undefined
 }
 
-function bindingsOf(kernel: Kernel, faults: boolean): WgslBinding[] {
-  const bindings = kernel.buffers.map((b, binding): WgslBinding => ({ kind: 'buffer', binding, name: b.name, access: b.role === 'in' ? 'read' : 'read_write' }))
+/** The bodies of the parallel loops, each for the iteration that this invocation has; one that has none of the last one's is done. */
+function renderSpread(body: readonly Stmt[], loops: readonly For[], scope: ShaderScope): string {
+  const lines = body.map((s): string => {
+    if (s.kind !== 'for') return `  ${renderStmt(s, scope, '  ')}\n`
+    const last = s === loops.at(-1), indent = last ? '  ' : '    '
+    return scope.block(() => {
+      const count = renderIndex(countOf(s), scope), lo = renderIndex(s.lo, scope)
+      const variable = scope.declareIndex(s.variable, lo.positive)
+      const start = s.lo === 0 && s.step === 1 ? 'point' : `${lo.text} + point * ${s.step}`
+      const inner = `${indent}let ${variable} = ${start};\n${renderBlock(s.body, scope, indent)}`
+      return last ? `  if (point >= ${count.level < 2 ? `(${count.text})` : count.text}) { return; }\n${inner}` : `  if (point < ${count.level < 2 ? `(${count.text})` : count.text}) {\n${inner}  }\n`
+    })
+  })
+  return `  let point = i32((group.y * groups.x + group.x) * ${GROUP_SIZE}u + local);\n${lines.join('')}`
+}
+
+function bindingsOf(kernel: Kernel, faults: boolean, shared: ReadonlySet<string>): WgslBinding[] {
+  const bindings = kernel.buffers.map((b, binding): WgslBinding => ({ kind: 'buffer', binding, name: b.name, access: b.role === 'in' && !shared.has(b.name) ? 'read' : 'read_write' }))
   if (kernel.params.length > 0) bindings.push({ kind: 'params', binding: bindings.length, names: kernel.params })
   if (faults) bindings.push({ kind: 'fault', binding: bindings.length })
   return bindings
@@ -82,8 +102,8 @@ function declare(b: WgslBinding, kernel: Kernel, scope: ShaderScope): string[] {
     case 'fault': return [`${place} var<storage, read_write> fault: vec4<i32>;`]
     case 'buffer': {
       const { id, dtype } = scope.buffer(b.name)
-      const element = ELEMENTS[dtype]
-      if (element === undefined) throw new IngotError('unsupported-dtype', `kernel ${kernel.name} has the ${dtype} buffer ${b.name}, which the wgsl target does not have yet`, { where: { origin: kernel.name, dtype }, hint: 'compile for the wasm or js target' })
+      const stored = storedAs(dtype), element = stored && ELEMENTS[stored]
+      if (element === undefined) throw new IngotError('unsupported-dtype', `kernel ${kernel.name} has the ${dtype} buffer ${b.name}, which the wgsl target does not have`, { where: { origin: kernel.name, dtype }, hint: 'compile for the wasm or js target' })
       return [`${place} var<storage, ${b.access}> ${id}: array<${element}>;`]
     }
   }
@@ -185,8 +205,9 @@ function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
       return `{\n${lines.map((l) => `${indent}  ${l}\n`).join('')}${indent}}`
     }
     case 'store': {
-      const { id, dtype } = scope.buffer(s.buffer)
-      return `${id}[${renderIndex(s.index, scope).text}] = ${typed(renderExpr(s.value, scope), wgslType(REGISTER[dtype]))};`
+      const { id, dtype } = scope.buffer(s.buffer), value = renderExpr(s.value, scope)
+      typed(value, wgslType(REGISTER[dtype]))
+      return `${id}[${renderIndex(s.index, scope).text}] = ${renderStored(dtype, value, scope).text};`
     }
     case 'if': {
       const otherwise = s.else.length > 0 ? ` else ${inner(s.else)}` : ''

@@ -34,7 +34,7 @@ const fibonacci: Kernel = {
 
 describe('text', () => {
   test('a row softmax reads like code that a person wrote', () => {
-    expect(renderWgsl(softmaxRows('rows', 128), ['encoder/Softmax_3']).code).toBe(`// softmax_rowsx128 · encoder/Softmax_3
+    expect(renderWgsl(softmaxRows('rows', 128), { origins: ['encoder/Softmax_3'] }).code).toBe(`// softmax_rowsx128 · encoder/Softmax_3
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y0: array<f32>;
 struct Params { rows: i32 }
@@ -85,7 +85,7 @@ fn softmax_rowsx128(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgr
     const evil = 'fn }; @compute\n*/ '
     const body: Stmt[] = [{ kind: 'for', variable: 'loop', lo: 0, hi: evil, step: 1, parallel: true, body: [
       { kind: 'let', name: 'loop', type: 'f32', value: load('var', ['loop']) }, { kind: 'store', buffer: 'f32', index: 'loop', value: local('loop', 'f32') }] }]
-    const { code } = renderWgsl({ name: evil, params: [evil], buffers: [{ name: 'var', dtype: 'float32', length: evil, role: 'in' }, { name: 'f32', dtype: 'float32', length: evil, role: 'out' }], body }, [evil])
+    const { code } = renderWgsl({ name: evil, params: [evil], buffers: [{ name: 'var', dtype: 'float32', length: evil, role: 'in' }, { name: 'f32', dtype: 'float32', length: evil, role: 'out' }], body }, { origins: [evil] })
     expect(code.split('\n').slice(1).join('\n')).not.toContain('};')
     expect(code).toContain('let loop_1 = point;')
     expect(code).toContain('let loop_2: f32 = var_1[loop_1];')

@@ -1,0 +1,14 @@
+/**
+ * How elements lie in memory that shaders share: one 32-bit word each, so that no two invocations ever write the same word. 64-bit
+ * integers become 32-bit ones where the compiler has proved that their values fit (see `codegen/wgsl/narrow-integers.ts`).
+ */
+import type { DType } from './dtype.js'
+
+const STORED: Readonly<Partial<Record<DType, DType>>> = {
+  float32: 'float32', float16: 'float32', bfloat16: 'float32',
+  int8: 'int32', int16: 'int32', int32: 'int32', int64: 'int32',
+  uint8: 'uint32', uint16: 'uint32', uint32: 'uint32', uint64: 'uint32', bool: 'uint32',
+}
+
+/** The dtype of the words that hold elements of `dtype`; undefined for dtypes that shaders cannot have. */
+export const storedAs = (dtype: DType): DType | undefined => STORED[dtype]

@@ -1,0 +1,204 @@
+/** A layout on a device: bind groups, parameters and staging memory are made once; a run makes nothing but its commands. */
+import { evaluateDim } from '../../base/dim.js'
+import { DTYPES, type StorageConstructor } from '../../base/dtype.js'
+import { IngotError } from '../../base/error.js'
+import type { NumericStorage } from '../feeds.js'
+import type { ProgramData } from '../format.js'
+import type { Binding, Host } from '../host.js'
+import { layOut, type BufferPlace, type Layout } from '../layout.js'
+import type { Constants } from './constants.js'
+import type { Pipeline } from './pipelines.js'
+import { Readback } from './readback.js'
+import type { Itinerary, Segment, Source } from './segments.js'
+import type { Watch } from './watch.js'
+import { toWords } from './words.js'
+
+/** The parts of a program that run on the host, by kernel number. */
+export type Parts = ReadonlyMap<number, { readonly program: ProgramData; readonly host: Host; readonly inputCount: number }>
+
+export interface DeviceContext {
+  readonly device: GPUDevice
+  readonly watch: Watch
+  readonly program: ProgramData
+  readonly pipelines: readonly (Pipeline | undefined)[]
+  readonly parts: Parts
+  readonly itinerary: Itinerary
+  readonly constants: Constants
+  readonly arena: GPUBuffer
+  readonly layout: Layout
+}
+
+interface Dispatch { readonly step: number; readonly pipeline: GPUComputePipeline; readonly group: GPUBindGroup; readonly counts: readonly [number, number, number] }
+
+/** Multiples at which uniform blocks and fault cells may be bound on every device. */
+const CELL = 256
+const COPY_SRC = 4, COPY_DST = 8, UNIFORM = 0x40, STORAGE = 0x80
+
+/** A binding with memory of its own beside the arena. */
+export interface DeviceBinding extends Binding { destroy(): void }
+
+/** A binding of the program to `layout`. What the device refuses is thrown by the first run. */
+export function bindDevice(context: DeviceContext): DeviceBinding {
+  const { watch, itinerary } = context
+  const { made, checked } = watch.scoped('a binding', () => {
+    const { dispatches, faults, uniforms } = makeDispatches(context)
+    const readbacks = itinerary.segments.map(({ reads }, i) => new Readback(context.device, context.arena, reads.map((b) => placeOf(context, b)), i === itinerary.segments.length - 1 ? faults : undefined))
+    return { dispatches, faults, uniforms, readbacks }
+  })
+  // An error is the first run's to throw.
+  checked.catch(() => undefined)
+  const parts = new Map([...context.parts].map(([kernel, part]) => {
+    const layout = layOut(part.program.header, new Map(part.program.header.symbols.map(({ name }) => [name, context.layout.valueOf(name)])))
+    part.host.release()
+    return [kernel, part.host.bind(layout)] as const
+  }))
+  let first: Promise<void> | undefined = checked
+  return {
+    destroy() { for (const buffer of [made.faults, made.uniforms, ...made.readbacks]) buffer?.destroy() },
+    async run(feeds, times) {
+      watch.check()
+      await first
+      first = undefined
+      const trip = new Trip(context, made.dispatches, parts, feeds, times)
+      for (const [i, segment] of itinerary.segments.entries()) await trip.segment(segment, made.readbacks[i] as Readback, made.faults)
+      return itinerary.results.map((source, i) => trip.result(source, context.program.header.outputs[i]?.buffer as number))
+    },
+  }
+}
+
+const placeOf = ({ layout }: DeviceContext, buffer: number): BufferPlace => layout.buffers[buffer] as BufferPlace
+
+/** Every step's bind group and group counts; steps with nothing to do are left out. */
+function makeDispatches(context: DeviceContext): { readonly dispatches: ReadonlyMap<number, Dispatch>; readonly faults: GPUBuffer | undefined; readonly uniforms: GPUBuffer | undefined } {
+  const { device, program: { header }, pipelines, layout, constants, arena } = context
+  const shaders = header.steps.flatMap((step, i) => { const pipeline = pipelines[step.kernel]; return pipeline === undefined ? [] : [{ step, i, pipeline }] })
+  const cells = (count: number, usage: number, label: string): GPUBuffer | undefined => (count === 0 ? undefined : device.createBuffer({ label, size: count * CELL, usage: usage | COPY_DST }))
+  const uniforms = cells(shaders.filter(({ pipeline }) => pipeline.code.params.length > 0).length, UNIFORM, 'parameters')
+  const faults = cells(shaders.filter(({ pipeline }) => pipeline.code.fault).length, STORAGE | COPY_SRC, 'faults')
+  const dispatches = new Map<number, Dispatch>()
+  let uniform = 0, fault = 0
+  for (const { step, i, pipeline: { pipeline, layout: groupLayout, code } } of shaders) {
+    const params = layout.params[i] as number[]
+    const entries: GPUBindingResource[] = step.buffers.map((b) => {
+      const { constant, offset, bytes } = placeOf(context, b), size = Math.max(4, bytes)
+      if (size > device.limits.maxStorageBufferBindingSize) throw new IngotError('out-of-memory', `a tensor of ${bytes} bytes is larger than what this WebGPU device can bind, ${device.limits.maxStorageBufferBindingSize} bytes`, { where: { origin: step.origin }, hint: 'feed smaller inputs, or compile for wasm' })
+      return constant ? { ...constants.at(offset), size } : { buffer: arena, offset, size }
+    })
+    if (code.params.length > 0 && uniforms !== undefined) {
+      device.queue.writeBuffer(uniforms, uniform, Int32Array.from(params))
+      entries.push({ buffer: uniforms, offset: uniform, size: Math.ceil(params.length / 4) * 16 })
+      uniform += CELL
+    }
+    if (code.fault && faults !== undefined) { entries.push({ buffer: faults, offset: fault, size: 16 }); fault += CELL }
+    const counts = code.groups.map((dim) => evaluateDim(dim, (name) => params[code.params.indexOf(name)] ?? NaN)) as [number, number, number]
+    const group = device.createBindGroup({ layout: groupLayout, entries: entries.map((resource, binding) => ({ binding, resource })) })
+    if (!counts.includes(0)) dispatches.set(i, { step: i, pipeline, group, counts })
+  }
+  return { dispatches, faults, uniforms }
+}
+
+/** One run. */
+class Trip {
+  readonly #context: DeviceContext
+  readonly #dispatches: ReadonlyMap<number, Dispatch>
+  readonly #parts: ReadonlyMap<number, Binding>
+  readonly #feeds: readonly NumericStorage[]
+  readonly #times: Float64Array | null
+  /** Results of the parts on the host, by step. */
+  readonly #made = new Map<number, readonly NumericStorage[]>()
+  #read: readonly NumericStorage[] = []
+
+  constructor(context: DeviceContext, dispatches: ReadonlyMap<number, Dispatch>, parts: ReadonlyMap<number, Binding>, feeds: readonly NumericStorage[], times: Float64Array | null) {
+    this.#context = context
+    this.#dispatches = dispatches
+    this.#parts = parts
+    this.#feeds = feeds
+    this.#times = times
+    const { itinerary, program } = context
+    for (const i of itinerary.uploads) this.#upload(program.header.inputs[i]?.buffer as number, feeds[i] as NumericStorage)
+  }
+
+  #upload(buffer: number, elements: NumericStorage): void {
+    const { device, arena, program } = this.#context, { offset, dtype } = placeOf(this.#context, buffer)
+    const words = toWords(elements, program.header.buffers[buffer]?.dtype ?? dtype, dtype)
+    if (words.length === 0) return
+    // Shared memory is copied first: queues take none.
+    device.queue.writeBuffer(arena, offset, (words.buffer instanceof ArrayBuffer ? words : words.slice()) as NumericStorage & ArrayBufferView<ArrayBuffer>)
+  }
+
+  async segment(segment: Segment, readback: Readback, faults: GPUBuffer | undefined): Promise<void> {
+    const { device, watch } = this.#context, times = this.#times
+    try {
+      let encoder = device.createCommandEncoder()
+      let pass: GPUComputePassEncoder | undefined
+      for (const step of segment.steps) {
+        const dispatch = this.#dispatches.get(step)
+        if (dispatch === undefined) continue
+        pass ??= encoder.beginComputePass()
+        pass.setPipeline(dispatch.pipeline)
+        pass.setBindGroup(0, dispatch.group)
+        pass.dispatchWorkgroups(...dispatch.counts)
+        if (times === null) continue
+        // Each step by itself, from its submission to its end.
+        pass.end()
+        pass = undefined
+        const start = performance.now()
+        device.queue.submit([encoder.finish()])
+        await device.queue.onSubmittedWorkDone()
+        times[step] = (times[step] as number) + performance.now() - start
+        encoder = device.createCommandEncoder()
+      }
+      pass?.end()
+      readback.copy(encoder)
+      device.queue.submit([encoder.finish()])
+      this.#read = await readback.read((place) => this.#context.program.header.buffers[segment.reads[place] as number]?.dtype)
+    } catch (cause) {
+      watch.check(cause)
+      throw cause
+    }
+    this.#checkFaults(readback.faults, faults)
+    if (segment.part !== undefined) await this.#runPart(segment.part)
+  }
+
+  async #runPart({ step, inputs, outputs }: NonNullable<Segment['part']>): Promise<void> {
+    const { program: { header }, parts } = this.#context, kernel = header.steps[step]?.kernel as number
+    const feeds = inputs.map((source, i) => this.#valueOf(source, header.steps[step]?.buffers[i] as number))
+    const symbols = parts.get(kernel)?.program.header.inputs.length !== feeds.length
+    const start = performance.now()
+    const made = await (this.#parts.get(kernel) as Binding).run(symbols ? [...feeds, new BigInt64Array(header.symbols.length)] : feeds, null)
+    const times = this.#times
+    if (times !== null) times[step] = (times[step] as number) + performance.now() - start
+    this.#made.set(step, made)
+    outputs.forEach(({ buffer, upload }, i) => { if (upload) this.#upload(buffer, made[i] as NumericStorage) })
+  }
+
+  #valueOf(source: Source, buffer: number): NumericStorage {
+    switch (source.kind) {
+      case 'feed': return this.#feeds[source.input] as NumericStorage
+      case 'part': return this.#made.get(source.step)?.[source.output] as NumericStorage
+      case 'device': return this.#read[source.read] as NumericStorage
+      case 'constant': {
+        const { dtype, offset, length } = placeOf(this.#context, buffer), section = this.#context.program.sections.constants ?? new Uint8Array(0)
+        return new (DTYPES[dtype].array as StorageConstructor)(section.slice(offset).buffer, 0, length) as NumericStorage
+      }
+    }
+  }
+
+  /** An output, as storage of its own. */
+  result(source: Source, buffer: number): NumericStorage {
+    const value = this.#valueOf(source, buffer)
+    return source.kind === 'feed' || source.kind === 'part' ? value.slice() : value
+  }
+
+  #checkFaults(cells: Int32Array | undefined, faults: GPUBuffer | undefined): void {
+    if (cells === undefined || faults === undefined) return
+    const at = cells.findIndex((x, i) => i % (CELL / 4) === 0 && x !== 0)
+    if (at < 0) return
+    const { device, program: { header }, pipelines } = this.#context
+    device.queue.writeBuffer(faults, 0, new Uint8Array(faults.size))
+    const faulting = header.steps.filter((s) => pipelines[s.kernel]?.code.fault === true)[at / (CELL / 4)]
+    throw new IngotError('index-out-of-range', `index ${cells[at + 1]} is outside an axis of extent ${cells[at + 2]} in kernel ${header.kernels[faulting?.kernel ?? -1]?.name}`, {
+      where: { origin: faulting?.origin ?? '' }, hint: 'an input holds an index that is outside the tensor it indexes',
+    })
+  }
+}

@@ -1,0 +1,73 @@
+/** The `wgsl` target: one arena on a WebGPU device, pipelines made at load, bind groups at bind; parts that no shader can say run in wasm. */
+import { IngotError } from '../../base/error.js'
+import { decodeProgram } from '../decode.js'
+import type { ProgramData, WgslCode } from '../format.js'
+import type { Binding, Host } from '../host.js'
+import type { Layout } from '../layout.js'
+import { damaged } from '../validate.js'
+import { wasmHost } from '../wasm/host.js'
+import { bindDevice, type DeviceBinding, type Parts } from './binding.js'
+import { findDevice } from './device.js'
+import { makePipelines } from './pipelines.js'
+import { planSegments } from './segments.js'
+import { uploadConstants } from './constants.js'
+import { Watch } from './watch.js'
+
+/** A host on `device`, or on one that it finds. Throws `target-unavailable`, `shader-invalid`, `out-of-memory` and `artefact-damaged`. */
+export async function webgpuHost(program: ProgramData, given: GPUDevice | undefined): Promise<Host> {
+  const device = given ?? await findDevice(), watch = new Watch(device)
+  const { header } = program
+  const [pipelines, parts] = await Promise.all([makePipelines(device, program), openParts(program)])
+  const itinerary = planSegments(header, (step) => (parts.get(header.steps[step]?.kernel as number)?.inputCount ?? 0))
+  const constants = await watch.checked('the constants', () => uploadConstants(device, program))
+  let arena: GPUBuffer | undefined
+  const bindings: DeviceBinding[] = []
+  // Runs share the arena, so each waits for the one before.
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    sync: false,
+    release() {
+      const old = arena
+      arena = undefined
+      void last.then(() => old?.destroy())
+      for (const binding of bindings.splice(0)) void last.then(() => { binding.destroy() })
+      for (const part of parts.values()) part.host.release()
+    },
+    dispose() { void last.then(() => { constants.dispose() }) },
+    bind(layout): Binding {
+      arena ??= allocate(device, layout)
+      const bound = bindDevice({ device, watch, program, pipelines, parts, itinerary, constants, arena, layout })
+      bindings.push(bound)
+      return {
+        run(feeds, times) {
+          const result = last.then(() => bound.run(feeds, times))
+          last = result.catch(() => undefined)
+          return result
+        },
+      }
+    },
+  }
+}
+
+function allocate(device: GPUDevice, { arenaBytes }: Layout): GPUBuffer {
+  const most = device.limits.maxBufferSize
+  if (arenaBytes > most) throw new IngotError('out-of-memory', `these shapes need ${arenaBytes} bytes in one buffer, this WebGPU device has buffers of at most ${most}`, { hint: 'feed smaller inputs' })
+  return device.createBuffer({ label: 'arena', size: Math.max(256, arenaBytes), usage: STORAGE | COPY_SRC | COPY_DST })
+}
+
+const COPY_SRC = 4, COPY_DST = 8, STORAGE = 0x80
+
+/** The parts that run on the host, by kernel number. */
+async function openParts({ header, sections }: ProgramData): Promise<Parts> {
+  const section = sections.host ?? new Uint8Array(0)
+  const parts = await Promise.all(header.kernels.map(async ({ code: given }, number) => {
+    const code = given as WgslCode
+    if (code.kind !== 'host') return []
+    if (code.offset + code.bytes > section.length) damaged(`kernels[${number}].code`)
+    const program = decodeProgram(section.subarray(code.offset, code.offset + code.bytes))
+    if (program.header.target !== 'wasm') damaged(`kernels[${number}].code`)
+    const symbols = program.header.symbols.length > 0
+    return [[number, { program, host: await wasmHost(program), inputCount: program.header.inputs.length - (symbols ? 1 : 0) }] as const]
+  }))
+  return new Map(parts.flat())
+}
