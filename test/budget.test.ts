@@ -4,9 +4,10 @@ import { build, type BuildOptions, type BuildResult, type OutputFile } from 'esb
 import { beforeAll, expect, test } from 'vitest'
 import { ROOT } from './source-files.js'
 
-/** Gzipped bytes of what every page loads, and of all in one file with the renderer, which only js artefacts import. */
-const ENTRY_BYTES = 11_000
-const ONE_FILE_BYTES = 15_550
+/** Gzipped bytes of what every page loads, of all in one file with the renderer, which only js artefacts import, and of what only wgsl artefacts do. */
+const ENTRY_BYTES = 11_250
+const WEBGPU_BYTES = 6_000
+const ONE_FILE_BYTES = 15_800
 
 const OPTIONS = {
   entryPoints: ['src/runtime/index.ts'], absWorkingDir: ROOT, bundle: true, minify: true, format: 'esm',
@@ -36,9 +37,13 @@ function loadedWith(path: string, seen = new Set<string>()): ReadonlySet<string>
 test('what every page loads is small, and so is all of it in one file', async () => {
   const entry = loadedWith('out/index.js')
   expect(gzipped(files.filter((file) => [...entry].some((path) => file.path.endsWith(path))))).toBeLessThanOrEqual(ENTRY_BYTES)
-  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [...OPTIONS.entryPoints] })
+  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [...OPTIONS.entryPoints], external: ['./webgpu/host.js'] })
   expect(outputFiles).toHaveLength(1)
   expect(gzipped(outputFiles)).toBeLessThanOrEqual(ONE_FILE_BYTES)
+})
+
+test('what programs for WebGPU load in addition is small', () => {
+  expect(gzipped(files.filter((file) => file.path.includes('/host-')))).toBeLessThanOrEqual(WEBGPU_BYTES)
 })
 
 test('the runtime contains nothing from outside its room and the base', () => {

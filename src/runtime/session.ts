@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Loading programs and running them. */
-import type { Dim } from '../base/dim.js'
-import type { DType, TensorStorage } from '../base/dtype.js'
+import { evaluateDim, type Dim } from '../base/dim.js'
+import { allocate, storageOf, type DType, type TensorStorage } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { decodeProgram } from './decode.js'
 import { feedReader } from './feed-reader.js'
@@ -184,7 +184,7 @@ export class Session<T extends Tensor = Tensor> {
 export async function load<T extends Tensor = Tensor>(source: ProgramSource, options: LoadOptions<T> = {}): Promise<Session<T>> {
   const { program, kernels } = await open(source)
   const { target } = program.header
-  const host = target === 'js' ? jsHost(program, kernels) : target === 'wasm' ? wasmHost(program) : (await import('./webgpu/host.js')).webgpuHost(program, options.device as GPUDevice | undefined)
+  const host = target === 'js' ? jsHost(program, kernels) : target === 'wasm' ? wasmHost(program) : (await import('./webgpu/host.js')).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
   return new Session(program, await host, options)
 }
 

@@ -68,15 +68,18 @@ const signature: Check = (code, field) => {
   object({ buffers: array(object({ dtype, length: dimOf(new Set((code as Signature).params)) })) })(code, field)
 }
 
-const wgslCode: Check = (code, field) => {
+/** The code of a kernel in a wgsl program with these sections. */
+const wgslCode = (sections: ProgramData['sections']): Check => (code, field) => {
   object({ kind: oneOf('shader', 'host'), offset: size, bytes: size })(code, field)
-  if ((code as WgslCode).kind === 'host') return
+  const { kind, offset, bytes } = code as WgslCode
+  if (offset + bytes > (sections[kind === 'host' ? 'host' : 'wgsl']?.length ?? 0)) damaged(field)
+  if (kind === 'host') return
   object({ entryPoint: text, access: array(oneOf('read', 'read_write')), params: array(text), fault: oneOf(true, false) })(code, field)
   object({ groups: array(dimOf(new Set((code as { readonly params: readonly string[] }).params))) })(code, field)
 }
 
 /** Types and ranges of all fields. */
-function checkFields(header: ProgramHeader): void {
+function checkFields(header: ProgramHeader, sections: ProgramData['sections']): void {
   const some = array(object({}))
   object({ inputs: some, buffers: some, steps: some, kernels: some, symbols: array(object({ name: text })) })(header, '')
   const numberIn = (items: readonly unknown[]): Check => integer(0, items.length)
@@ -92,7 +95,7 @@ function checkFields(header: ProgramHeader): void {
     constraints: array(object({ kind: oneOf('eq', 'le'), a: dim, b: dim, why: text })),
     buffers: array(object({ dtype, 'stored?': dtype, length: extent, place: oneOf('arena', 'constant', 'host'), 'offset?': size, 'alias?': buffer, 'aliasOffset?': extent, first: time, last: time })),
     constants: array(object({ name: text, dtype, shape: array(size, MOST_LEVELS), offset: size, bytes: size, buffer })),
-    kernels: array(object({ name: text, code: header.target === 'js' ? signature : header.target === 'wgsl' ? wgslCode : text })),
+    kernels: array(object({ name: text, code: header.target === 'js' ? signature : header.target === 'wgsl' ? wgslCode(sections) : text })),
     steps: array(object({ kernel: numberIn(header.kernels), buffers: array(buffer), params: array(dim), 'flops?': dim, origin: text })),
   })(header, '')
 }
@@ -136,7 +139,7 @@ function checkRelations({ symbols, inputs, outputs, buffers, constants }: Progra
 /** Checks a header against the format and against its sections, and gives it back typed. */
 export function validateProgram(value: unknown, sections: ProgramData['sections']): ProgramHeader {
   const header = value as ProgramHeader
-  checkFields(header)
+  checkFields(header, sections)
   checkRelations(header, sections.constants?.length ?? 0)
   if (header.target !== 'js' && sections[header.target] === undefined && sections['wasm-relaxed'] === undefined) damaged(`the ${header.target} section`)
   return header

@@ -12,7 +12,7 @@ import { rootsOf, visitExprs } from '../../ir/kernel/walk.js'
 /** Computes that together do what `compute` does, in any order; `compute` alone where stages need one another. */
 export function spreadStores(compute: Compute): readonly Compute[] {
   const stores = compute.stages.filter((s): s is StoreStage => s.kind === 'store')
-  if (stores.length !== compute.stages.length || stores.length === 0 || stores.every((s) => s.axes.length === 0)) return [compute]
+  if (stores.length !== compute.stages.length || stores.every((s) => s.axes.length === 0)) return [compute]
   const written = new Set(stores.map((s) => s.buffer))
   let reads = false
   visitExprs(stores.flatMap((s) => rootsOf(s as Stage)), (e) => { if (e.kind === 'load' && written.has(e.buffer)) reads = true })

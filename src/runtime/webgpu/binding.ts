@@ -1,11 +1,10 @@
 /** A layout on a device: bind groups, parameters and staging memory are made once; a run makes nothing but its commands. */
-import { evaluateDim } from '../../base/dim.js'
-import { DTYPES, type StorageConstructor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import type { NumericStorage } from '../feeds.js'
 import type { ProgramData } from '../format.js'
 import type { Binding, Host } from '../host.js'
-import { layOut, type BufferPlace, type Layout } from '../layout.js'
+import type { BufferPlace, Layout } from '../layout.js'
+import type { HostTools } from './host.js'
 import type { Constants } from './constants.js'
 import type { Pipeline } from './pipelines.js'
 import { Readback } from './readback.js'
@@ -26,6 +25,7 @@ export interface DeviceContext {
   readonly constants: Constants
   readonly arena: GPUBuffer
   readonly layout: Layout
+  readonly tools: HostTools
 }
 
 interface Dispatch { readonly step: number; readonly pipeline: GPUComputePipeline; readonly group: GPUBindGroup; readonly counts: readonly [number, number, number] }
@@ -48,7 +48,7 @@ export function bindDevice(context: DeviceContext): DeviceBinding {
   // An error is the first run's to throw.
   checked.catch(() => undefined)
   const parts = new Map([...context.parts].map(([kernel, part]) => {
-    const layout = layOut(part.program.header, new Map(part.program.header.symbols.map(({ name }) => [name, context.layout.valueOf(name)])))
+    const layout = context.tools.layOut(part.program.header, new Map(part.program.header.symbols.map(({ name }) => [name, context.layout.valueOf(name)])))
     part.host.release()
     return [kernel, part.host.bind(layout)] as const
   }))
@@ -90,7 +90,7 @@ function makeDispatches(context: DeviceContext): { readonly dispatches: Readonly
       uniform += CELL
     }
     if (code.fault && faults !== undefined) { entries.push({ buffer: faults, offset: fault, size: 16 }); fault += CELL }
-    const counts = code.groups.map((dim) => evaluateDim(dim, (name) => params[code.params.indexOf(name)] ?? NaN)) as [number, number, number]
+    const counts = code.groups.map((dim) => context.tools.evaluate(dim, (name) => params[code.params.indexOf(name)] ?? NaN)) as [number, number, number]
     const group = device.createBindGroup({ layout: groupLayout, entries: entries.map((resource, binding) => ({ binding, resource })) })
     if (!counts.includes(0)) dispatches.set(i, { step: i, pipeline, group, counts })
   }
@@ -119,8 +119,8 @@ class Trip {
   }
 
   #upload(buffer: number, elements: NumericStorage): void {
-    const { device, arena, program } = this.#context, { offset, dtype } = placeOf(this.#context, buffer)
-    const words = toWords(elements, program.header.buffers[buffer]?.dtype ?? dtype, dtype)
+    const { device, arena, program, tools } = this.#context, { offset, dtype } = placeOf(this.#context, buffer)
+    const words = toWords(elements, program.header.buffers[buffer]?.dtype ?? dtype, dtype, tools.allocate)
     if (words.length === 0) return
     // Shared memory is copied first: queues take none.
     device.queue.writeBuffer(arena, offset, (words.buffer instanceof ArrayBuffer ? words : words.slice()) as NumericStorage & ArrayBufferView<ArrayBuffer>)
@@ -151,7 +151,7 @@ class Trip {
       pass?.end()
       readback.copy(encoder)
       device.queue.submit([encoder.finish()])
-      this.#read = await readback.read((place) => this.#context.program.header.buffers[segment.reads[place] as number]?.dtype)
+      this.#read = await readback.read((place) => this.#context.program.header.buffers[segment.reads[place] as number]?.dtype, this.#context.tools.allocate)
     } catch (cause) {
       watch.check(cause)
       throw cause
@@ -178,8 +178,8 @@ class Trip {
       case 'part': return this.#made.get(source.step)?.[source.output] as NumericStorage
       case 'device': return this.#read[source.read] as NumericStorage
       case 'constant': {
-        const { dtype, offset, length } = placeOf(this.#context, buffer), section = this.#context.program.sections.constants ?? new Uint8Array(0)
-        return new (DTYPES[dtype].array as StorageConstructor)(section.slice(offset).buffer, 0, length) as NumericStorage
+        const { dtype, offset, bytes } = placeOf(this.#context, buffer), section = this.#context.program.sections.constants ?? new Uint8Array(0)
+        return this.#context.tools.storageOf(dtype, section.subarray(offset, offset + bytes)) as NumericStorage
       }
     }
   }

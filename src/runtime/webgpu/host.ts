@@ -1,11 +1,10 @@
 /** The `wgsl` target: one arena on a WebGPU device, pipelines made at load, bind groups at bind; parts that no shader can say run in wasm. */
+import type { Dim } from '../../base/dim.js'
+import type { DType, TensorStorage } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
-import { decodeProgram } from '../decode.js'
 import type { ProgramData, WgslCode } from '../format.js'
 import type { Binding, Host } from '../host.js'
 import type { Layout } from '../layout.js'
-import { damaged } from '../validate.js'
-import { wasmHost } from '../wasm/host.js'
 import { bindDevice, type DeviceBinding, type Parts } from './binding.js'
 import { findDevice } from './device.js'
 import { makePipelines } from './pipelines.js'
@@ -13,11 +12,21 @@ import { planSegments } from './segments.js'
 import { uploadConstants } from './constants.js'
 import { Watch } from './watch.js'
 
+/** What a program with parts on the host needs of the runtime around; given, so that bundlers leave it in the file that all pages load. */
+export interface HostTools {
+  readonly decode: (bytes: Uint8Array) => ProgramData
+  readonly wasm: (program: ProgramData) => Promise<Host>
+  readonly layOut: (header: ProgramData['header'], symbols: ReadonlyMap<string, number>) => Layout
+  readonly evaluate: (dim: Dim, valueOf: (symbol: string) => number) => number
+  readonly allocate: (dtype: DType, count: number) => TensorStorage
+  readonly storageOf: (dtype: DType, bytes: Uint8Array) => TensorStorage
+}
+
 /** A host on `device`, or on one that it finds. Throws `target-unavailable`, `shader-invalid`, `out-of-memory` and `artefact-damaged`. */
-export async function webgpuHost(program: ProgramData, given: GPUDevice | undefined): Promise<Host> {
+export async function webgpuHost(program: ProgramData, given: GPUDevice | undefined, tools: HostTools): Promise<Host> {
   const device = given ?? await findDevice(), watch = new Watch(device)
   const { header } = program
-  const [pipelines, parts] = await Promise.all([makePipelines(device, program), openParts(program)])
+  const [pipelines, parts] = await Promise.all([makePipelines(device, program), openParts(program, tools)])
   const itinerary = planSegments(header, (step) => (parts.get(header.steps[step]?.kernel as number)?.inputCount ?? 0))
   const constants = await watch.checked('the constants', () => uploadConstants(device, program))
   let arena: GPUBuffer | undefined
@@ -36,7 +45,7 @@ export async function webgpuHost(program: ProgramData, given: GPUDevice | undefi
     dispose() { void last.then(() => { constants.dispose() }) },
     bind(layout): Binding {
       arena ??= allocate(device, layout)
-      const bound = bindDevice({ device, watch, program, pipelines, parts, itinerary, constants, arena, layout })
+      const bound = bindDevice({ device, watch, program, pipelines, parts, itinerary, constants, arena, layout, tools })
       bindings.push(bound)
       return {
         run(feeds, times) {
@@ -58,16 +67,14 @@ function allocate(device: GPUDevice, { arenaBytes }: Layout): GPUBuffer {
 const COPY_SRC = 4, COPY_DST = 8, STORAGE = 0x80
 
 /** The parts that run on the host, by kernel number. */
-async function openParts({ header, sections }: ProgramData): Promise<Parts> {
+async function openParts({ header, sections }: ProgramData, tools: HostTools): Promise<Parts> {
   const section = sections.host ?? new Uint8Array(0)
   const parts = await Promise.all(header.kernels.map(async ({ code: given }, number) => {
     const code = given as WgslCode
     if (code.kind !== 'host') return []
-    if (code.offset + code.bytes > section.length) damaged(`kernels[${number}].code`)
-    const program = decodeProgram(section.subarray(code.offset, code.offset + code.bytes))
-    if (program.header.target !== 'wasm') damaged(`kernels[${number}].code`)
+    const program = tools.decode(section.subarray(code.offset, code.offset + code.bytes))
     const symbols = program.header.symbols.length > 0
-    return [[number, { program, host: await wasmHost(program), inputCount: program.header.inputs.length - (symbols ? 1 : 0) }] as const]
+    return [[number, { program, host: await tools.wasm(program), inputCount: program.header.inputs.length - (symbols ? 1 : 0) }] as const]
   }))
   return new Map(parts.flat())
 }

@@ -1,7 +1,6 @@
 /** The compute pipelines of a program, made in parallel when it is loaded. */
 import { IngotError } from '../../base/error.js'
 import type { ProgramData, WgslCode } from '../format.js'
-import { damaged } from '../validate.js'
 
 export type ShaderCode = Extract<WgslCode, { readonly kind: 'shader' }>
 
@@ -15,7 +14,6 @@ export function makePipelines(device: GPUDevice, { header, sections }: ProgramDa
   return Promise.all(header.kernels.map(async ({ name, code: given }, number): Promise<Pipeline | undefined> => {
     const code = given as WgslCode
     if (code.kind !== 'shader') return undefined
-    if (code.offset + code.bytes > text.length) damaged(`kernels[${number}].code`)
     const origin = header.steps.find((step) => step.kernel === number)?.origin ?? ''
     const buffers = code.access.length + (code.fault ? 1 : 0), most = device.limits.maxStorageBuffersPerShaderStage
     if (buffers > most) throw new IngotError('target-unavailable', `the kernel ${name} uses ${buffers} buffers, this WebGPU device binds at most ${most}`, { where: { origin }, hint: 'use a device with more storage buffers per shader stage, or compile for wasm' })

@@ -2,7 +2,7 @@
 import type { DType } from '../../base/dtype.js'
 import type { NumericStorage } from '../feeds.js'
 import type { BufferPlace } from '../layout.js'
-import { fromWords } from './words.js'
+import { fromWords, type Allocate } from './words.js'
 
 const MAP_READ = 1, COPY_DST = 8
 
@@ -37,11 +37,11 @@ export class Readback {
   }
 
   /** The elements of every place, after the commands were submitted. `dtypeOf` says what a place's words stand for. */
-  async read(dtypeOf: (place: number) => DType | undefined): Promise<NumericStorage[]> {
+  async read(dtypeOf: (place: number) => DType | undefined, allocate: Allocate): Promise<NumericStorage[]> {
     if (this.#staging === undefined) return []
     await this.#staging.mapAsync(MAP_READ)
     const bytes = this.#staging.getMappedRange()
-    const found = this.#places.map(({ dtype, length }, i) => fromWords(bytes, this.#offsets[i] as number, length, dtypeOf(i) ?? dtype, dtype))
+    const found = this.#places.map(({ dtype, length }, i) => fromWords(bytes, this.#offsets[i] as number, length, dtypeOf(i) ?? dtype, dtype, allocate))
     if (this.#faults !== undefined) this.faults = new Int32Array(bytes, this.#bytes).slice()
     this.#staging.unmap()
     return found

@@ -42,7 +42,8 @@ export function planSegments(header: ProgramHeader, inputCount: (step: number) =
     return { reads, found }
   }
   steps.forEach((step, i) => {
-    if ((kernels[step.kernel]?.code as WgslCode).kind === 'shader') { pending.push(i); return }
+    const code = kernels[step.kernel]?.code as WgslCode | undefined
+    if (code?.kind !== 'host') { pending.push(i); return }
     const count = inputCount(i), { reads, found } = locate(step.buffers.slice(0, count))
     const outputs = step.buffers.slice(count).map((buffer) => ({ buffer, upload: buffers[rootOf(buffer)]?.place === 'arena' }))
     segments.push({ steps: pending, reads, part: { step: i, inputs: found, outputs } })

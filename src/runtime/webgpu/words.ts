@@ -1,10 +1,15 @@
 /** Elements of tensors as the 32-bit words that shaders have for them, and back. */
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from '../../base/float16.js'
-import { allocate, DTYPES, type DType, type StorageConstructor } from '../../base/dtype.js'
+import type { DType, TensorStorage } from '../../base/dtype.js'
 import type { NumericStorage } from '../feeds.js'
 
+/** Makes storage of a dtype; handed in, because the file that every page loads has it. */
+export type Allocate = (dtype: DType, count: number) => TensorStorage
+
+const WORDS = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const
+
 /** `elements` of `dtype` in words of `stored`. Integers beyond 32 bits become the nearest that fit: the compiler lets only indices be such. */
-export function toWords(elements: NumericStorage, dtype: DType, stored: DType): NumericStorage {
+export function toWords(elements: NumericStorage, dtype: DType, stored: DType, allocate: Allocate): NumericStorage {
   if (dtype === stored) return elements
   const words = allocate(stored, elements.length) as Int32Array
   if (dtype === 'int64' || dtype === 'uint64') {
@@ -19,8 +24,8 @@ export function toWords(elements: NumericStorage, dtype: DType, stored: DType): 
 }
 
 /** The elements of `dtype` that the words of `stored` from byte `offset` of `bytes` on stand for, copied. */
-export function fromWords(bytes: ArrayBuffer, offset: number, length: number, dtype: DType, stored: DType): NumericStorage {
-  const words = new (DTYPES[stored].array as StorageConstructor)(bytes, offset, length) as Int32Array
+export function fromWords(bytes: ArrayBuffer, offset: number, length: number, dtype: DType, stored: DType, allocate: Allocate): NumericStorage {
+  const words = new WORDS[stored as keyof typeof WORDS](bytes, offset, length)
   if (dtype === stored) return words.slice()
   const out = allocate(dtype, length)
   if (dtype === 'int64' || dtype === 'uint64') for (let i = 0; i < length; i++) (out as BigInt64Array)[i] = BigInt(words[i] as number)
