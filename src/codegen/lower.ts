@@ -29,6 +29,7 @@ import { partsInPlace, windowsOf, withoutCopies, type Placement, type Window } f
 import { scheduleFor, type Features } from './schedules/index.js'
 import { spellOut } from './spell-out.js'
 import { besideEachOther, spreadStores } from './wgsl/spread-stores.js'
+import { unrollLoops } from './unroll-loops.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
 export type CallBuffer =
@@ -140,7 +141,8 @@ export function lowerNode({ local, symbols, placements, inPlace }: LocalNode, ta
   if (written !== undefined) {
     const named = { ...written.kernel, name: kernelName([local.op], undefined, symbolName) }
     const kernel = target === 'wgsl' ? named : legalize(target === 'wasm' ? lanesOfLoops(spellOut(named)) : named, target)
-    return { kernel, compute: undefined, schedule: undefined, slots: written.values.map(slotOf), flops: 0 }
+    const relaxed = target === 'wasm' && features !== 'baseline' ? unrollLoops(kernel) : kernel
+    return { kernel: features === 'relaxed' ? relaxed : kernel, ...(features === 'auto' && { relaxed }), compute: undefined, schedule: undefined, slots: written.values.map(slotOf), flops: 0 }
   }
   const names = new BufferNames()
   const body = local.attrs['body']

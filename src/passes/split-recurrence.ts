@@ -4,7 +4,7 @@
  *
  *   %y, %h, %c = lstm(%x, %w, %r, %b, …)   ⇒   %rows = reshape(%x)   %product = matmul(%rows, Wᵀ)   %sum = add(%product, biases)
  *                                               %gates = reshape(%sum)
- *                                               %y, %h, %c = lstm_recurrence(%gates, Rᵀ, _, …)
+ *                                               %y, %h, %c = lstm_recurrence(%gates, R in blocks, _, …)
  *
  * Biases of W and R are added together, but for the hidden gate of a gru with linear_before_reset, whose reset gate scales R's.
  * Does not: touch recurrences of other dtypes than float32, or whose W, R or B is no constant (their transposes would be
@@ -15,6 +15,7 @@ import type { HostTensor } from '../base/dtype.js'
 import { mul, type Dim } from '../ir/dims.js'
 import { dtypeOf, shapeOf, type Node, type Value } from '../ir/graph.js'
 import { fromNumbers, toNumbers } from '../ir/host-tensor.js'
+import { packedShape } from '../ir/ops/recurrence.js'
 import type { Pass } from './pass.js'
 import { rewriteNodes, type Rewriting, type Rule } from './rewriter.js'
 
@@ -35,8 +36,8 @@ const split: Rule = (node, rewriting) => {
   if (gates === 0 || x == null || dtypeOf(x) !== 'float32' || w?.data === undefined || r?.data === undefined || (b != null && b.data === undefined)) return undefined
   const hidden = node.attrs['hidden'] as number, rows = gates * hidden
   const [count, , features] = w.data.shape as readonly [number, number, number], [outer, inner, last] = shapeOf(x) as readonly [Dim, Dim, Dim], columns = count * rows
-  const weights = rewriting.constant(transposed(w.data, 1, columns, features, [features, columns]), 'w')
-  const recurrent = rewriting.constant(transposed(r.data, count, rows, hidden, [count, hidden, rows]), 'r')
+  const weights = rewriting.constant(transposed(w.data, columns, features), 'w')
+  const recurrent = rewriting.constant(inBlocks(r.data, count, hidden, gates), 'r')
   const biases = b?.data === undefined ? undefined : splitBias(b.data, count, rows, node.attrs['linear_before_reset'] === true ? 2 * hidden : rows)
   const projected = project(rewriting, node, x, [mul(outer, inner), last], weights, biases)
   const gateRows = rewriting.add('reshape', [projected], { shape: [outer, inner, columns] }, node.origin)
@@ -52,12 +53,24 @@ function project(rewriting: Rewriting, node: Node, x: Value, shape: readonly Dim
   return biases === undefined ? product : rewriting.add('add', [product, rewriting.constant(biases.input, 'b')], {}, node.origin)
 }
 
-/** Each of `count` matrices of `rows` × `columns` transposed, as a tensor of `shape`. */
-function transposed(tensor: HostTensor, count: number, rows: number, columns: number, shape: readonly number[]): HostTensor {
+/** A matrix of `rows` × `columns`, or what can be seen as one, transposed. */
+function transposed(tensor: HostTensor, rows: number, columns: number): HostTensor {
   const from = tensor.data as Float32Array, to = new Float32Array(from.length)
-  for (let m = 0; m < count; m++) {
-    const at = m * rows * columns
-    for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) to[at + j * rows + i] = from[at + i * columns + j] as number
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) to[j * rows + i] = from[i * columns + j] as number
+  return { dtype: tensor.dtype, shape: [columns, rows], data: to }
+}
+
+/** R of each direction, gates*hidden rows of `hidden` weights, as projected cells have it: units in blocks, of all gates beside each other. */
+function inBlocks(tensor: HostTensor, count: number, hidden: number, gates: number): HostTensor {
+  const from = tensor.data as Float32Array, shape = packedShape(count, hidden, gates), [, blocks, , , block] = shape
+  const to = new Float32Array(count * blocks * hidden * gates * block)
+  for (let d = 0, row = 0; d < count; d++) {
+    for (let gate = 0; gate < gates; gate++) {
+      for (let j = 0; j < hidden; j++, row++) {
+        const at = ((d * blocks + Math.floor(j / block)) * hidden * gates + gate) * block + (j % block)
+        for (let k = 0; k < hidden; k++) to[at + k * gates * block] = from[row * hidden + k] as number
+      }
+    }
   }
   return { dtype: tensor.dtype, shape, data: to }
 }

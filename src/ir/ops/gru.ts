@@ -4,7 +4,7 @@ import type { Stmt } from '../kernel/kernel.js'
 import { defineOp, type Op } from '../op.js'
 import { plus, times } from './expressions.js'
 import { clipNumber, complement } from './recurrence-activation.js'
-import { eachElement, letStmt, recurrenceKernel, type CellWriter, type Sum } from './recurrence-kernel.js'
+import { letStmt, recurrenceKernel, type CellWriter, type Sum } from './recurrence-kernel.js'
 import { runRecurrence, type Step } from './recurrence-reference.js'
 import { recurrentSamples } from './recurrence-samples.js'
 import { inferRecurrence, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
@@ -37,27 +37,27 @@ function blend(w: CellWriter): Stmt {
 /** The reset gate scales the recurrent sum: one pass. */
 function stepLinear(w: CellWriter): Stmt[] {
   const { type } = w, r = (name: string) => local(name, type)
-  return [eachElement(w, [
+  return w.eachElement([
     ...w.sums([UPDATE, RESET, { name: 'sum_x', gate: 2, input: true, state: null, biases: ['w'] }, { name: 'sum_h', gate: 2, input: false, state: 'h', biases: ['r'] }]),
     ...w.activate('update', 0, r('sum_z')),
     ...w.activate('reset', 0, r('sum_r')),
     ...w.activate('candidate', 1, plus(r('sum_x'), times(r('reset'), r('sum_h')))),
     blend(w),
-  ])]
+  ])
 }
 
 /** The reset gate scales the state, all of which each candidate sums over: two passes. */
 function stepReset(w: CellWriter): Stmt[] {
   const { type } = w, r = (name: string) => local(name, type)
   return [
-    eachElement(w, [
+    ...w.eachElement([
       ...w.sums([UPDATE, RESET]),
       ...w.activate('reset', 0, r('sum_r')),
       ...w.activate('gate', 0, r('sum_z')),
       { kind: 'store', buffer: 'rh', index: w.at, value: times(r('reset'), load('h', [w.at])) },
       { kind: 'store', buffer: 'z', index: w.at, value: r('gate') },
     ]),
-    eachElement(w, [
+    ...w.eachElement([
       ...w.sums([{ name: 'sum_h', gate: 2, input: true, state: 'rh', biases: ['w', 'r'] }]),
       ...w.activate('candidate', 1, r('sum_h')),
       letStmt('update', type, load('z', [w.at])),
@@ -84,4 +84,4 @@ const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp(
 /** ONNX GRU. Results: Y, Y_h. */
 export const gru = recordOf(CELL, 'Gated recurrent unit over X with weights W, R, B, sequence lengths and an initial state; with linear_before_reset the reset gate scales the recurrent sum, else the state. Steps past the end of a sequence give zeros and keep the state.', 'ONNX GRU-14; torch.nn.GRU (linear_before_reset true)')
 /** The steps of a GRU whose input is projected. */
-export const gruRecurrence = recordOf(PROJECTED, 'The steps of a gru over inputs that are multiplied by W already, biases added that stand outside the reset gate; R is [directions, hidden, 3*hidden].', 'the recurrent part of ONNX GRU-14')
+export const gruRecurrence = recordOf(PROJECTED, 'The steps of a gru over inputs that are multiplied by W already, biases added that stand outside the reset gate; R is [directions, hidden/8 rounded up, hidden, 3, 8], the weights of eight units side by side.', 'the recurrent part of ONNX GRU-14')

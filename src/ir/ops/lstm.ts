@@ -4,7 +4,7 @@ import type { Stmt } from '../kernel/kernel.js'
 import { defineOp, type Op } from '../op.js'
 import { plus, times } from './expressions.js'
 import { clipNumber, complement } from './recurrence-activation.js'
-import { eachElement, letStmt, recurrenceKernel, type CellWriter } from './recurrence-kernel.js'
+import { letStmt, recurrenceKernel, type CellWriter } from './recurrence-kernel.js'
 import { runRecurrence, type Step } from './recurrence-reference.js'
 import { recurrentSamples } from './recurrence-samples.js'
 import { inferRecurrence, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
@@ -32,7 +32,7 @@ function stepKernel(w: CellWriter, attrs: LstmAttrs): Stmt[] {
   const { type } = w, r = (name: string) => local(name, type)
   const gates = ['sum_i', 'sum_o', ...(attrs.input_forget ? [] : ['sum_f']), 'sum_c']
   const sums = gates.map((name) => ({ name, gate: ['sum_i', 'sum_o', 'sum_f', 'sum_c'].indexOf(name), input: true, state: 'h', biases: ['w', 'r'] as const }))
-  return [eachElement(w, [
+  return w.eachElement([
     ...w.sums(sums),
     letStmt('before', type, load('c', [w.at])),
     ...w.activate('input', 0, w.peep(r('sum_i'), 0, r('before'))),
@@ -42,7 +42,7 @@ function stepKernel(w: CellWriter, attrs: LstmAttrs): Stmt[] {
     ...w.activate('output', 0, w.peep(r('sum_o'), 1, r('now'))),
     { kind: 'store', buffer: 'c', index: w.at, value: r('now') },
     { kind: 'store', buffer: 'hn', index: w.at, value: times(r('output'), w.functions[2]?.expr(r('now'), type) ?? r('now')) },
-  ])]
+  ])
 }
 
 const PROJECTED: CellShape = { ...CELL, name: 'lstm_recurrence', projected: true }
@@ -63,4 +63,4 @@ const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp(
 /** ONNX LSTM. Results: Y, Y_h, Y_c. */
 export const lstm = recordOf(CELL, 'Long short-term memory over X with weights W, R, B, sequence lengths, initial states and peepholes P; steps past the end of a sequence give zeros and keep the state. Clipping applies to sums of gates.', 'ONNX LSTM-14; torch.nn.LSTM')
 /** The steps of an LSTM whose input is projected. */
-export const lstmRecurrence = recordOf(PROJECTED, 'The steps of an lstm over inputs that are multiplied by W already, biases added; R is [directions, hidden, 4*hidden].', 'the recurrent part of ONNX LSTM-14')
+export const lstmRecurrence = recordOf(PROJECTED, 'The steps of an lstm over inputs that are multiplied by W already, biases added; R is [directions, hidden/8 rounded up, hidden, 4, 8], the weights of eight units side by side.', 'the recurrent part of ONNX LSTM-14')

@@ -11,7 +11,7 @@ import type { Kernel, KernelBuffer, Stmt } from '../kernel/kernel.js'
 import type { TensorType } from '../types.js'
 import { plus, times } from './expressions.js'
 import { bindActivations, clipExpr, type BoundActivation } from './recurrence-activation.js'
-import { inputAt, layoutOf, operandAt, outputAt, stateAt, type CellShape, type RecurrentAttrs, type RecurrentLayout } from './recurrence.js'
+import { BLOCK, inputAt, layoutOf, operandAt, outputAt, packedAt, stateAt, type CellShape, type RecurrentAttrs, type RecurrentLayout } from './recurrence.js'
 
 /** A sum over the input and/or the state: `name = init + Σ x·W[gate] + Σ state·R[gate]`. */
 export interface Sum { readonly name: string; readonly gate: number; readonly input: boolean; readonly state: string | null; readonly biases: readonly ('w' | 'r')[] }
@@ -20,13 +20,14 @@ export interface Sum { readonly name: string; readonly gate: number; readonly in
 export interface CellWriter {
   readonly type: RegisterType
   readonly functions: readonly BoundActivation[]
-  /** Index of element `j` of the sequence's scratch state. */
+  /** Index of the element at hand of the sequence's scratch state. */
   readonly at: Dim
-  readonly hidden: number
   /** Declares the sums as registers. Sums with a state share the loop over it. */
   sums(sums: readonly Sum[]): Stmt[]
   /** Function `f` of the clipped `x`, in a register; `argument` is declared first, so that it is computed once. */
   activate(name: string, f: number, x: Expr): Stmt[]
+  /** Runs `body` for each element of the state; they are independent. */
+  eachElement(body: readonly Stmt[]): Stmt[]
   /** Element `j` of peephole `i`, times `state`, added to `x`; `x` alone without P. */
   peep(x: Expr, i: number, state: Expr): Expr
 }
@@ -34,8 +35,19 @@ export interface CellWriter {
 /** A register. */
 export const letStmt = (name: string, type: RegisterType, value: Expr): Stmt => ({ kind: 'let', name, type, value })
 const loop = (variable: string, hi: Dim, body: readonly Stmt[], lo: Dim = 0): Stmt => ({ kind: 'for', variable, lo, hi, step: 1, body })
+
 /** A loop over the elements of a state, which are independent. */
 const elements = (hidden: number, body: readonly Stmt[]): Stmt => ({ kind: 'for', variable: 'j', lo: 0, hi: hidden, step: 1, parallel: true, body })
+
+/** The same for element `block + unit`, block by block. */
+function inBlocks(hidden: number, body: readonly Stmt[]): Stmt[] {
+  const whole = Math.floor(hidden / BLOCK) * BLOCK
+  const over = (lo: number, hi: number, units: number): Stmt[] => (lo === hi ? [] : [
+    { kind: 'for', variable: 'block', lo, hi, step: BLOCK, body: [{ kind: 'for', variable: 'unit', lo: 0, hi: units, step: 1, parallel: true, body }] },
+  ])
+  return [...over(0, whole, BLOCK), ...over(whole, Math.ceil(hidden / BLOCK) * BLOCK, hidden - whole)]
+}
+
 /** Operand `i` of ONNX's list among the inputs, and the name of its buffer. */
 const operandOf = (ctx: ComputeContext<RecurrentAttrs>, cell: CellShape, i: number): TensorType | null | undefined => ctx.inputs[operandAt(cell, i)]
 const bufferOf = (cell: CellShape, i: number): string => `x${operandAt(cell, i)}`
@@ -84,9 +96,10 @@ function sequence(ctx: ComputeContext<RecurrentAttrs>, cell: CellShape, l: Recur
 
 function cellWriter(ctx: ComputeContext<RecurrentAttrs>, cell: CellShape, l: RecurrentLayout<Dim>, d: number, type: RegisterType): CellWriter {
   const { hidden } = l, rows = cell.gates * hidden, apart = cell.projected === true, hasBias = operandOf(ctx, cell, 3) != null
+  const j: Dim = apart ? add('block', 'unit') : 'j'
   const functions = bindActivations(ctx.attrs).slice(d * cell.functions, (d + 1) * cell.functions)
-  const row = (gate: number): Dim => add(d * rows + gate * hidden, 'j')
-  const bias = (kind: 'w' | 'r', gate: number): Expr => load(bufferOf(cell, 3), [add((apart ? d : 2 * d + (kind === 'r' ? 1 : 0)) * rows + gate * hidden, 'j')])
+  const row = (gate: number): Dim => add(d * rows + gate * hidden, j)
+  const bias = (kind: 'w' | 'r', gate: number): Expr => load(bufferOf(cell, 3), [add((apart ? d : 2 * d + (kind === 'r' ? 1 : 0)) * rows + gate * hidden, j)])
   /** What a sum starts with: its biases, and its part of an input that is projected already. */
   const start = (s: Sum): Expr => {
     const parts = [
@@ -95,13 +108,14 @@ function cellWriter(ctx: ComputeContext<RecurrentAttrs>, cell: CellShape, l: Rec
     ]
     return parts.length === 0 ? constant(type, 0) : parts.reduce(plus)
   }
-  const recurrent = (gate: number): Dim => (apart ? add(mul('k', rows), d * rows * hidden + gate * hidden, 'j') : add(mul(row(gate), hidden), 'k'))
+  const recurrent = (gate: number): Dim => (apart ? packedAt(cell, hidden, d, gate, 'block', 'unit', 'k') : add(mul(row(gate), hidden), 'k'))
   const accumulate = (extent: Dim, operand: Expr, sums: readonly Sum[], weight: (gate: number) => Expr): Stmt[] => sums.length === 0 ? [] : [loop('k', extent, [
     letStmt('v', type, operand),
     ...sums.map((s): Stmt => ({ kind: 'set', name: s.name, value: plus(local(s.name, type), times(local('v', type), weight(s.gate))) })),
   ])]
   return {
-    type, functions, hidden, at: add(mul('n', hidden), 'j'),
+    type, functions, at: add(mul('n', hidden), j),
+    eachElement: (body) => (apart ? inBlocks(hidden, body) : [elements(hidden, body)]),
     sums: (sums) => {
       const states = [...new Set(sums.flatMap((s) => s.state ?? []))]
       return [
@@ -114,9 +128,6 @@ function cellWriter(ctx: ComputeContext<RecurrentAttrs>, cell: CellShape, l: Rec
       letStmt(`${name}_in`, type, clipExpr(x, ctx.attrs.clip, type)),
       letStmt(name, type, (functions[f] as BoundActivation).expr(local(`${name}_in`, type), type)),
     ],
-    peep: (x, i, state) => (operandOf(ctx, cell, 7) == null ? x : plus(x, times(load(bufferOf(cell, 7), [add(d * cell.peepholes * hidden + i * hidden, 'j')]), state))),
+    peep: (x, i, state) => (operandOf(ctx, cell, 7) == null ? x : plus(x, times(load(bufferOf(cell, 7), [add(d * cell.peepholes * hidden + i * hidden, j)]), state))),
   }
 }
-
-/** A loop over the elements of the state, which are independent. */
-export const eachElement = (w: CellWriter, body: readonly Stmt[]): Stmt => elements(w.hidden, body)

@@ -4,7 +4,7 @@ import { fromNumbers } from '../host-tensor.js'
 import type { ReferenceCall } from '../op.js'
 import { floatElements } from './float-elements.js'
 import { bindActivations, type BoundActivation } from './recurrence-activation.js'
-import { inputAt, layoutOf, operandAt, outputAt, stateAt, type CellShape, type RecurrentAttrs } from './recurrence.js'
+import { BLOCK, inputAt, layoutOf, operandAt, outputAt, packedAt, stateAt, type CellShape, type RecurrentAttrs } from './recurrence.js'
 
 /** What a cell has at one step: the hidden state `h` (and cell state `c`) to be replaced, and its direction's parameters. */
 export interface Step {
@@ -44,7 +44,7 @@ export function runRecurrence(call: ReferenceCall<RecurrentAttrs>, cell: CellSha
         for (let row = 0; row < rows; row++) projected[row] = project(d, row, inputAt(l, t, n) as number)
         step({
           hidden, projected, h, c, functions: functions.slice(d * cell.functions, (d + 1) * cell.functions),
-          recur: (row, state) => (apart ? dot(rs, d * rows * hidden + row, state, 0, hidden, rows) : dot(rs, (d * rows + row) * hidden, state, 0, hidden)),
+          recur: (row, state) => (apart ? dot(rs, packedRow(cell, hidden, d, row), state, 0, hidden, cell.gates * BLOCK) : dot(rs, (d * rows + row) * hidden, state, 0, hidden)),
           recurrentBias: (row) => recurrentBias(d, row),
           peephole: (i) => ps?.[d * cell.peepholes * hidden + i] ?? 0,
         })
@@ -55,6 +55,12 @@ export function runRecurrence(call: ReferenceCall<RecurrentAttrs>, cell: CellSha
     }
   })
   return results.map((values, i) => fromNumbers(x.dtype, call.outputs[i]?.shape ?? [], values))
+}
+
+/** Where the weights of `row` (gate by gate, unit by unit) start in packed R. */
+function packedRow(cell: CellShape, hidden: number, d: number, row: number): number {
+  const unit = row % hidden, block = Math.floor(unit / BLOCK) * BLOCK
+  return packedAt(cell, hidden, d, Math.floor(row / hidden), block, unit - block, 0) as number
 }
 
 function dot(a: Float64Array, aAt: number, b: Float64Array, bAt: number, count: number, step = 1): number {

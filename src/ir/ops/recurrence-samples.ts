@@ -1,7 +1,7 @@
 /** Conformance cases that LSTM, GRU and RNN share. */
 import type { DType } from '../../base/dtype.js'
 import type { Sample } from '../op.js'
-import type { CellShape, RecurrentAttrs } from './recurrence.js'
+import { packedShape, type CellShape, type RecurrentAttrs } from './recurrence.js'
 
 interface Case {
   readonly time: number
@@ -40,7 +40,7 @@ export function recurrentSamples(cell: CellShape, functions: readonly string[]):
     const apart = cell.projected === true, features = apart ? count * rows : c.features
     const inputs = [
       of(first ? [c.batch, c.time, features] : [c.time, c.batch, features]),
-      ...(apart ? [of([count, c.hidden, rows]), of([count, rows], c.bias === true)] : [of([count, rows, features]), of([count, rows, c.hidden]), of([count, 2 * rows], c.bias === true)]),
+      ...(apart ? [of(packedShape(count, c.hidden, cell.gates)), of([count, rows], c.bias === true)] : [of([count, rows, features]), of([count, rows, c.hidden]), of([count, 2 * rows], c.bias === true)]),
       c.lengths === undefined ? null : { dtype: 'int32' as const, shape: [c.batch], data: c.lengths }, of(state, initial),
       ...(cell.states === 2 ? [of(state, initial), of([count, cell.peepholes * c.hidden], c.peepholes === true)] : []),
     ]

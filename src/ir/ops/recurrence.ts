@@ -33,10 +33,22 @@ export interface CellShape {
   /** Vectors stacked in P. */
   readonly peepholes: number
   /**
-   * The input comes projected: there is no W, X has the gates of all directions in the place of features, R is stored
-   * [directions, hidden, gates*hidden], and B, if given, holds recurrent biases only.
+   * The input comes projected: there is no W, X has the gates of all directions in the place of features, R is stored in blocks
+   * of units (see `packedShape`), and B, if given, holds recurrent biases only.
    */
   readonly projected?: boolean
+}
+
+/** Units of a hidden state that stand side by side in the R of projected cells. */
+export const BLOCK = 8
+
+/** The shape of R for a projected cell: [directions, blocks of units, hidden, gates, units of a block]; units that fill the last block count for nothing. */
+export const packedShape = (directions: number, hidden: number, gates: number): readonly [number, number, number, number, number] => [directions, Math.ceil(hidden / BLOCK), hidden, gates, BLOCK]
+
+/** Where R has the weight of element `k` of the state for a gate of unit `block + unit` (`block` a multiple of `BLOCK`), for a projected cell. */
+export function packedAt(cell: CellShape, hidden: number, d: number, gate: number, block: Dim, unit: Dim, k: Dim): Dim {
+  const whole = Math.ceil(hidden / BLOCK) * BLOCK * hidden * cell.gates
+  return add(d * whole, mul(block, hidden * cell.gates), mul(k, cell.gates * BLOCK), gate * BLOCK, unit)
 }
 
 /** Where operand `i` of ONNX's list (X W R B sequence_lens initial_h initial_c P) stands among a cell's inputs. */
@@ -93,7 +105,7 @@ export function inferRecurrence(call: Call<RecurrentAttrs>, cell: CellShape, ctx
   const state = l.batchFirst ? [l.batch, count, h] : [count, l.batch, h], rows = cell.gates * h, projected = cell.projected === true
   if (projected) ctx.assume(l.features, count * rows, 'X has the projected gates of all directions')
   const expected: readonly (readonly [string, readonly Dim[]] | null)[] = [
-    null, projected ? null : ['W', [count, rows, l.features]], ['R', projected ? [count, h, rows] : [count, rows, h]], ['B', [count, projected ? rows : 2 * rows]], null,
+    null, projected ? null : ['W', [count, rows, l.features]], ['R', projected ? packedShape(count, h, cell.gates) : [count, rows, h]], ['B', [count, projected ? rows : 2 * rows]], null,
     ['initial_h', state], ['initial_c', state], ['P', [count, cell.peepholes * h]],
   ]
   expected.forEach((entry, i) => {

@@ -3,7 +3,7 @@ import { local } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
 import { defineOp, type Op } from '../op.js'
 import { clipNumber } from './recurrence-activation.js'
-import { eachElement, recurrenceKernel, type CellWriter } from './recurrence-kernel.js'
+import { recurrenceKernel, type CellWriter } from './recurrence-kernel.js'
 import { runRecurrence, type Step } from './recurrence-reference.js'
 import { recurrentSamples } from './recurrence-samples.js'
 import { inferRecurrence, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
@@ -19,11 +19,11 @@ function stepNumbers(s: Step, attrs: RecurrentAttrs): void {
 }
 
 function stepKernel(w: CellWriter): Stmt[] {
-  return [eachElement(w, [
+  return w.eachElement([
     ...w.sums([{ name: 'sum', gate: 0, input: true, state: 'h', biases: ['w', 'r'] }]),
     ...w.activate('value', 0, local('sum', w.type)),
     { kind: 'store', buffer: 'hn', index: w.at, value: local('value', w.type) },
-  ])]
+  ])
 }
 
 const PROJECTED: CellShape = { ...CELL, name: 'rnn_recurrence', projected: true }
@@ -44,4 +44,4 @@ const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp(
 /** ONNX RNN. Results: Y, Y_h. */
 export const rnn = recordOf(CELL, 'Elman recurrence h = f(W x + R h + B) over X with sequence lengths and an initial state; steps past the end of a sequence give zeros and keep the state.', 'ONNX RNN-14; torch.nn.RNN')
 /** The steps of an RNN whose input is projected. */
-export const rnnRecurrence = recordOf(PROJECTED, 'The steps of an rnn over inputs that are multiplied by W already, biases added; R is [directions, hidden, hidden].', 'the recurrent part of ONNX RNN-14')
+export const rnnRecurrence = recordOf(PROJECTED, 'The steps of an rnn over inputs that are multiplied by W already, biases added; R is [directions, hidden/8 rounded up, hidden, 1, 8], the weights of eight units side by side.', 'the recurrent part of ONNX RNN-14')

@@ -1,7 +1,7 @@
 /** Recurrences as ONNX nodes. */
 import { fromNumbers } from '../../../ir/host-tensor.js'
 import { bindActivations } from '../../../ir/ops/recurrence-activation.js'
-import { directionsOf } from '../../../ir/ops/recurrence.js'
+import { directionsOf, packedShape } from '../../../ir/ops/recurrence.js'
 import { bool, float, floats, int, ints, text, texts, type AttributeDrafts } from '../attributes.js'
 import type { Ref } from '../graph-writer.js'
 import { rule, type NodeExport, type Rule, type RuleTable } from '../node-export.js'
@@ -31,7 +31,14 @@ const unprojected = (gates: number) => (e: NodeExport, a: RecurrentAttrs): reado
   for (let row = 0; row < features; row++) picks[row * features + row] = 1
   const b = e.optional(2), w = e.constant(fromNumbers(dtype, [count, rows, features], picks))
   const bias = b && e.add('Concat', [e.constant(fromNumbers(dtype, [count, rows], new Float64Array(features))), b], { axis: int(1) })
-  return [e.input(0), w, e.add('Transpose', [e.input(1)], { perm: ints([0, 2, 1]) }), bias, ...e.inputs().slice(3)]
+  return [e.input(0), w, unpacked(e, packedShape(count, a.hidden, gates), rows), bias, ...e.inputs().slice(3)]
+}
+
+/** R as ONNX has it, [directions, rows, hidden], from its blocks of units. */
+function unpacked(e: NodeExport, [count, blocks, hidden, gates, block]: readonly [number, number, number, number, number], rows: number): Ref {
+  const list = (...values: number[]): Ref => e.constant(fromNumbers('int64', [values.length], values))
+  const units = e.add('Reshape', [e.add('Transpose', [e.input(1)], { perm: ints([0, 3, 1, 4, 2]) }), list(count, gates, blocks * block, hidden)], {})
+  return e.add('Reshape', [e.add('Slice', [units, list(0), list(hidden), list(2)], {}), list(count, rows, hidden)], {})
 }
 
 /** LSTM, GRU and RNN. */
