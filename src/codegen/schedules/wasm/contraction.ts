@@ -83,14 +83,14 @@ function panelsBeside(height: number, columns: Axis): number {
   const panels = Math.floor((fixedExtent(columns) ?? Infinity) / (PANEL * LANES))
   const most = height === 1 ? 6 : 3
   if (panels === Infinity || panels <= most) return most
-  const cost = (n: number): number => Math.floor(panels / n) * (n + 1) + (panels % n) * 3
+  const cost = (n: number): number => Math.floor(panels / n) * (n + 1) + (panels % n) * 5
   return Array.from({ length: most - 1 }, (_, k) => most - k).reduce((best, n) => (cost(n) < cost(best) ? n : best), most)
 }
 
-/** The parts of `rows` in tiles of `most` rows or fewer: of an open extent a part for every remainder. */
+/** The parts of `rows` in tiles of `most` rows or fewer: of an open extent a part for every remainder but five, which is four and one. */
 function partsOfRows(rows: Axis, most: number): readonly { readonly size: number; readonly count?: number }[] {
   const extent = fixedExtent(rows)
-  if (extent === undefined) return Array.from({ length: most }, (_, k) => ({ size: most - k }))
+  if (extent === undefined) return Array.from({ length: most }, (_, k) => ({ size: most - k })).filter((p) => p.size !== 5)
   const size = Math.min(extent, bestPoints(rows, most)), rest = extent % size
   return [{ size, count: Math.floor(extent / size) }, ...(rest > 0 ? [{ size: rest, count: 1 }] : [])]
 }
