@@ -1,4 +1,4 @@
-/** Single operations of one group: every contestant and the bare micro-kernel in turns in this process. */
+/** Single operations of one group: every contestant in turns in this process, then Ingot's steps in turns with the bare micro-kernel. */
 import { compile, load, toOnnx } from '../../dist/src/index.js'
 import { finishJob, readJob } from '../job.js'
 import { inTurns, median } from '../measure.js'
@@ -10,27 +10,34 @@ import { tfjsRun } from '../peers/tfjs.js'
 
 const { group, timing, filter = '' } = readJob()
 
-/** Milliseconds that a run spends in its steps, those aside that only bring channels first or last: what is left is the operation. */
-function stepMs(session, feeds, runs) {
-  const each = Array.from({ length: runs }, () => {
-    session.startProfile()
-    session.runSync(feeds)
-    return session.profile().steps.filter(({ kernel }) => !kernel.startsWith('transpose')).reduce((sum, { ms }) => sum + ms, 0)
+/** Milliseconds that one run spends in its steps, those aside that only bring channels first or last: what is left is the operation. */
+function stepMs(session, feeds) {
+  session.startProfile()
+  for (const end = performance.now() + timing.leastMs; performance.now() < end;) session.runSync(feeds)
+  const { steps, runs } = session.profile()
+  return steps.filter(({ kernel }) => !kernel.startsWith('transpose')).reduce((sum, { ms }) => sum + ms, 0) / runs
+}
+
+/** Medians of a run's steps and of the micro-kernel, in turns. */
+function stepsBesidePeak(session, feeds, peak) {
+  const rounds = Array.from({ length: timing.rounds }, () => {
+    const steps = stepMs(session, feeds), start = performance.now()
+    for (let i = 0; i < 3; i++) peak.run()
+    return { steps, gflops: (3 * peak.flops) / (performance.now() - start) / 1e6 }
   })
-  return median(each)
+  return { stepMs: median(rounds.map((r) => r.steps)), peakGflops: median(rounds.map((r) => r.gflops)) }
 }
 
 const results = [], peak = microKernel()
+await inTurns({ peak: peak.run }, timing)
 for (const { name, flops, bytes, graph, feeds, tfjs, jax } of OPS[group].filter((c) => c.name.includes(filter))) {
   const traced = graph()
   const onnx = toOnnx(traced)
   const session = await load((await compile(traced, { target: 'wasm' })).data)
   const web = await webContestant(onnx, feeds, 1), native = await nativeContestant(onnx, feeds, 1)
   const others = { ...(tfjs && { tfjs: await tfjsRun(tfjs) }), ...(jax && { jax: await jaxRun(jax) }) }
-  const runs = { ingot: () => session.runSync(feeds), web: web.run, native: native.run, peak: peak.run, ...others }
-  const times = await inTurns(runs, timing)
-  const steps = stepMs(session, feeds, Math.min(200, Math.max(5, Math.ceil(100 / times.ingot.ms))))
-  results.push({ name, flops, bytes, times, stepMs: steps, peakGflops: peak.flops / times.peak.best / 1e6 })
+  const times = await inTurns({ ingot: () => session.runSync(feeds), web: web.run, native: native.run, ...others }, timing)
+  results.push({ name, flops, bytes, times, ...stepsBesidePeak(session, feeds, peak) })
   session.dispose()
   await web.end()
   await native.end()
