@@ -160,7 +160,7 @@ export function lowerNode({ local, symbols, placements, inPlace }: LocalNode, ta
   const variant = (set: Features): Pick<LoweredNode, 'kernel' | 'schedule' | 'slots'> => {
     const schedule = scheduleFor(flat, target, set)
     const prepared = prepareCompute(flat, schedule)
-    const spelled = target === 'wasm' ? expandMath(prepared.compute) : prepared.compute
+    const spelled = target === 'wasm' ? expandMath(prepared.compute, set === 'relaxed' ? 'fused' : 'paired') : prepared.compute
     const kernel = legalize(applySchedule(spelled, prepared.schedule, name, { madd: target === 'wasm' }), target)
     const slots = kernel.buffers.map((b): Slot | undefined => {
       const slot = slotOf(valueOf(b.name)), packing = prepared.packings.get(b.name)

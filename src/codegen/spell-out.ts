@@ -5,15 +5,15 @@
 import type { DType } from '../base/dtype.js'
 import { typeOfExpr, type Expr } from '../ir/kernel/expr.js'
 import type { Kernel, Stmt } from '../ir/kernel/kernel.js'
-import { mapExpr, operandsOf, visitExprs, withOperands } from '../ir/kernel/walk.js'
+import { operandsOf, visitExprs, withOperands } from '../ir/kernel/walk.js'
 import { mathExpander } from './expand-math.js'
 
 /** `kernel` with the functions of f32 written out, and no expression twice. */
 export function spellOut(kernel: Kernel): Kernel {
   const dtypes = new Map(kernel.buffers.map((b) => [b.name, b.dtype]))
-  const expand = mathExpander(kernel.buffers)
+  const expand = mathExpander(kernel.buffers, 'paired')
   let count = 0
-  const body = bindShared(kernel.body, { dtypeOf: (buffer) => dtypes.get(buffer) ?? 'float64', fresh: () => `shared.${count++}`, spell: (e) => mapExpr(e, expand) })
+  const body = bindShared(kernel.body, { dtypeOf: (buffer) => dtypes.get(buffer) ?? 'float64', fresh: () => `shared.${count++}`, spell: expand })
   return count === 0 ? kernel : { ...kernel, body }
 }
 

@@ -133,7 +133,7 @@ function nextValues(work: Work, stage: ReduceStage, registers: readonly Register
   const env = bindLets(work, stage.lets, { dims: at.dims, locals }, memo)
   const sets = stage.accumulators.flatMap((a, i) => {
     const register = registers[i] as Register
-    return valuesFor(work, nextExpr(a, work.madd), env, register, memo).map((value, k) => ({ name: register.names[k] as string, value }))
+    return valuesFor(work, nextExpr(a, work.madd && isVector(register.type)), env, register, memo).map((value, k) => ({ name: register.names[k] as string, value }))
   })
   return sets.length > 1 && readsOthers(stage) ? [{ kind: 'set-all', sets }] : sets.map((s) => ({ kind: 'set', ...s }))
 }

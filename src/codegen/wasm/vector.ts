@@ -143,12 +143,13 @@ export function renderVectorBinary(name: BinaryOp, a: VectorTyped, right: Expr, 
   return instruction === undefined ? refuse(name, a.type) : { type: result, code: op(instruction, a.code, b.code) }
 }
 
-/** a·b + c: one instruction in modules that may use relaxed SIMD, else two. */
+/** a·b + c: one instruction in modules that may use relaxed SIMD, else two. A scalar is rounded as lanes are. */
 export function renderMadd(a: Typed, b: Typed, c: Typed, scope: FunctionScope): Typed {
   if (a.type !== b.type || a.type !== c.type) throw new IngotError('verify-kernel', `a madd of ${a.type}, ${b.type} and ${c.type}`)
   const { type } = a
   if (type !== 'f32' && type !== 'f64' && type !== 'f32x4') return refuse('madd', type)
   if (scope.relaxed && type === 'f32x4') return { type, code: op('f32x4.relaxed_madd', a.code, b.code, c.code) }
+  if (scope.relaxed && type === 'f32') return { type, code: laneOp('f32x4.extract_lane', 0, op('f32x4.relaxed_madd', op('f32x4.splat', a.code), op('f32x4.splat', b.code), op('f32x4.splat', c.code))) }
   return { type, code: op(`${type}.add`, c.code, op(`${type}.mul`, a.code, b.code)) }
 }
 

@@ -1,7 +1,7 @@
 /** Runs one kernel of a module made by `renderWasmModule` on copies of typed arrays. */
 import { bytesOf, type TensorStorage } from '../../../src/base/dtype.js'
 import type { Kernel } from '../../../src/ir/kernel/kernel.js'
-import { renderWasmModule } from '../../../src/codegen/wasm/render.js'
+import { renderWasmModule, type WasmOptions } from '../../../src/codegen/wasm/render.js'
 
 export interface WasmRun {
   /** Copies buffers in, calls the kernel, copies them back. */
@@ -10,9 +10,9 @@ export interface WasmRun {
 }
 
 /** The instance of a module with one memory that grows as runs need. */
-export function instantiate(kernels: readonly Kernel[], which = 0): WasmRun {
+export function instantiate(kernels: readonly Kernel[], which = 0, options: WasmOptions = {}): WasmRun {
   const memory = new WebAssembly.Memory({ initial: 1 })
-  const bytes = renderWasmModule(kernels)
+  const bytes = renderWasmModule(kernels, options)
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>), { env: { memory } })
   const fn = exports[(kernels[which] as Kernel).name] as (...args: number[]) => void
   return {
