@@ -1,4 +1,4 @@
-/** Random schedules that fit a compute: splits, orders with every inner part inside its outer one, inner parts unrolled or in lanes. */
+/** Random schedules that fit a compute: splits, orders with every inner part inside its outer one, inner parts unrolled or in lanes; stored values in any way. */
 import * as fc from 'fast-check'
 import type { Axis, Compute } from '../../src/ir/kernel/compute.js'
 import type { Directive, Schedule } from '../../src/ir/kernel/schedule.js'
@@ -9,7 +9,8 @@ interface Choice { readonly factor: number; readonly unroll: boolean; readonly l
 export function anySchedule(compute: Compute): fc.Arbitrary<Schedule> {
   const nests = new Map<string, readonly Axis[]>([['outer', compute.axes]])
   for (const s of compute.stages) if (s.kind !== 'let' && s.axes.length > 0) nests.set(s.axes.map((a) => a.name).join(), s.axes)
-  return fc.tuple(...[...nests.values()].map((axes) => nestSchedule(axes))).map((parts) => parts.flat())
+  const stores: fc.Arbitrary<readonly Directive[]> = fc.subarray<Directive>([{ kind: 'interleave', points: 3 }, { kind: 'drain' }])
+  return fc.tuple(...[...nests.values()].map((axes) => nestSchedule(axes)), stores).map((parts) => parts.flat())
 }
 
 function nestSchedule(axes: readonly Axis[]): fc.Arbitrary<readonly Directive[]> {

@@ -12,6 +12,7 @@ import type { Schedule } from '../../ir/kernel/schedule.js'
 import { simplifyDim } from '../../ir/kernel/simplify.js'
 import { rootsOf, visitComputeDims, visitExprs } from '../../ir/kernel/walk.js'
 import { hasLane, inLane, LANE_NUMBERS, laneStride } from './lanes.js'
+import { drained, drainTile } from './drain.js'
 import { openLoops } from './loops.js'
 import { planNests, type Nest } from './nest.js'
 import { partsOf } from './parts.js'
@@ -34,13 +35,18 @@ export interface ApplyOptions {
 export function applySchedule(compute: Compute, schedule: Schedule, name: string, options: ApplyOptions = {}): Kernel {
   const params = freeSymbols(compute)
   const written = new Set(compute.stages.flatMap((s) => (s.kind === 'store' ? [s.buffer] : [])))
-  const work: Work = { writer: new KernelWriter([...params, ...compute.buffers.map((b) => b.name)]), values: new ValueTable(compute.buffers, [...written]), madd: options.madd === true }
+  const work: Work = { writer: new KernelWriter([...params, ...compute.buffers.map((b) => b.name)]), values: new ValueTable(compute.buffers, [...written]), madd: options.madd === true, together: schedule.find((d) => d.kind === 'interleave')?.points ?? 1 }
+  const drains = schedule.some((d) => d.kind === 'drain')
   for (const part of partsOf(compute, schedule)) {
     const nests = planNests(part.compute, part.schedule)
     openLoops(nests.outer, work.writer, new Map(), (points) => {
       work.values.touch()
       let tile: readonly TilePoint[] = points.map((dims) => ({ dims, locals: new Map() }))
-      compute.stages.forEach((stage, i) => { tile = writeStage(work, stage, nests.stages[i] as Nest, tile) })
+      compute.stages.forEach((stage, i) => {
+        const sum = drains && stage.kind === 'store' && tile.length > 1 ? drained(work, compute.stages[i - 1], stage) : undefined
+        if (sum !== undefined && stage.kind === 'store' && drainTile(work, stage, sum.name, compute.axes.map((a) => a.name), tile, (s, env, memo) => storesAt(work, s, env, memo))) return
+        tile = writeStage(work, stage, nests.stages[i] as Nest, tile)
+      })
       work.values.touch()
     })
   }
@@ -110,7 +116,7 @@ function writeStore(work: Work, stage: StoreStage, nest: Nest, tile: readonly Ti
         values.touch(stage.buffer)
       }
     }
-    writer.write(pending)
+    writer.write(pending, loadsFrom(stage, stage.buffer) ? 1 : work.together)
   }, lanes)
   values.touch()
 }

@@ -10,7 +10,7 @@ import type { KernelWriter } from './writer.js'
 /** One point of the outer tile: its axes, and the locals that earlier stages left. */
 export interface TilePoint { readonly dims: ReadonlyMap<string, Dim>; readonly locals: ReadonlyMap<string, LocalValue> }
 
-export interface Work { readonly writer: KernelWriter; readonly values: ValueTable; readonly madd: boolean }
+export interface Work { readonly writer: KernelWriter; readonly values: ValueTable; readonly madd: boolean; readonly together: number }
 
 export const hasLanes = (point: Env): boolean => [...point.dims.values()].some(hasLane)
 

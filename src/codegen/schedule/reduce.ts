@@ -108,8 +108,8 @@ function newRegister({ writer }: Work, a: Accumulator, point: TilePoint): Regist
   return { names: lanes ? LANE_NUMBERS.map((k) => writer.fresh(`${a.name}_${k}`)) : [writer.fresh(a.name)], type: vector ?? a.type }
 }
 
-function firstValues({ writer, values }: Work, a: Accumulator, point: TilePoint, register: Register): Pending[] {
-  return valuesFor({ writer, values, madd: false }, a.init, point, register, new Memo()).map((value, k): Pending => ({ kind: 'var', name: register.names[k] as string, value }))
+function firstValues(work: Work, a: Accumulator, point: TilePoint, register: Register): Pending[] {
+  return valuesFor(work, a.init, point, register, new Memo()).map((value, k): Pending => ({ kind: 'var', name: register.names[k] as string, value }))
 }
 
 /** `e` as the contents of a register at a point. */

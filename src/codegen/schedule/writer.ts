@@ -31,6 +31,9 @@ export type Pending =
   /** Writes the value now if nothing wrote it before: for what may change later. */
   | { readonly kind: 'keep'; readonly value: ValueNode }
 
+/** Operations of one step, where values are computed step by step. */
+const STEP = 3
+
 const rootsOf = (p: Pending): readonly ValueNode[] => (p.kind === 'set-all' ? p.sets.map((s) => s.value) : [p.value])
 
 const freshScope = (runs: boolean): Scope => ({ stmts: [], values: new Map(), dims: new Map(), runs })
@@ -116,18 +119,43 @@ export class KernelWriter implements ValueContext {
     return name
   }
 
-  /** Writes statements that belong together into the innermost open loop. */
-  write(pending: readonly Pending[]): void {
+  /** Writes statements that belong together into the innermost open loop; so many of them step by step, so that the steps of one fill the time in which those of another wait. */
+  write(pending: readonly Pending[], together = 1): void {
     this.#uses = new Map()
     this.#sums = new Map()
     for (const p of pending) {
       for (const root of rootsOf(p)) this.#count(root)
       if (p.kind === 'store') this.#countSum(p.index)
     }
-    for (const p of pending) {
+    pending.forEach((p, i) => {
+      if (together > 1 && i % together === 0) this.#writeSteps(pending.slice(i, i + together).flatMap(rootsOf))
       const stmt = this.#statement(p)
       if (stmt !== undefined) this.#scope.stmts.push(stmt)
+    })
+  }
+
+  /** Writes parts of the values at `roots` into locals: the first part of each, then the second of each, and so on. */
+  #writeSteps(roots: readonly ValueNode[]): void {
+    const steps = roots.map((root) => this.#stepsOf(root))
+    for (let k = 0; steps.some((s) => k < s.length); k++) for (const s of steps) {
+      const node = s[k]
+      if (node !== undefined) this.#bindValue(node)
     }
+  }
+
+  /** Nodes below `root` with a few operations between one and the next, operands first. */
+  #stepsOf(root: ValueNode): readonly ValueNode[] {
+    const steps: ValueNode[] = [], known = new Map<number, number>()
+    const size = (node: ValueNode): number => {
+      if (node.operands.length === 0 || known.has(node.id) || this.#find(node) !== undefined) return 0
+      known.set(node.id, 0)
+      const operations = node.operands.reduce((n, o) => n + size(o), 1)
+      if (node === root || node.symbol !== undefined || (operations < STEP && (this.#uses.get(node.id) ?? 0) < 2)) return operations
+      steps.push(node)
+      return 0
+    }
+    size(root)
+    return steps
   }
 
   #statement(p: Pending): Stmt | undefined {

@@ -5,11 +5,12 @@ import { prepareCompute } from '../schedule/prepare.js'
 import { joinPixels, packConstants } from './wasm/arrange.js'
 import { scheduleContraction, tileDepth, type Features } from './wasm/contraction.js'
 import { scheduleDepthwise } from './wasm/depthwise.js'
+import { scheduleStores } from './wasm/epilogue.js'
 import { scheduleRows } from './wasm/rows.js'
 
 /** The plan for `compute` on the wasm target with an instruction set. */
 export function scheduleWasm(compute: Compute, features: Features = 'baseline'): Plan {
-  return scheduleDepthwise(compute, features) ?? planContraction(compute, features) ?? scheduleRows(compute)
+  return [...(scheduleDepthwise(compute, features) ?? planContraction(compute, features) ?? scheduleRows(compute)), ...scheduleStores(compute)]
 }
 
 function planContraction(compute: Compute, features: Features): Plan | undefined {

@@ -6,7 +6,7 @@ import { isVector, REGISTER, VECTOR_DTYPES, vectorOf, type BinaryOp, type Expr, 
 import { WASM_TYPE } from './helpers.js'
 import { constant, get, loadFrom, op, select, storeTo, tee, type Code, type ValueType } from './instructions.js'
 import type { CallHelper } from './math.js'
-import { isVectorTyped, renderLane, renderMadd, renderSplat, renderVector, renderVectorBinary, renderVectorCast, renderVectorLoad, renderVectorUnary } from './vector.js'
+import { isVectorTyped, numberIn, renderLane, renderMadd, renderSplat, renderVector, renderVectorBinary, renderVectorCast, renderVectorLoad, renderVectorUnary } from './vector.js'
 
 /** Code that leaves a value of a register type. */
 export interface Typed { readonly type: RegisterType; readonly code: Code }
@@ -133,8 +133,11 @@ export function renderExpr(e: Expr, scope: FunctionScope): Typed {
     case 'load': return e.lanes === undefined ? renderLoad(e.buffer, e.index[0] ?? 0, scope) : renderVectorLoad(e.buffer, e.index[0] ?? 0, scope)
     case 'unary': { const x = renderExpr(e.x, scope); return isVectorTyped(x) ? renderVectorUnary(e.op, x, scope) : renderUnary(e.op, x, scope) }
     case 'binary': {
-      const a = renderExpr(e.a, scope)
-      if (isVectorTyped(a)) return renderVectorBinary(e.op, a, e.b, scope)
+      // A number stands second where sides are alike: extremes are cheap then.
+      const swapped = (e.op === 'min' || e.op === 'max') && numberIn(e.a, scope) !== undefined
+      const a = renderExpr(swapped ? e.b : e.a, scope)
+      if (isVectorTyped(a)) return renderVectorBinary(e.op, a, swapped ? e.a : e.b, scope)
+      if (swapped) return renderBinary(e.op, renderExpr(e.a, scope), a, scope)
       return renderBinary(e.op, a, renderExpr(e.b, scope), scope)
     }
     case 'madd': return renderMadd(renderExpr(e.a, scope), renderExpr(e.b, scope), renderExpr(e.c, scope), scope)

@@ -19,6 +19,10 @@ export type Directive =
   | { readonly kind: 'divide'; readonly axis: string; readonly parts: readonly { readonly size: number; readonly count?: number; readonly schedule: Schedule }[] }
   /** Iterations may be shared among threads; must be the outermost axis. */
   | { readonly kind: 'parallel'; readonly axis: string }
+  /** Computes what is stored for so many of the points that are written out side by side step by step, instead of for one after another. */
+  | { readonly kind: 'interleave'; readonly points: number }
+  /** Stores the sums of a tile as they are, and computes what is stored in a loop over the tile that reads them back. */
+  | { readonly kind: 'drain' }
 
 export type Schedule = readonly Directive[]
 

@@ -4,11 +4,11 @@ import { erf } from '../../base/erf.js'
 import * as dims from '../dims.js'
 import type { Dim } from '../dims.js'
 import { roundHalfEven } from '../kernel/arithmetic.js'
-import { constant, REGISTER, selectExpr, unary, type Expr, type RegisterType } from '../kernel/expr.js'
+import { constant, REGISTER, unary, type Expr, type RegisterType } from '../kernel/expr.js'
 import { defineOp, type Op, type Sample, type SampleInput } from '../op.js'
 import { tensorType } from '../types.js'
 import { dtypesOf, elementwiseReference, symbolicElementwise, type ElementFunctions } from './elementwise.js'
-import { greatest, logistic, minus, number, over, plus, softplus, times } from './expressions.js'
+import { greatest, least, logistic, number, over, plus, softplus, times } from './expressions.js'
 import { FLOATS, tensorInput } from './operands.js'
 import { UNARY_GRADS } from './unary-grad.js'
 
@@ -68,7 +68,7 @@ const TABLE = {
   hard_swish: {
     doc: 'x * max(0, min(1, x / 6 + 1 / 2)).', source: 'ONNX HardSwish-22; torch.nn.functional.hardswish', range: [-6, 6],
     float: (x) => x * Math.max(0, Math.min(1, x / 6 + 0.5)),
-    scalar: (x, t) => selectExpr({ kind: 'unary', op: 'isnan', x }, x, times(x, greatest(number(t, 0), minus(number(t, 1), greatest(number(t, 0), minus(number(t, 0.5), times(x, constant(t, 1 / 6)))))))),
+    scalar: (x, t) => times(x, least(number(t, 1), greatest(number(t, 0), plus(times(x, constant(t, 1 / 6)), number(t, 0.5))))),
   },
 } as const satisfies Record<string, UnaryRow>
 
