@@ -1,6 +1,6 @@
 /**
  * Runs ONNX backend tests and counts what passes:
- *   npm run conformance -- DIR [--target interpret|js|wasm] [--filter REGEXP] [--json] [--list]
+ *   npm run conformance -- DIR [--target interpret|js|wasm|wgsl] [--filter REGEXP] [--json] [--list]
  * DIR holds one folder per test. Exit code 1 where a test fails; unsupported ones are counted and named.
  */
 import { readdirSync } from 'node:fs'
@@ -14,7 +14,7 @@ function parse(args: readonly string[]): Options {
   const value = (flag: string, absent: string): string => { const i = args.indexOf(flag); return i < 0 ? absent : args[i + 1] ?? absent }
   const valued = new Set(['--target', '--filter'])
   const folder = args.find((a, i) => !a.startsWith('--') && !valued.has(args[i - 1] ?? ''))
-  if (folder === undefined) throw new Error('usage: npm run conformance -- DIR [--target interpret|js|wasm] [--filter REGEXP] [--json] [--list]')
+  if (folder === undefined) throw new Error('usage: npm run conformance -- DIR [--target interpret|js|wasm|wgsl] [--filter REGEXP] [--json] [--list]')
   return { folder, target: value('--target', 'interpret'), filter: new RegExp(value('--filter', '')), json: args.includes('--json'), list: args.includes('--list') }
 }
 

@@ -16,11 +16,14 @@ if [ ! -s "$icd" ]; then
   "${apt[@]}" update >&2
   # What the driver links to comes with the stock packages; only the driver and its libdrm are newer.
   [ -e /usr/lib/x86_64-linux-gnu/libvulkan.so.1 ] || "${apt[@]}" install -y --no-install-recommends libvulkan1 >&2
-  "${apt[@]}" install -y --no-install-recommends --download-only --reinstall -t bookworm-backports mesa-vulkan-drivers >&2
+  "${apt[@]}" install -y --no-install-recommends --download-only -t bookworm-backports mesa-vulkan-drivers >&2
   for package in "$folder"/apt/archives/*.deb; do dpkg-deb -x "$package" "$folder/unpacked"; done
   libraries=$folder/unpacked/usr/lib/x86_64-linux-gnu
   manifest=$(ls "$folder"/unpacked/usr/share/vulkan/icd.d/lvp_icd.*json | head -n 1)
   sed "s|\"library_path\": *\"[^\"]*\"|\"library_path\": \"$libraries/libvulkan_lvp.so\"|" "$manifest" >"$icd.new"
+  if LD_LIBRARY_PATH=$libraries ldd "$libraries/libvulkan_lvp.so" | grep -q 'not found'; then
+    "${apt[@]}" install -y --no-install-recommends -t bookworm mesa-vulkan-drivers >&2
+  fi
   missing=$(LD_LIBRARY_PATH=$libraries ldd "$libraries/libvulkan_lvp.so" | grep 'not found' || true)
   [ -z "$missing" ] || { echo "the driver lacks libraries: $missing" >&2; exit 1; }
   mv "$icd.new" "$icd"

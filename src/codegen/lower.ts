@@ -116,8 +116,8 @@ function unique(wish: string, taken: Set<string>): string {
 /** Which of a node's tensors a kernel's buffer holds, and how a constant is packed for it. */
 export interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number; readonly packing?: Packing }
 
-/** A node's kernel; `slots` in the order of its buffers, undefined for temps. Dims are over the node's local symbols. */
-export interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim }
+/** A node's kernel; `slots` in the order of its buffers, undefined for temps; `then` are kernels to be called after it. Dims are over the node's local symbols. */
+export interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim; readonly then?: readonly LoweredNode[] }
 
 /** A node over local symbols; `symbols` says what they stand for, which shows in the kernel's name only. */
 export interface LocalNode {
@@ -155,8 +155,9 @@ export function lowerNode({ local, symbols, placements, inPlace }: LocalNode, ta
   const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
   const valueOf = (buffer: string): Value | undefined => { const value = names.valueOf(buffer); return value === undefined ? undefined : (inner.get(value) ?? value) }
   const withConstants = { ...ordered, buffers: ordered.buffers.map((b) => (valueOf(b.name)?.data === undefined ? b : { ...b, constant: true })) }
-  const flat = flattenCompute(layOut(withConstants, (buffer) => { const value = valueOf(buffer), within = value && placements.get(value); return value && { shape: shapeOf(value), order: value.order, ...(within !== undefined && { within }) } }))
-  if (target === 'wgsl') return lowerSpread(flat, name, (buffer) => slotOf(valueOf(buffer)))
+  const laid = layOut(withConstants, (buffer) => { const value = valueOf(buffer), within = value && placements.get(value); return value && { shape: shapeOf(value), order: value.order, ...(within !== undefined && { within }) } })
+  if (target === 'wgsl') return lowerSpread(laid, name, (buffer) => slotOf(valueOf(buffer)))
+  const flat = flattenCompute(laid)
   const variant = (set: Features): Pick<LoweredNode, 'kernel' | 'schedule' | 'slots'> => {
     const schedule = scheduleFor(flat, target, set)
     const prepared = prepareCompute(flat, schedule)
@@ -183,14 +184,17 @@ function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, wi
   return { kind: 'value', value: windows.get(value)?.into ?? value, ...(slot?.packing !== undefined && { packing: slot.packing }) }
 }
 
-/** The kernel of a compute on WebGPU, still with all its types. */
+/** The kernels of a compute on WebGPU, still with all its types: one, and where stages overwrite each other those that follow it. */
 function lowerSpread(compute: Compute, name: string, slotOf: (buffer: string) => Slot | undefined): LoweredNode {
-  const parts = spreadStores(compute).map((part) => {
-    const schedule = scheduleFor(part, 'wgsl'), prepared = prepareCompute(part, schedule)
-    return { schedule, kernel: applySchedule(prepared.compute, prepared.schedule, name) }
-  })
-  const kernel = besideEachOther(parts.map((p) => p.kernel))
-  return { kernel, schedule: parts.flatMap((p) => p.schedule), compute, slots: kernel.buffers.map((b) => slotOf(b.name)), flops: 0 }
+  const [first, ...then] = spreadStores(compute).map((group): LoweredNode => {
+    const parts = group.map((part) => {
+      const flat = flattenCompute(part), schedule = scheduleFor(flat, 'wgsl'), prepared = prepareCompute(flat, schedule)
+      return { schedule, kernel: applySchedule(prepared.compute, prepared.schedule, name) }
+    })
+    const kernel = besideEachOther(parts.map((p) => p.kernel))
+    return { kernel, schedule: parts.flatMap((p) => p.schedule), compute, slots: kernel.buffers.map((b) => slotOf(b.name)), flops: 0 }
+  }) as [LoweredNode, ...LoweredNode[]]
+  return { ...first, then }
 }
 
 /** The node with its symbols renamed `dim0`, `dim1`… in order of appearance: names that no op uses for an axis, the same for all nodes alike. */

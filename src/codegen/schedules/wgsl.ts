@@ -18,7 +18,7 @@ export function scheduleWgsl(compute: Compute): Plan {
 }
 
 function canJoin(outer: Axis, inner: Axis | undefined, { axes }: Compute): boolean {
-  if (inner === undefined || outer.lo !== undefined || inner.lo !== undefined) return false
+  if (inner === undefined || outer.lo !== undefined || inner.lo !== undefined || inner.hi === 0) return false
   const own = new Set([...outer.name.split('_'), outer.name, inner.name])
   let used = false
   for (const a of axes) for (const d of [a.lo ?? 0, a.hi]) visitSymbols(d, (s) => { if (own.has(s)) used = true })

@@ -94,10 +94,10 @@ function renderConstant(type: WgslType, value: number | string, scope: WgslScope
 }
 
 const FLOAT_CALLS: Readonly<Partial<Record<UnaryOp, string>>> = {
-  abs: 'abs', sqrt: 'sqrt', rsqrt: 'inverseSqrt', exp: 'exp', log: 'log', sin: 'sin', cos: 'cos', tan: 'tan', asin: 'asin', acos: 'acos', atan: 'atan',
+  abs: 'abs', sqrt: 'sqrt', rsqrt: 'inverseSqrt', exp: 'exp', sin: 'sin', cos: 'cos', tan: 'tan', asin: 'asin', acos: 'acos', atan: 'atan',
   sinh: 'sinh', cosh: 'cosh', asinh: 'asinh', acosh: 'acosh', atanh: 'atanh', floor: 'floor', ceil: 'ceil', trunc: 'trunc', round: 'round', sign: 'sign',
 }
-const FLOAT_HELPERS: Readonly<Partial<Record<UnaryOp, string>>> = { expm1: 'expm1_f32', log1p: 'log1p_f32', erf: 'erf_f32', tanh: 'tanh_f32', isnan: 'is_nan', isinf: 'is_inf' }
+const FLOAT_HELPERS: Readonly<Partial<Record<UnaryOp, string>>> = { expm1: 'expm1_f32', log: 'log_f32', log1p: 'log1p_f32', erf: 'erf_f32', tanh: 'tanh_f32', isnan: 'is_nan', isinf: 'is_inf' }
 
 function refuse(op: string, type: WgslType): never {
   throw new IngotError('verify-kernel', `operation ${op} does not apply to ${type}`)

@@ -73,21 +73,41 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
 }`,
     needs: ['not_a_number'],
   },
-  // Built-in tanh may overflow inside; its result is 1 in f32 from 9.1 on.
-  tanh_f32: { text: 'fn tanh_f32(x: f32) -> f32 { return tanh(clamp(x, -10, 10)); }' },
+  // Built-in tanh may overflow inside, and is inexact beside 0.
+  tanh_f32: {
+    text: `fn tanh_f32(x: f32) -> f32 {
+  let z = x * x;
+  if (z < 0.390625) { return x + x * (z * (-0.3333328366279602 + z * (0.13331490755081177 + z * (-0.05374349653720856 + z * (0.02065058797597885 - z * 0.005717045161873102))))); }
+  return sign(x) * (1 - 2 / (exp(2 * min(abs(x), 20)) + 1));
+}`,
+  },
   expm1_f32: {
     text: `fn expm1_f32(x: f32) -> f32 {
   if (abs(x) > 0.5) { return exp(x) - 1; }
   return x * (1 + x / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6 * (1 + x / 7 * (1 + x / 8)))))));
 }`,
   },
+  // Built-in log is only exact to 2^-21 between 1/2 and 2. log(1 + x) = 2·atanh(x / (2 + x)) by its series.
+  log1p_near: {
+    text: `fn log1p_near(x: f32) -> f32 {
+  let s = x / (2 + x);
+  let z = s * s;
+  return 2 * s * (1 + z * (1f / 3 + z * (1f / 5 + z * (1f / 7 + z * (1f / 9 + z * (1f / 11 + z * (1f / 13 + z / 15)))))));
+}`,
+  },
+  log_f32: {
+    text: `fn log_f32(x: f32) -> f32 {
+  if (x > 0.5 && x < 2) { return log1p_near(x - 1); }
+  return log(x);
+}`,
+    needs: ['log1p_near'],
+  },
   log1p_f32: {
     text: `fn log1p_f32(x: f32) -> f32 {
-  let u = 1 + x;
-  if (u == 1 || is_inf(x)) { return x; }
-  return log(u) * (x / (u - 1));
+  if (x > -0.5 && x < 1) { return log1p_near(x); }
+  return log(1 + x);
 }`,
-    needs: ['is_inf'],
+    needs: ['log1p_near'],
   },
   // Below 3/4 a fit of erf(x)/x over x², above it one of erfc(x)^(-1/16).
   erf_f32: {

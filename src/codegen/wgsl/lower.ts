@@ -12,7 +12,7 @@ import { checkTypes } from '../check-types.js'
 import { callOf, KernelTable, localSymbols, lowerNode, type Lowered, type LoweredNode, type LoweredStep, type OnKernel } from '../lower.js'
 import { nodeKey } from '../node-key.js'
 import { legalize } from '../legalize.js'
-import { intervalOfDType, type Interval } from './interval.js'
+import { intervalOfDType, union, type Interval } from './interval.js'
 import { narrowIntegers } from './narrow-integers.js'
 import { placeNodes } from './place.js'
 
@@ -54,7 +54,7 @@ export function lowerForDevice(graph: Graph, onKernel?: OnKernel, bounds: Elemen
     for (const node of nodes) {
       const lowered = made.get(node)
       if (lowered === undefined) steps.push({ kind: 'alias', value: node.outputs[0] as Value, of: node.inputs[0] as Value })
-      else steps.push(callOf(lowered, table.add(lowered, node.origin), node, localSymbols(node, new Map()).symbols, new Map()))
+      else for (const one of [lowered, ...(lowered.then ?? [])]) steps.push(callOf(one, table.add(one, node.origin), node, localSymbols(node, new Map()).symbols, new Map()))
     }
   }
   return { kernels: table.kernels, steps, parts }
@@ -116,13 +116,15 @@ function attempt<T>(lower: () => T): T | IngotError {
 /** The kernel with only what shaders have. Throws `unsupported-dtype` where it cannot be had. */
 function deviceNode(made: LoweredNode, node: Node, elements: readonly (Interval | undefined)[]): Made {
   const slotOf = (buffer: string): LoweredNode['slots'][number] => made.slots[made.kernel.buffers.findIndex((b) => b.name === buffer)]
-  const { kernel, written } = narrowIntegers(made.kernel, (buffer) => { const slot = slotOf(buffer); return slot?.side === 'inputs' ? elements[slot.index] : undefined })
+  const { kernel, written: stored } = narrowIntegers(made.kernel, (buffer) => { const slot = slotOf(buffer); return slot?.side === 'inputs' ? elements[slot.index] : undefined })
   if (kernel === undefined) throw new IngotError('unsupported-dtype', '64-bit integers are not known to fit in 32 bits', { where: { origin: node.origin, op: node.op } })
   const outputs = node.outputs.map((value, i) => {
     const buffer = made.kernel.buffers.find((_, k) => made.slots[k]?.side === 'outputs' && made.slots[k]?.index === i)
-    return buffer === undefined || tensorOf(value).dtype.startsWith('float') ? undefined : written.get(buffer.name)
+    return buffer === undefined || tensorOf(value).dtype.startsWith('float') ? undefined : stored.get(buffer.name)
   })
-  return { made: { ...made, kernel: legalize(kernel, 'wgsl') }, written: outputs }
+  const then = (made.then ?? []).map((one) => deviceNode(one, node, elements))
+  const written = outputs.map((own, i) => then.reduce((all, one) => { const more = one.written[i]; return all && more ? union(all, more) : undefined }, own))
+  return { made: { ...made, kernel: legalize(kernel, 'wgsl'), then: then.map((one) => one.made) }, written }
 }
 
 /** The graph of a host part. */

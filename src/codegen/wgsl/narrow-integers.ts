@@ -36,11 +36,14 @@ class Facts {
   readonly #elementsOf: (buffer: string) => Interval | undefined
   readonly #registers = new Map<string, Interval>()
   readonly #indices = new Map<string, { readonly lo: Dim | undefined; readonly hi: Dim | undefined }>()
+  readonly #written: ReadonlySet<string>
+  readonly #stored = new Map<string, Interval>()
   #memo = new Map<Expr, Interval>()
 
   constructor(kernel: Kernel, elementsOf: (buffer: string) => Interval | undefined) {
     this.#kernel = kernel
     this.#elementsOf = elementsOf
+    this.#written = new Set(kernel.buffers.filter((b) => b.role !== 'in').map((b) => b.name))
     this.#dtypes = new Map(kernel.buffers.map((b) => [b.name, b.dtype]))
     for (let round = 0; round <= ROUNDS; round++) {
       this.#memo = new Map()
@@ -52,11 +55,11 @@ class Facts {
   /** Joins to every register what is assigned to it; true where one grew. */
   #grow(last: boolean): boolean {
     let grew = false
-    const assign = (name: string, value: Expr): void => {
-      const known = this.#registers.get(name), found = this.intervalOf(value), joined = known === undefined ? found : union(known, found)
+    const assign = (name: string, value: Expr, map = this.#registers): void => {
+      const known = map.get(name), found = this.intervalOf(value), joined = known === undefined ? found : union(known, found)
       if (known !== undefined && isWithin(joined, known)) return
       grew = true
-      this.#registers.set(name, last && known !== undefined ? EVERYTHING : joined)
+      map.set(name, last && known !== undefined ? EVERYTHING : joined)
     }
     const range: RangeOf = (name) => this.#indices.get(name)
     visitStmts(this.#kernel.body, (s) => {
@@ -64,6 +67,7 @@ class Facts {
       else if (s.kind === 'index') this.#indices.set(s.name, boundsOf(s.value, range))
       else if (s.kind === 'data-index') this.#indices.set(s.name, { lo: 0, hi: lessOne(boundsOf(s.extent, range).hi) })
       else if (s.kind === 'let' || s.kind === 'var' || s.kind === 'set') assign(s.name, s.value)
+      else if (s.kind === 'store') assign(s.buffer, s.value, this.#stored)
       else if (s.kind === 'set-all') for (const t of s.sets) assign(t.name, t.value)
     })
     return grew
@@ -86,7 +90,8 @@ class Facts {
     switch (e.kind) {
       case 'const': { const x = Number(e.value); return Number.isFinite(x) ? { lo: x, hi: x } : EVERYTHING }
       case 'local': return this.#registers.get(e.name) ?? whole
-      case 'load': { const dtype = this.#dtypes.get(e.buffer) ?? 'float32'; return this.#elementsOf(e.buffer) ?? intervalOfDType(dtype) }
+      // What the kernel reads again was written by it: the stores so far, joined until nothing grows.
+      case 'load': return this.#written.has(e.buffer) ? (this.#stored.get(e.buffer) ?? { lo: 0, hi: 0 }) : (this.#elementsOf(e.buffer) ?? intervalOfDType(this.#dtypes.get(e.buffer) ?? 'float32'))
       case 'index': {
         const { lo, hi } = boundsOf(e.index, (name) => this.#indices.get(name))
         return { lo: typeof lo === 'number' ? lo : whole.lo, hi: typeof hi === 'number' ? hi : whole.hi }
@@ -118,15 +123,7 @@ class Facts {
     return fits
   }
 
-  written(): ReadonlyMap<string, Interval> {
-    const found = new Map<string, Interval>()
-    visitStmts(this.#kernel.body, (s) => {
-      if (s.kind !== 'store') return
-      const known = found.get(s.buffer), value = this.intervalOf(s.value)
-      found.set(s.buffer, known === undefined ? value : union(known, value))
-    })
-    return found
-  }
+  written(): ReadonlyMap<string, Interval> { return this.#stored }
 }
 
 const lessOne = (hi: Dim | undefined): Dim | undefined => (typeof hi === 'number' ? hi - 1 : undefined)

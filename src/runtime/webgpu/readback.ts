@@ -38,7 +38,7 @@ export class Readback {
 
   /** The elements of every place, after the commands were submitted. `dtypeOf` says what a place's words stand for. */
   async read(dtypeOf: (place: number) => DType | undefined, allocate: Allocate): Promise<NumericStorage[]> {
-    if (this.#staging === undefined) return []
+    if (this.#staging === undefined) return this.#places.map(({ dtype }, i) => fromWords(new ArrayBuffer(0), 0, 0, dtypeOf(i) ?? dtype, dtype, allocate))
     await this.#staging.mapAsync(MAP_READ)
     const bytes = this.#staging.getMappedRange()
     const found = this.#places.map(({ dtype, length }, i) => fromWords(bytes, this.#offsets[i] as number, length, dtypeOf(i) ?? dtype, dtype, allocate))

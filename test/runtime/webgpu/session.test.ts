@@ -1,0 +1,132 @@
+/** Programs on WebGPU, where an adapter is there: `VK_DRIVER_FILES=$(scripts/software-adapter.sh)` gives a software one. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { compile } from '../../../src/compile.js'
+import type { Graph } from '../../../src/ir/graph.js'
+import { interpret } from '../../../src/ir/interpret.js'
+import { parseGraph } from '../../../src/ir/parse.js'
+import { seededTensor } from '../../../src/ir/host-tensor.js'
+import { load, type Session } from '../../../src/runtime/session.js'
+import { findDevice } from '../../codegen/wgsl/device.js'
+import { errorOf } from '../expect-code.js'
+
+const device = await findDevice()
+if (device === undefined) console.warn('skipped: WebGPU finds no adapter; VK_DRIVER_FILES=$(scripts/software-adapter.sh) gives a software one')
+
+const sessionOf = async (text: string): Promise<{ readonly graph: Graph; readonly session: Session }> => {
+  const graph = parseGraph(text)
+  return { graph, session: await load((await compile(graph, { target: 'wgsl' })).encode(), { device: device as GPUDevice }) }
+}
+
+const LAYER = `graph @layer stage=inference (x: float32[n, 8]) -> (y: float32[n, 5], total: float32[n]) {
+  symbol n = extent(x, 0)
+  const %w: float32[8, 5] = [${Array.from({ length: 40 }, (_, i) => ((i * 7) % 11) / 8 - 0.5).join(', ')}]
+  %a: float32[n, 5] = matmul(%x, %w) {trans_a = false, trans_b = false}
+  %y: float32[n, 5] = softmax(%a) {axis = 1}
+  %t: float32[n] = reduce_sum(%a) {axes = [1], keepdims = false}
+  return y = %y, total = %t
+}`
+
+const GATHER = `graph @rows stage=inference (x: float32[3, 2], at: int64[2]) -> (y: float32[2, 2]) {
+  %y: float32[2, 2] = gather(%x, %at) {axis = 0}
+  return y = %y
+}`
+
+/** Numbers of objects made on the device, by kind. */
+let made: Record<string, number> = {}
+let restore: () => void = () => undefined
+
+beforeEach(() => {
+  made = {}
+  if (device === undefined) return
+  const kinds = ['createBuffer', 'createBindGroup', 'createBindGroupLayout', 'createPipelineLayout', 'createComputePipelineAsync', 'createShaderModule', 'createQuerySet', 'createCommandEncoder'] as const
+  for (const kind of kinds) {
+    const own = device[kind].bind(device) as (...args: unknown[]) => unknown
+    Object.defineProperty(device, kind, { configurable: true, value: (...args: unknown[]) => { made[kind] = (made[kind] ?? 0) + 1; return own(...args) } })
+  }
+  restore = () => { for (const kind of kinds) delete (device as unknown as Record<string, unknown>)[kind] }
+})
+afterEach(() => { restore() })
+
+describe.skipIf(device === undefined)('a session on WebGPU', () => {
+  test('gives what the interpreter gives, at every extent of a symbol, and compiles nothing for a new one', async () => {
+    const { graph, session } = await sessionOf(LAYER)
+    const pipelines = made['createComputePipelineAsync']
+    for (const n of [1, 70, 3, 0]) {
+      const x = seededTensor('float32', [n, 8], n)
+      const [wanted, found] = [interpret(graph, { x }), await session.run({ x })]
+      for (const name of ['y', 'total']) {
+        expect(found[name]?.shape).toEqual(wanted[name]?.shape)
+        Array.from(wanted[name]?.data as Float32Array).forEach((value, i) => expect(found[name]?.data[i]).toBeCloseTo(value, 5))
+      }
+    }
+    expect(made['createComputePipelineAsync']).toBe(pipelines)
+    session.dispose()
+  })
+
+  test('makes no object of the device but one encoder in a run after the first, and submits once', async () => {
+    const { session } = await sessionOf(LAYER)
+    const x = seededTensor('float32', [4, 8], 1)
+    await session.run({ x })
+    made = {}
+    const gpu = device as GPUDevice, submit = gpu.queue.submit.bind(gpu.queue)
+    let submits = 0
+    Object.defineProperty(gpu.queue, 'submit', { configurable: true, value: (buffers: GPUCommandBuffer[]) => { submits++; submit(buffers) } })
+    for (let i = 0; i < 20; i++) await session.run({ x })
+    delete (gpu.queue as unknown as Record<string, unknown>)['submit']
+    expect(made).toEqual({ createCommandEncoder: 20 })
+    expect(submits).toBe(20)
+    session.dispose()
+  })
+
+  test('runs that are not awaited do not disturb each other', async () => {
+    const { session } = await sessionOf(LAYER)
+    const feeds = [1, 2, 3, 4].map((seed) => ({ x: seededTensor('float32', [seed, 8], seed) }))
+    const together = await Promise.all(feeds.map((feed) => session.run(feed)))
+    for (const [i, feed] of feeds.entries()) expect((await session.run(feed))['y']?.data).toEqual(together[i]?.['y']?.data)
+    session.dispose()
+  })
+
+  test('an index outside its axis is an error that names the node, and the next run is not affected', async () => {
+    const { session } = await sessionOf(GATHER)
+    const x = { dtype: 'float32', shape: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6) } as const
+    const error = await session.run({ x, at: BigInt64Array.of(0n, 2n ** 40n) }).then(() => undefined, (e: unknown) => e)
+    expect(error).toMatchObject({ code: 'index-out-of-range' })
+    expect((await session.run({ x, at: BigInt64Array.of(-1n, 0n) }))['y']?.data).toEqual(Float32Array.of(5, 6, 1, 2))
+    session.dispose()
+  })
+
+  test('cannot run synchronously, says so, and after dispose says that', async () => {
+    const { session } = await sessionOf(GATHER)
+    await errorOf('target-unavailable', () => Promise.resolve().then(() => session.runSync({})))
+    session.dispose()
+    await errorOf('session-disposed', () => session.run({}))
+  })
+
+  test('a profile has a time for every step, on the GPU and on the host', async () => {
+    const { session } = await sessionOf(`graph @g stage=inference (x: int64[6], y: float32[2, 6]) -> (z: float32[2], f: float32[6]) {
+  %a: int64[6] = mul(%x, %x)
+  %f: float32[6] = cast(%a) {to = float32}
+  %m: float32[2, 6] = mul(%y, %f)
+  %z: float32[2] = reduce_sum(%m) {axes = [1], keepdims = false}
+  return z = %z, f = %f
+}`)
+    session.startProfile()
+    const out = await session.run({ x: BigInt64Array.from([0n, 1n, -2n, 3n, 4n, 2n ** 20n]), y: Float32Array.of(1, 1, 1, 1, 2, 0, 0, 0, 0, 0, 0, 1) })
+    expect(out['z']?.data).toEqual(Float32Array.of(46, 2 ** 40))
+    const { steps } = session.profile()
+    expect(steps.length).toBeGreaterThanOrEqual(2)
+    for (const step of steps) expect(step.ms).toBeGreaterThan(0)
+    session.dispose()
+  })
+})
+
+test('integers of 64 bits run on the host where they may not fit in 32, and the report says which and why', async () => {
+  const { report, header } = await compile(parseGraph(`graph @g stage=inference (x: int64[6], at: int64[2], t: float32[4]) -> (y: int64[6], z: float32[2]) {
+  const %one: int64[1] = [1]
+  %y: int64[6] = add(%x, %one)
+  %z: float32[2] = gather(%t, %at) {axis = 0}
+  return y = %y, z = %z
+}`), { target: 'wgsl' })
+  expect(report.host).toEqual([[expect.objectContaining({ op: expect.stringMatching(/add|fused/) as string, why: '64-bit integers are not known to fit in 32 bits' })]])
+  expect(header.kernels.map((k) => (k.code as { readonly kind: string }).kind).sort()).toEqual(['host', 'shader'])
+})
