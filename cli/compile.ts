@@ -65,6 +65,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
   const { report } = program
   const stripped = Object.entries(report.stripped).map(([op, n]) => `${n} ${op}`).join(', ')
   console.log(`${pc.bold(output)}  ${sizeText(bytes)}, target ${target}, compiled in ${timeText(ms)}`)
+  for (const [i, part] of (report.host ?? []).entries()) console.log(`  part ${i + 1} of ${report.host?.length} on the host: ${part.map((n) => `${n.origin} (${n.op}): ${n.why}`).join('; ')}`)
   console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
   const symbols = Object.keys(memory.symbols)
   console.log(`  memory ${sizeText(memory.arenaBytes)} for tensors (lower bound ${sizeText(memory.lowerBoundBytes)}), ${sizeText(memory.constantBytes)} of constants${symbols.length > 0 ? `, with ${symbols.map((s) => `${s} = ${memory.symbols[s]}`).join(', ')}` : ''}`)
