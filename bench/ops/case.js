@@ -8,12 +8,12 @@ export const weight = (shape, seed) => tensor(seeded(shape, seed).data, { shape 
 
 /**
  * `fn` of inputs of these shapes as a graph with its feeds. `flops` counts a multiply-add as two, by the definition of the
- * operation and not by what anyone does; `bytes`, where what counts is memory, those read and written once.
+ * operation and not by what anyone does; `bytes`, where what counts is memory, those read and written once. `exact` asks for the time without Winograd's transforms too.
  */
-export function opCase(group, name, fn, shapes, { flops, bytes, tfjs, jax } = {}) {
+export function opCase(group, name, fn, shapes, { flops, bytes, tfjs, jax, exact = false } = {}) {
   const names = shapes.map((_, i) => `x${i}`)
   return {
-    group, name, flops, bytes, tfjs, jax,
+    group, name, flops, bytes, tfjs, jax, exact,
     graph: () => trace(fn, shapes.map((shape) => ({ shape, dtype: 'float32' })), { names }),
     feeds: Object.fromEntries(shapes.map((shape, i) => [names[i], seeded(shape, i + 1)])),
   }

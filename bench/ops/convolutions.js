@@ -26,7 +26,7 @@ function convolution(group, activation, [extent, channels, out, kernel, stride],
   const name = depthwise ? `${extent}² × ${channels}, stride ${stride}` : `${kernel}×${kernel}${stride > 1 ? `, stride ${stride}` : ''}: ${extent}² × ${channels} → ${out}`
   const peer = alsoPeers && { kind: depthwise ? 'depthwise' : 'convolution', extent, channels, out, kernel, stride, padding, activation }
   return opCase(group, name, fn, [[1, channels, extent, extent]], {
-    flops: (2 * out * outExtent ** 2 * kernel ** 2 * channels) / groups, ...(peer && { tfjs: peer, ...(!depthwise && { jax: peer }) }),
+    flops: (2 * out * outExtent ** 2 * kernel ** 2 * channels) / groups, exact: kernel === 3 && stride === 1 && !depthwise, ...(peer && { tfjs: peer, ...(!depthwise && { jax: peer }) }),
   })
 }
 

@@ -11,6 +11,7 @@ import { nativeContestant, webContestant } from '../peers/onnxruntime.js'
 const { model, program, threads, timing } = readJob()
 const ingot = await ingotContestant(new Uint8Array(readFileSync(program)), threads)
 const feeds = readFeeds(model, ingot.session.inputs), bytes = readModel(model)
+await ingot.start(feeds)
 const web = await webContestant(bytes, feeds, threads)
 const native = await nativeContestant(bytes, feeds, threads)
 

@@ -18,6 +18,15 @@ function stepMs(session, feeds) {
   return steps.filter(({ kernel }) => !kernel.startsWith('transpose')).reduce((sum, { ms }) => sum + ms, 0) / runs
 }
 
+/** The same of the graph compiled without Winograd's transforms. */
+async function exactStepMs(graph, feeds, peak) {
+  const session = await load((await compile(graph, { target: 'wasm', exact: true })).data)
+  for (const end = performance.now() + 2 * timing.warmMs; performance.now() < end;) session.runSync(feeds)
+  const found = stepsBesidePeak(session, feeds, peak)
+  session.dispose()
+  return { exactMs: found.stepMs }
+}
+
 /** Medians of a run's steps and of the micro-kernel, in turns. */
 function stepsBesidePeak(session, feeds, peak) {
   const rounds = Array.from({ length: timing.rounds }, () => {
@@ -30,14 +39,14 @@ function stepsBesidePeak(session, feeds, peak) {
 
 const results = [], peak = microKernel()
 await inTurns({ peak: peak.run }, timing)
-for (const { name, flops, bytes, graph, feeds, tfjs, jax } of OPS[group].filter((c) => c.name.includes(filter))) {
+for (const { name, flops, bytes, graph, feeds, tfjs, jax, exact } of OPS[group].filter((c) => c.name.includes(filter))) {
   const traced = graph()
   const onnx = toOnnx(traced)
   const session = await load((await compile(traced, { target: 'wasm' })).data)
   const web = await webContestant(onnx, feeds, 1), native = await nativeContestant(onnx, feeds, 1)
   const others = { ...(tfjs && { tfjs: await tfjsRun(tfjs) }), ...(jax && { jax: await jaxRun(jax) }) }
   const times = await inTurns({ ingot: () => session.runSync(feeds), web: web.run, native: native.run, ...others }, timing)
-  results.push({ name, flops, bytes, times, ...stepsBesidePeak(session, feeds, peak) })
+  results.push({ name, flops, bytes, times, ...stepsBesidePeak(session, feeds, peak), ...(exact && await exactStepMs(traced, feeds, peak)) })
   session.dispose()
   await web.end()
   await native.end()

@@ -14,11 +14,12 @@ const peerCells = ({ ingot, web, native, tfjs, jax }, others) => [ms(web.ms), ms
 
 function groupTable(results) {
   const others = results.some(({ times }) => times.tfjs !== undefined || times.jax !== undefined), counted = results.some((r) => r.flops !== undefined && r.bytes === undefined)
-  const head = ['', 'Ingot ms', ...(counted ? ['GFLOP/s', 'of the peak'] : []), ...(results.some((r) => r.bytes !== undefined) ? ['GB/s'] : []), 'onnxruntime-web', 'onnxruntime-node', ...(others ? ['tfjs', 'jax-js'] : []), '× web', '× node']
-  const rows = results.map(({ name, flops, bytes, times, stepMs, peakGflops }) => {
+  const exact = results.some((r) => r.exactMs !== undefined)
+  const head = ['operation', 'Ingot ms', ...(counted ? ['GFLOP/s', 'of the peak'] : []), ...(exact ? ['exact GFLOP/s'] : []), ...(results.some((r) => r.bytes !== undefined) ? ['GB/s'] : []), 'onnxruntime-web', 'onnxruntime-node', ...(others ? ['tfjs', 'jax-js'] : []), '× web', '× node']
+  const rows = results.map(({ name, flops, bytes, times, stepMs, peakGflops, exactMs }) => {
     const gflops = flops === undefined ? undefined : flops / stepMs / 1e6
     return [
-      name, ms(times.ingot.ms), ...(counted ? (gflops === undefined ? ['', ''] : [gflops.toFixed(1), percent(gflops / peakGflops)]) : []),
+      name, ms(times.ingot.ms), ...(counted ? (gflops === undefined ? ['', ''] : [gflops.toFixed(1), percent(gflops / peakGflops)]) : []), ...(exact ? [exactMs === undefined ? '' : (flops / exactMs / 1e6).toFixed(1)] : []),
       ...(head.includes('GB/s') ? [bytes === undefined ? '' : (bytes / stepMs / 1e6).toFixed(1)] : []), ...peerCells(times, others),
     ]
   })
@@ -40,8 +41,7 @@ export function opSections(measured) {
     const peaks = groups.flatMap((g) => g.results.map((r) => r.peakGflops))
     return [
       `## Single operations, Node ${node.version.slice(1)}`,
-      `Milliseconds are those of a call, with copying in and out. GFLOP/s and GB/s are those of the steps (without the ones that bring channels first or last), of operations counted by definition: Winograd
-convolutions need fewer. The peak is that of a bare micro-kernel (${groups[0].peak}) in turns with them, ${Math.min(...peaks).toFixed(0)}–${Math.max(...peaks).toFixed(0)} GFLOP/s. tfjs and jax-js load no ONNX, so they have only what was built for them by hand, and their operands are there already.`,
+      `Milliseconds are those of a call, with copying in and out. GFLOP/s and GB/s are those of the steps (without the ones that bring channels first or last), of operations counted by definition: convolutions by Winograd's transforms need fewer, and exact ones (\`--exact\`) do without. The peak is that of a bare micro-kernel (${groups[0].peak}) in turns with them, ${Math.min(...peaks).toFixed(0)}–${Math.max(...peaks).toFixed(0)} GFLOP/s. tfjs and jax-js load no ONNX, so they have only what was built for them by hand, and their operands are there already.`,
       ...groups.flatMap(({ group, results: found }) => [`### ${TITLES[group]}`, groupTable(found), ...(group === 'rows' ? [tinySentence(found)] : [])]),
     ]
   })
