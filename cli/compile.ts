@@ -8,7 +8,7 @@ import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, t
 import { bytesOption, shapeOption, sizeText, targetOption, timeText, type Shapes } from './options.js'
 import { progressLine } from './progress.js'
 
-interface Options { readonly output?: string; readonly target?: Target; readonly shape?: Shapes; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly json?: boolean }
+interface Options { readonly output?: string; readonly target?: Target; readonly shape?: Shapes; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function compileCommand(): Command {
@@ -21,6 +21,7 @@ export function compileCommand(): Command {
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
     .option('--max-memory <size>', 'refuse a program that needs more memory than this (symbolic extents counted as 1)', bytesOption)
+    .option('--exact', 'add up every convolution term by term; by default 3x3 ones may take a faster way (Winograd), whose results differ by some 1e-6 of the peak')
     .option('--keep-graph', 'keep the graph\'s text in the artefact')
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot compile mobilenet.onnx -o mobilenet.ingot --shape input=1,3,224,224')
@@ -39,6 +40,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
     target,
     ...(options.shape !== undefined && { shapes: options.shape }),
     keepGraph: options.keepGraph ?? false,
+    exact: options.exact ?? false,
     onProgress: (p) => {
       line.step(p.name)
       if (p.graph !== undefined && (dumpAfter === undefined || dumpAfter === p.name)) dump = printGraph(p.graph, { weights: 'short' })
@@ -67,6 +69,8 @@ async function compileModel(model: string, options: Options): Promise<void> {
   console.log(`${pc.bold(output)}  ${sizeText(bytes)}, target ${target}, compiled in ${timeText(ms)}`)
   for (const [i, part] of (report.host ?? []).entries()) console.log(`  part ${i + 1} of ${report.host?.length} on the host: ${part.map((n) => `${n.origin} (${n.op}): ${n.why}`).join('; ')}`)
   console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
+  const added = report.winograd.reduce((n, c) => n + c.weightBytes - c.exactWeightBytes, 0)
+  if (report.winograd.length > 0) console.log(`  ${report.winograd.length} convolutions by Winograd's transforms, which take ${sizeText(added)} more for weights (none with --exact)`)
   const symbols = Object.keys(memory.symbols)
   console.log(`  memory ${sizeText(memory.arenaBytes)} for tensors (lower bound ${sizeText(memory.lowerBoundBytes)}), ${sizeText(memory.constantBytes)} of constants${symbols.length > 0 ? `, with ${symbols.map((s) => `${s} = ${memory.symbols[s]}`).join(', ')}` : ''}`)
 }

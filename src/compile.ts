@@ -14,7 +14,7 @@ import type { Graph } from './ir/graph.js'
 import { printGraph } from './ir/print.js'
 import { DEFAULT_PIPELINE, getPass, runPasses } from './passes/index.js'
 import { specializeShapes, type InputShapes } from './passes/specialize-shapes.js'
-import { Program } from './program.js'
+import { Program, type WinogradConvolution } from './program.js'
 import { encodeProgram } from './runtime/encode.js'
 import type { Target } from './runtime/format.js'
 import { importOnnx, type ImportOnnxOptions } from './tracer/onnx/index.js'
@@ -40,6 +40,11 @@ export interface CompileOptions extends ImportOnnxOptions {
   readonly features?: FeatureSet
   /** Extents to fix, by input name; others stay symbolic. */
   readonly shapes?: InputShapes
+  /**
+   * Adds up every convolution as it is defined, term by term. Off by default: the wasm target computes 3×3 convolutions by Winograd's transforms where that is
+   * faster, with errors of some 1e-6 of the peak instead of 0.5e-6, and weights that take up to 4 times the memory; the report lists them.
+   */
+  readonly exact?: boolean
   /** Passes to run instead of the target's pipeline. */
   readonly passes?: readonly string[]
   /** Verify the graph after every pass; on by default only where `INGOT_DEBUG` names `verify`. */
@@ -51,11 +56,11 @@ export interface CompileOptions extends ImportOnnxOptions {
 }
 
 /** Passes that a target wants in the place of `fuse`, which is among them. */
-const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['split-wide-joins', 'expand-padding', 'split-recurrence', 'fuse', 'choose-layout'], wgsl: ['fuse'] }
+const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['split-wide-joins', 'expand-padding', 'split-recurrence', 'fuse', 'choose-layout', 'choose-winograd'], wgsl: ['fuse'] }
 
 /** The passes that a graph goes through for a target, in order. */
-export function pipelineFor(target: Target): readonly string[] {
-  return DEFAULT_PIPELINE.flatMap((pass) => (pass === 'fuse' ? TARGET_PASSES[target] : [pass]))
+export function pipelineFor(target: Target, { exact = false }: Pick<CompileOptions, 'exact'> = {}): readonly string[] {
+  return DEFAULT_PIPELINE.flatMap((pass) => (pass === 'fuse' ? TARGET_PASSES[target] : [pass])).filter((pass) => !exact || pass !== 'choose-winograd')
 }
 
 /** Targets that whole programs can be compiled for today. */
@@ -68,7 +73,7 @@ export const TARGETS: readonly Target[] = ['js', 'wasm', 'wgsl']
 export async function compile(source: Graph | Uint8Array | ArrayBuffer | string, options: CompileOptions = {}): Promise<Program> {
   const target = options.target ?? 'wasm', features = options.features ?? 'auto'
   if (!TARGETS.includes(target)) throw new IngotError('target-unavailable', `whole programs cannot be compiled for the target '${target}' yet`, { hint: `use ${TARGETS.join(' or ')}` })
-  const passes = options.passes ?? pipelineFor(target)
+  const passes = options.passes ?? pipelineFor(target, options)
   passes.forEach(getPass)
   const debug = debugFromEnvironment()
   const steps: { name: string; ms: number }[] = []
@@ -99,7 +104,7 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, emitOptions) : emitDeviceProgram(graph, device, plan, emitOptions, hostArtefact)))
   debug.program(data.header)
   await debug.flush()
-  return new Program(data, { steps, ...(device !== undefined && { host: device.parts.map((p) => p.reasons) }), nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped })
+  return new Program(data, { steps, ...(device !== undefined && { host: device.parts.map((p) => p.reasons) }), nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped, winograd: winogradIn(graph) })
 }
 
 /** The artefact of a part of a program for WebGPU that runs on the host. */
@@ -116,4 +121,13 @@ function countBookkeeping(graph: Graph): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const n of graph.nodes) if (/^(autograd|version|view)\./.test(n.op)) counts[n.op] = (counts[n.op] ?? 0) + 1
   return counts
+}
+
+function winogradIn(graph: Graph): WinogradConvolution[] {
+  return graph.nodes.flatMap((n) => {
+    const data = n.op === 'winograd_product' ? n.inputs[1]?.data : undefined
+    if (data === undefined) return []
+    const points = data.shape[0] as number, bytes = data.data.length * Float32Array.BYTES_PER_ELEMENT
+    return [{ origin: n.origin, tile: Math.sqrt(points) - 2, weightBytes: bytes, exactWeightBytes: (bytes / points) * 9 }]
+  })
 }

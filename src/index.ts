@@ -3,7 +3,7 @@ export { IngotError, ERROR_CODES, type ErrorCode, type ErrorPlace } from './base
 export { allocate as allocateStorage, DTYPES, elementCount, storageOf, type DType, type HostTensor } from './base/dtype.js'
 export { evaluateDim, type Dim } from './base/dim.js'
 export { compile, TARGETS, type CompileOptions, type Progress } from './compile.js'
-export { Program, type CompileReport } from './program.js'
+export { Program, type CompileReport, type WinogradConvolution } from './program.js'
 export { parseDebugWords } from './debug.js'
 export { partialPath, writeError } from './write-file.js'
 export { inspectProgram, type MemoryDescription, type ProgramDescription } from './inspect.js'

@@ -16,11 +16,16 @@ export interface CompileReport {
   readonly host?: readonly (readonly { readonly origin: string; readonly op: string; readonly why: string }[])[]
   /** Bookkeeping nodes stripped, by op name (`autograd.record`: 12). */
   readonly stripped: Readonly<Record<string, number>>
+  /** Convolutions that are computed by Winograd's transforms; none with `exact`. */
+  readonly winograd: readonly WinogradConvolution[]
 }
+
+/** A convolution whose tiles of `tile` × `tile` results are computed from (tile + 2)² products, and what its weights take so and as they were. */
+export interface WinogradConvolution { readonly origin: string; readonly tile: number; readonly weightBytes: number; readonly exactWeightBytes: number }
 
 export class Program {
   readonly data: ProgramData
-  /** What the compiler did: time of each step, nodes, kernels, bookkeeping stripped. */
+  /** What the compiler did: time of each step, nodes, kernels, bookkeeping stripped, convolutions by Winograd's transforms. */
   readonly report: CompileReport
 
   constructor(data: ProgramData, report: CompileReport) {

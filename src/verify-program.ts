@@ -81,7 +81,7 @@ async function runOn(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, 
 
 /** The first wrong node: of the graph before fusion, or of the fused one where only that goes wrong. */
 async function findDivergence(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, target: Target, tolerance: number): Promise<VerifyReport['firstDiverging']> {
-  const single = runPasses(graph, pipelineFor(target).filter((pass) => pass !== 'fuse'))
+  const passes = pipelineFor(target), single = runPasses(graph, passes.slice(0, passes.indexOf('fuse')))
   return (await firstWrong(single, feeds, target, tolerance)) ?? firstWrong(runPasses(single, ['fuse']), feeds, target, tolerance)
 }
 

@@ -65,7 +65,7 @@ export function planMemory(graph: Graph, steps: readonly LoweredStep[], { device
   }
   /** A constant is stored once for each way of packing it. */
   const packedNumberOf = (value: Value, packing?: Packing): number => {
-    const known = packed.get(value) ?? new Map<string, number>(), key = packing === undefined ? '' : `${packing.columns}/${packing.factor}`
+    const known = packed.get(value) ?? new Map<string, number>(), key = packing === undefined ? '' : `${packing.columns}/${packing.factor}/${packing.rows ?? ''}`
     packed.set(value, known)
     const number = known.get(key) ?? constant(value, packing, device)
     known.set(key, number)

@@ -15,16 +15,24 @@ export function storedConstant(value: Value, packing: Packing | undefined): Stor
   return packing === undefined ? { shape: physicalShape(value) as readonly number[], elements } : packed({ ...value.data, data: elements }, packing)
 }
 
-/** The shape of a constant in panels: [panels, rows, factor]. */
-export function packedShape(count: number, { columns, factor }: Packing): readonly [number, number, number] {
-  return [Math.ceil(columns / factor), columns === 0 ? 0 : count / columns, factor]
+/** The shape of a constant in panels: [blocks, panels, rows, factor]; without blocks, where it is one. */
+export function packedShape(count: number, { columns, factor, rows = columns === 0 ? 0 : count / columns }: Packing): readonly number[] {
+  const panels = [Math.ceil(columns / factor), rows, factor], blocks = columns === 0 || rows === 0 ? 1 : count / columns / rows
+  return blocks === 1 ? panels : [blocks, ...panels]
 }
 
 function packed({ dtype, shape, data }: HostTensor, packing: Packing): StoredConstant {
-  const { columns, factor } = packing, [panels, rows] = packedShape(elementCount(shape), packing)
-  const out = allocate(dtype, panels * rows * factor) as Float32Array
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[(Math.floor(c / factor) * rows + r) * factor + (c % factor)] = data[r * columns + c] as number
+  const { columns, factor } = packing, stored = packedShape(elementCount(shape), packing), [panels, rows] = stored.slice(-3) as [number, number]
+  const out = allocate(dtype, elementCount(stored)) as Float32Array, whole = Math.floor(columns / factor) * factor
+  const blocks = stored.length === 4 ? (stored[0] as number) : 1
+  for (let block = 0; block < blocks; block++) {
+    for (let r = 0; r < rows; r++) {
+      const from = (block * rows + r) * columns, to = (block * panels * rows + r) * factor
+      for (let c = 0, at = to; c < columns; c += factor, at += rows * factor) {
+        const width = c < whole ? factor : columns - whole
+        for (let k = 0; k < width; k++) out[at + k] = data[from + c + k] as number
+      }
+    }
   }
-  return { shape: [panels, rows, factor], elements: out }
+  return { shape: stored, elements: out }
 }

@@ -5,13 +5,14 @@
  *   %y = conv(…)   %p = pad(%y, 1 around)   ⇒   conv stores into the middle of %p; pad stores zeros around it
  */
 import { add, type Dim } from '../ir/dims.js'
-import { shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
+import { shapeOf, tensorOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import { sameLayout, type Order } from '../ir/layout.js'
 import type { Compute, Stage } from '../ir/kernel/compute.js'
 import { rootsOf, visitExprs } from '../ir/kernel/walk.js'
 import { getOp } from '../ir/ops/index.js'
 import { outputValues, usersOf } from '../ir/rewrite.js'
 import { takesAnyOrder } from '../ir/verify-layout.js'
+import { tensorType } from '../ir/types.js'
 
 /** Where a value lies: in `into`, `before` elements from its start along each axis. */
 export interface Window { readonly into: Value; readonly before: readonly number[] }
@@ -30,8 +31,19 @@ export function windowsOf(graph: Graph): ReadonlyMap<Value, Window> {
       // What holds others keeps its storage.
       holders.add(window.into)
     }
+    for (const planes of node.outputs) if (PLANES.has(node.op) && made.has(planes) && !outputs.has(planes) && !windows.has(planes)) windows.set(planes, apart(planes))
   }
   return windows
+}
+
+/** Ops whose results are planes that are written, and read, one element of each at a time. */
+const PLANES = new Set(['winograd_input', 'winograd_product'])
+/** Elements between planes: a line of cache. Planes a power of two apart would all go to the same few lines of the first cache. */
+const GAP = 16
+
+function apart(planes: Value): Window {
+  const { dtype, shape } = tensorOf(planes)
+  return { into: { name: planes.name, type: tensorType(dtype, shape.map((d, i) => (i === shape.length - 1 ? add(d, GAP) : d))) }, before: shape.map(() => 0) }
 }
 
 interface Part { readonly inner: Value; readonly window: Window }

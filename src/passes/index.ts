@@ -5,6 +5,7 @@ import { verifyGraph } from '../ir/verify.js'
 import type { Pass } from './pass.js'
 import { canonicalize } from './canonicalize.js'
 import { chooseLayout } from './choose-layout.js'
+import { chooseWinograd } from './choose-winograd.js'
 import { dropDead } from './drop-dead.js'
 import { expandBatchNorm } from './expand-batch-norm.js'
 import { expandPadding } from './expand-padding.js'
@@ -28,7 +29,7 @@ const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
   foldConstants, canonicalize, simplifyArithmetic, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
-  foldConvBatchnorm, expandBatchNorm, expandPadding, splitWideJoins, splitRecurrence, fuse, chooseLayout,
+  foldConvBatchnorm, expandBatchNorm, expandPadding, splitWideJoins, splitRecurrence, fuse, chooseLayout, chooseWinograd,
 ]
 
 /** All passes by name. */

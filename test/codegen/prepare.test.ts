@@ -42,6 +42,11 @@ describe('packing', () => {
     expect(stored.shape).toEqual([2, 2, 2])
     expect(Array.from(stored.elements as Int32Array)).toEqual([1, 2, 4, 5, 3, 0, 6, 0])
   })
+  it('lays each block of rows in panels of its own', () => {
+    const stored = storedConstant({ name: 'w', type: tensorType('int32', [2, 2, 3]), data: hostTensor('int32', [2, 2, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]) }, { columns: 3, factor: 2, rows: 2 })
+    expect(stored.shape).toEqual([2, 2, 2, 2])
+    expect(Array.from(stored.elements as Int32Array)).toEqual([1, 2, 4, 5, 3, 0, 6, 0, 7, 8, 10, 11, 9, 0, 12, 0])
+  })
   it('begins from the memory order of the constant', () => {
     const w = seededTensor('float32', [3, 4], 1), columns = { name: 'w', type: tensorType('float32', [3, 4]), data: w, order: [1, 0] }
     expect(storedConstant(columns, undefined).shape).toEqual([4, 3])
@@ -68,6 +73,7 @@ describe('packing', () => {
   })
   it('refuses what is no matrix of that width', () => {
     expect(() => prepareCompute(matmulCase(2, 3, 4).compute, [{ kind: 'pack', buffer: 'x1', columns: 5, factor: 8 }])).toThrow(expect.objectContaining({ code: 'bad-option' }))
+    expect(() => prepareCompute(matmulCase(2, 3, 4).compute, [{ kind: 'pack', buffer: 'x1', columns: 4, factor: 8, rows: 2 }])).toThrow(expect.objectContaining({ code: 'bad-option' }))
   })
 })
 

@@ -27,7 +27,7 @@ function network({ channels, filters, size, kernel, stride, groups = 1, bias = t
 
 function convolution(shape: Shape): { readonly kernel: Kernel; readonly plan: Plan } {
   const found: { kernel: Kernel; plan: Plan }[] = []
-  lowerGraph(runPasses(network(shape), pipelineFor('wasm')), 'wasm', (k) => { if (k.kernel.name.startsWith('conv')) found.push({ kernel: k.kernel, plan: k.schedule ?? [] }) })
+  lowerGraph(runPasses(network(shape), pipelineFor('wasm', { exact: true })), 'wasm', (k) => { if (k.kernel.name.startsWith('conv')) found.push({ kernel: k.kernel, plan: k.schedule ?? [] }) })
   const [only] = found
   if (only === undefined) throw new Error('no convolution was lowered')
   return only
@@ -93,3 +93,20 @@ function weightsLive(lines: readonly string[]): number[] {
   const spans = names.map(({ name, from }) => ({ from, to: lines.reduce((last, l, i) => (new RegExp(`\\b${name}\\b`).test(l) ? i : last), from) }))
   return lines.map((_, i) => spans.filter((s) => s.from < i && i <= s.to).length)
 }
+
+describe('products of several matrices with constants of their own', () => {
+  const plans = (rows: number, features: 'baseline' | 'relaxed'): readonly Plan[] => {
+    const b = new GraphBuilder({ name: 'g', stage: 'fused' }), found: Plan[] = []
+    b.output('y', b.add1('winograd_product', [b.input('x', tensorType('float32', [16, rows * 24])), b.constant(seededTensor('float32', [16, 24, 40], 1))], { tiles: rows }, { origin: 'op' }))
+    lowerGraph(b.finish(), 'wasm', (k) => found.push(k.schedule ?? []), features)
+    return found
+  }
+  it('read each matrix from its first element to its last, and keep rows of one product together', () => {
+    for (const rows of [4, 7, 16]) {
+      for (const [plan = []] of [plans(rows, 'baseline'), plans(rows, 'relaxed')]) {
+        expect(plan.filter((d) => d.kind === 'pack')).toEqual([{ kind: 'pack', buffer: 'v1', columns: 40, factor: 8, rows: 24 }])
+        expect(plan.filter((d) => d.kind === 'join')).toEqual([])
+      }
+    }
+  })
+})

@@ -37,6 +37,7 @@ export function applySchedule(compute: Compute, schedule: Schedule, name: string
   const written = new Set(compute.stages.flatMap((s) => (s.kind === 'store' ? [s.buffer] : [])))
   const work: Work = { writer: new KernelWriter([...params, ...compute.buffers.map((b) => b.name)]), values: new ValueTable(compute.buffers, [...written]), madd: options.madd === true, together: schedule.find((d) => d.kind === 'interleave')?.points ?? 1 }
   const drains = schedule.some((d) => d.kind === 'drain')
+  const shared = sharedLets(compute)
   for (const part of partsOf(compute, schedule)) {
     const nests = planNests(part.compute, part.schedule)
     openLoops(nests.outer, work.writer, new Map(), (points) => {
@@ -45,13 +46,23 @@ export function applySchedule(compute: Compute, schedule: Schedule, name: string
       compute.stages.forEach((stage, i) => {
         const sum = drains && stage.kind === 'store' && tile.length > 1 ? drained(work, compute.stages[i - 1], stage) : undefined
         if (sum !== undefined && stage.kind === 'store' && drainTile(work, stage, sum.name, compute.axes.map((a) => a.name), tile, (s, env, memo) => storesAt(work, s, env, memo))) return
-        tile = writeStage(work, stage, nests.stages[i] as Nest, tile)
+        tile = writeStage(work, stage, nests.stages[i] as Nest, tile, shared)
       })
       work.values.touch()
     })
   }
   const buffers = compute.buffers.map((b) => ({ name: b.name, dtype: b.dtype, length: product(b.shape), role: b.role }))
   return { name, params, buffers, body: work.writer.finish() }
+}
+
+/** Names bound between stages that other stages read. */
+function sharedLets(compute: Compute): ReadonlySet<string> {
+  const shared = new Set<string>(), bound = new Map<string, Stage>()
+  for (const stage of compute.stages) {
+    if (stage.kind === 'let') for (const l of stage.lets) bound.set(l.name, stage)
+    visitExprs(rootsOf(stage), (e) => { if (e.kind === 'local' && bound.has(e.name) && bound.get(e.name) !== stage) shared.add(e.name) })
+  }
+  return shared
 }
 
 /** Symbols of a compute that are neither axes nor indices read from data: its parameters, sorted. */
@@ -70,21 +81,22 @@ export function freeSymbols(compute: Compute): string[] {
 }
 
 /** Writes a stage for all points of the tile side by side, or one after another where its loops differ from point to point or from lane to lane. */
-function writeStage(work: Work, stage: Stage, nest: Nest, tile: readonly TilePoint[]): readonly TilePoint[] {
-  if (stage.kind === 'let') return tile.map((point) => writeLets(work, stage, point))
+function writeStage(work: Work, stage: Stage, nest: Nest, tile: readonly TilePoint[], shared: ReadonlySet<string>): readonly TilePoint[] {
+  if (stage.kind === 'let') return tile.map((point) => writeLets(work, stage, point, shared))
   if (tile.some((point) => loopsHaveLanes(work, stage.axes, point))) {
     return tile.flatMap((point) => (
-      hasLanes(point) ? [joinLanes(work, point, LANE_NUMBERS.map((k) => writeStage(work, stage, nest, [laneOfPoint(work, point, k)])[0] ?? point))] : writeStage(work, stage, nest, [point])))
+      hasLanes(point) ? [joinLanes(work, point, LANE_NUMBERS.map((k) => writeStage(work, stage, nest, [laneOfPoint(work, point, k)], shared)[0] ?? point))] : writeStage(work, stage, nest, [point], shared)))
   }
-  if (tile.length > 1 && !sameLoops(stage.axes, tile)) return tile.flatMap((point) => writeStage(work, stage, nest, [point]))
+  if (tile.length > 1 && !sameLoops(stage.axes, tile)) return tile.flatMap((point) => writeStage(work, stage, nest, [point], shared))
   if (stage.kind === 'reduce') return writeReduce(work, stage, nest, tile)
   writeStore(work, stage, nest, tile)
   return tile
 }
 
-function writeLets(work: Work, stage: LetStage, point: TilePoint): TilePoint {
+/** Registers for what may change later, and for what other stages use, which would each compute it. */
+function writeLets(work: Work, stage: LetStage, point: TilePoint, shared: ReadonlySet<string>): TilePoint {
   const env = bindLets(work, stage.lets, point, new Memo())
-  const kept = [...env.locals.values()].flat().filter((node) => node.pinned >= 0).map((value): Pending => ({ kind: 'keep', value }))
+  const kept = [...env.locals].flatMap(([name, value]) => [value].flat().filter((node) => node.pinned >= 0 || shared.has(name))).map((value): Pending => ({ kind: 'keep', value }))
   work.writer.write(kept)
   return { dims: env.dims, locals: env.locals }
 }

@@ -12,8 +12,8 @@ import { simplifyDim } from '../../ir/kernel/simplify.js'
 import { rewriteCompute } from '../rewrite-compute.js'
 import { isMultiple, mapIndices } from './flatten.js'
 
-/** How a constant is stored: as a matrix of rows of `columns` elements, in panels of `factor` columns, each row by row; the last panel is filled with zeros. */
-export interface Packing { readonly columns: number; readonly factor: number }
+/** How a constant is stored: as a matrix of rows of `columns` elements, in panels of `factor` columns, each row by row; the last panel is filled with zeros. With `rows`, each block of so many rows is a matrix of its own. */
+export interface Packing { readonly columns: number; readonly factor: number; readonly rows?: number }
 
 export interface Prepared {
   readonly compute: Compute
@@ -31,7 +31,7 @@ export function prepareCompute(compute: Compute, plan: Plan): Prepared {
     if (d.kind === 'join') current = joinAxes(current, d.outer, d.inner, d.axis)
     else if (d.kind === 'pack') {
       current = packBuffer(current, d)
-      packings.set(d.buffer, { columns: d.columns, factor: d.factor })
+      packings.set(d.buffer, { columns: d.columns, factor: d.factor, ...(d.rows !== undefined && { rows: d.rows }) })
     } else loops.push(d)
   }
   return { compute: current, schedule: loops, packings }
@@ -53,17 +53,20 @@ function joinAxes(compute: Compute, outer: string, inner: string, axis: string):
 }
 
 /** Element [r, c] of the matrix goes to panel c/factor, row r, place c mod factor. */
-function packBuffer(compute: Compute, { buffer, columns, factor }: Extract<Preparation, { kind: 'pack' }>): Compute {
+function packBuffer(compute: Compute, { buffer, columns, factor, rows: blockRows }: Extract<Preparation, { kind: 'pack' }>): Compute {
   const packed = compute.buffers.find((b) => b.name === buffer)
   const length = packed === undefined ? undefined : product(packed.shape), rows = length === undefined ? undefined : divExact(length, columns)
   if (packed === undefined || packed.role !== 'in' || typeof length !== 'number' || typeof rows !== 'number') return bad(`${buffer} cannot be packed in rows of ${columns}`)
-  const rangeOf = axisRanges(compute)
+  const block = blockRows ?? rows
+  if (rows % block !== 0) return bad(`${buffer} has ${rows} rows, which blocks of ${block} do not divide`)
+  const rangeOf = axisRanges(compute), panels = ceilDiv(columns, factor)
   const place = (index: readonly Dim[]): Dim => {
     const flat = add(0, ...index.map((d, i) => mul(d, product(packed.shape.slice(i + 1)))))
     const row = simplifyDim(floorDiv(flat, columns), rangeOf), column = simplifyDim(mod(flat, columns), rangeOf)
-    return add(mul(floorDiv(column, factor), rows * factor), mul(row, factor), mod(column, factor))
+    const matrix = block === rows ? 0 : simplifyDim(floorDiv(row, block), rangeOf), own = block === rows ? row : simplifyDim(mod(row, block), rangeOf)
+    return add(mul(matrix, panels, block * factor), mul(floorDiv(column, factor), block * factor), mul(own, factor), mod(column, factor))
   }
-  const shape = [mul(ceilDiv(columns, factor), rows * factor)]
+  const shape = [mul(panels, rows * factor)]
   const rewritten = rewriteCompute(compute, { load: (name, index) => (name === buffer ? { kind: 'load', buffer, index: [place(index)] } : undefined) })
   return { ...rewritten, buffers: rewritten.buffers.map((b): Buffer => (b.name === buffer ? { ...b, shape } : b)) }
 }

@@ -35,12 +35,13 @@ import { matmul } from './matmul.js'
 import { maxPool, maxPoolIndices } from './max-pool.js'
 import { resize } from './resize.js'
 import { rnn, rnnRecurrence } from './rnn.js'
+import { WINOGRAD } from './winograd.js'
 
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, topK,
-  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence,
+  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD,
   ...CONTROL_FLOW, ...BOOKKEEPING, fused,
 ]
 

@@ -8,7 +8,7 @@ import { product, type Dim } from '../../../ir/dims.js'
 import type { Axis, Compute, Stage } from '../../../ir/kernel/compute.js'
 import { LANES } from '../../../ir/kernel/expr.js'
 import type { Preparation, Schedule } from '../../../ir/kernel/schedule.js'
-import { accessesOf, fixedExtent, strideAlong } from './strides.js'
+import { accessesOf, fixedExtent, moves, strideAlong } from './strides.js'
 import { PANEL } from './tile.js'
 
 /** The neighbouring outer axes that are worth joining for tiles of `deep` points; undefined where there are none. */
@@ -21,6 +21,8 @@ export function joinPixels(compute: Compute, deep: number): Extract<Preparation,
   const width = fixedExtent(inner)
   if (width === undefined || width % deep === 0 || width === 1 || fixedExtent(outer) === 1) return undefined
   if ([outer, inner].some((a) => a.lo !== undefined || boundsMention(compute, a))) return undefined
+  // An operand of its own for each row of pixels makes them several products.
+  if (accessesOf(compute, reduce).some((a) => moves(a, outer.name) !== moves(a, inner.name))) return undefined
   const [written] = accessesOf(compute, store).filter((a) => a.store)
   if (written === undefined || strideAlong(written.flat, columns.name) !== 1) return undefined
   return { kind: 'join', outer: outer.name, inner: inner.name, axis: `${outer.name}_${inner.name}` }
@@ -50,7 +52,10 @@ export function packConstants(compute: Compute, schedule: Schedule): readonly Pr
     if (buffer === undefined || !a.plain || strideAlong(a.flat, axis.name) !== 1) return []
     const length = product(buffer.shape), others = [...new Set(names(a.flat))].filter((n) => n !== axis.name)
     const rows = typeof length === 'number' && length % columns === 0 && others.length > 0 && others.every((n) => (strideAlong(a.flat, n) ?? 1) % columns === 0)
-    return rows ? [{ kind: 'pack', buffer: a.buffer, columns, factor }] : []
+    // Several matrices lie one after another, so that each is read from its first element to its last.
+    const steps = compute.axes.filter((x) => x !== axis && moves(a, x.name)).map((x) => strideAlong(a.flat, x.name) ?? 0)
+    const block = steps.length === 0 ? 0 : Math.min(...steps) / columns
+    return rows ? [{ kind: 'pack', buffer: a.buffer, columns, factor, ...(block > 0 && (length / columns) % block === 0 && { rows: block }) }] : []
   })
 }
 
