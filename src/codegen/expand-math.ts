@@ -8,7 +8,7 @@
  *   1 + tanh(x)                  2 / (1 + exp(-2x))
  */
 import type { DType } from '../base/dtype.js'
-import { binary, constant, typeOfExpr, type Expr } from '../ir/kernel/expr.js'
+import { binary, constant, local, splat, typeOfExpr, vectorOf, type Expr, type RegisterType } from '../ir/kernel/expr.js'
 import type { Compute, Stage } from '../ir/kernel/compute.js'
 import { operandsOf, withOperands } from '../ir/kernel/walk.js'
 import { EXPANSIONS, gelu, plusExp, type Chain } from './float-functions.js'
@@ -16,7 +16,7 @@ import { EXPANSIONS, gelu, plusExp, type Chain } from './float-functions.js'
 /** Writes out the functions in expressions over buffers of the given dtypes; shared expressions stay shared. */
 export function mathExpander(buffers: readonly { readonly name: string; readonly dtype: DType }[], chain: Chain): (e: Expr) => Expr {
   const dtypes = new Map(buffers.map((b) => [b.name, b.dtype]))
-  const isFloat = (e: Expr): boolean => typeOfExpr(e, (name) => dtypes.get(name) ?? 'float64') === 'f32'
+  const typeOf = (e: Expr): RegisterType => typeOfExpr(e, (name) => dtypes.get(name) ?? 'float64'), isFloat = (e: Expr): boolean => typeOf(e) === 'f32'
   const memo = new Map<Expr, Expr>()
   const expand = (e: Expr): Expr => {
     const known = memo.get(e)
@@ -27,9 +27,29 @@ export function mathExpander(buffers: readonly { readonly name: string; readonly
   }
   const written = (e: Expr): Expr => {
     const function_ = e.kind === 'unary' ? EXPANSIONS[e.op] : undefined
-    return e.kind === 'unary' && function_ !== undefined && isFloat(e.x) ? function_(expand(e.x), chain) : withOperands(e, operandsOf(e).map(expand))
+    if (e.kind === 'unary' && function_ !== undefined && isFloat(e.x)) return function_(expand(e.x), chain)
+    if (e.kind === 'unary' && function_ !== undefined && typeOf(e.x) === 'f32x4') return inLanes(function_(ARGUMENT, chain), expand(e.x))
+    return withOperands(e, operandsOf(e).map(expand))
   }
   return expand
+}
+
+/** Stands for a scalar argument while its function is written out. */
+const ARGUMENT = local('argument', 'f32')
+
+/** What `scalar` does to `ARGUMENT`, done to every lane of `x`. */
+function inLanes(scalar: Expr, x: Expr): Expr {
+  const memo = new Map<Expr, Expr>([[ARGUMENT, x]])
+  const lift = (e: Expr): Expr => {
+    const known = memo.get(e)
+    if (known !== undefined) return known
+    const isShift = e.kind === 'binary' && (e.op === 'shl' || e.op === 'shr')
+    const written = e.kind === 'const' ? splat(e) : withOperands(e, operandsOf(e).map((o, i) => (isShift && i === 1 ? o : lift(o))))
+    const made = written.kind === 'cast' || written.kind === 'bitcast' ? { ...written, to: vectorOf(written.to) } : written
+    memo.set(e, made)
+    return made
+  }
+  return lift(scalar)
 }
 
 const isFunction = (e: Expr): boolean => e.kind === 'binary' || (e.kind === 'unary' && e.op === 'recip')

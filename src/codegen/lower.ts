@@ -27,6 +27,7 @@ import { flattenCompute } from './schedule/flatten.js'
 import { prepareCompute, type Packing } from './schedule/prepare.js'
 import { partsInPlace, windowsOf, withoutCopies, type Placement, type Window } from './windows.js'
 import { scheduleFor, type Features } from './schedules/index.js'
+import { tileDepth } from './schedules/wasm/contraction.js'
 import { spellOut } from './spell-out.js'
 import { besideEachOther, spreadStores } from './wgsl/spread-stores.js'
 import { unrollLoops } from './unroll-loops.js'
@@ -137,12 +138,10 @@ export function lowerNode({ local, symbols, placements, inPlace }: LocalNode, ta
     const input = local.inputs.indexOf(value)
     return input >= 0 ? { side: 'inputs', index: input } : { side: 'outputs', index: local.outputs.indexOf(value) }
   }
-  const written = handWrittenKernel(local)
+  const written = lowerHandWritten(local, target, features, kernelName([local.op], undefined, symbolName))
   if (written !== undefined) {
-    const named = { ...written.kernel, name: kernelName([local.op], undefined, symbolName) }
-    const kernel = target === 'wgsl' ? named : legalize(target === 'wasm' ? lanesOfLoops(spellOut(named)) : named, target)
-    const relaxed = target === 'wasm' && features !== 'baseline' ? unrollLoops(kernel) : kernel
-    return { kernel: features === 'relaxed' ? relaxed : kernel, ...(features === 'auto' && { relaxed }), compute: undefined, schedule: undefined, slots: written.values.map(slotOf), flops: 0 }
+    const { kernels: [kernel, relaxed], values } = written
+    return { kernel, ...(relaxed !== undefined && { relaxed }), compute: undefined, schedule: undefined, slots: values.map(slotOf), flops: 0 }
   }
   const names = new BufferNames()
   const body = local.attrs['body']
@@ -175,6 +174,22 @@ export function lowerNode({ local, symbols, placements, inPlace }: LocalNode, ta
   const relaxed = other !== undefined && JSON.stringify(other.slots) === JSON.stringify(main.slots) ? other.kernel : undefined
   const flops = countOperations(ordered)
   return { ...main, ...(relaxed !== undefined && { relaxed }), compute: flat, flops: isParametric(flops, new Set(symbols.keys())) ? flops : 0 }
+}
+
+/** The kernels of a node that brings its own, for `features` (with `auto`, the second is for relaxed SIMD), and the values in its buffers. */
+function lowerHandWritten(node: Node, target: Target, features: FeatureSet, name: string): { readonly kernels: readonly [Kernel, (Kernel | undefined)?]; readonly values: readonly (Value | undefined)[] } | undefined {
+  const variant = (set: Features): ReturnType<typeof handWrittenKernel> => {
+    const written = handWrittenKernel(node, target === 'wasm' ? tileDepth(set) : undefined)
+    if (written === undefined) return undefined
+    const named = { ...written.kernel, name }
+    if (target === 'wgsl') return { ...written, kernel: named }
+    const kernel = legalize(target === 'wasm' ? lanesOfLoops(spellOut(named)) : named, target)
+    return { ...written, kernel: target === 'wasm' && set === 'relaxed' ? unrollLoops(kernel) : kernel }
+  }
+  const main = variant(features === 'relaxed' ? 'relaxed' : 'baseline')
+  if (main === undefined) return undefined
+  const relaxed = target === 'wasm' && features === 'auto' ? variant('relaxed')?.kernel : undefined
+  return { kernels: [main.kernel, relaxed], values: main.values }
 }
 
 function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, windows: ReadonlyMap<Value, Window>, back: (d: Dim) => Dim): CallBuffer {

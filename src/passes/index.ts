@@ -13,6 +13,7 @@ import { foldConstants } from './fold-constants.js'
 import { foldConvBatchnorm } from './fold-conv-batchnorm.js'
 import { functionalize } from './functionalize.js'
 import { fuse } from './fuse.js'
+import { recogniseAttention } from './recognise-attention.js'
 import { recogniseGelu } from './recognise-gelu.js'
 import { recogniseGroupNorm } from './recognise-group-norm.js'
 import { recogniseLayerNorm } from './recognise-layer-norm.js'
@@ -29,13 +30,13 @@ const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
   foldConstants, canonicalize, simplifyArithmetic, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
-  foldConvBatchnorm, expandBatchNorm, expandPadding, splitWideJoins, splitRecurrence, fuse, chooseLayout, chooseWinograd,
+  foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, chooseLayout, chooseWinograd,
 ]
 
 /** All passes by name. */
 export const PASSES: ReadonlyMap<string, Pass> = new Map(LIST.map((pass) => [pass.name, pass]))
 
-/** The passes that `compile` runs on every graph, in order; targets add their own (`expand-padding`) before `fuse`. */
+/** The passes that `compile` runs on every graph, in order; targets add their own (`expand-padding`, `recognise-attention`) before `fuse`. */
 export const DEFAULT_PIPELINE: readonly string[] = [
   'functionalize', 'strip-autograd', 'strip-version',
   'fold-constants', 'canonicalize', 'share-common', 'drop-dead',

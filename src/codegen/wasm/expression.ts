@@ -6,7 +6,7 @@ import { isVector, REGISTER, VECTOR_DTYPES, vectorOf, type BinaryOp, type Expr, 
 import { WASM_TYPE } from './helpers.js'
 import { constant, get, loadFrom, op, select, storeTo, tee, type Code, type ValueType } from './instructions.js'
 import type { CallHelper } from './math.js'
-import { isVectorTyped, numberIn, renderLane, renderMadd, renderSplat, renderVector, renderVectorBinary, renderVectorCast, renderVectorLoad, renderVectorUnary } from './vector.js'
+import { extremeOf, isVectorTyped, numberIn, renderLane, renderMadd, renderSplat, renderVector, renderVectorBinary, renderVectorCast, renderVectorLoad, renderVectorUnary } from './vector.js'
 
 /** Code that leaves a value of a register type. */
 export interface Typed { readonly type: RegisterType; readonly code: Code }
@@ -152,6 +152,8 @@ export function renderExpr(e: Expr, scope: FunctionScope): Typed {
       expectType(b, a.type, 'the other side of a select')
       if (isVector(a.type)) {
         expectType(c, 'b32x4', 'a condition')
+        const extreme = a.type === 'f32x4' ? extremeOf(e) : undefined
+        if (extreme !== undefined) return { type: a.type, code: op(extreme, b.code, a.code) }
         return { type: a.type, code: op('v128.bitselect', a.code, b.code, c.code) }
       }
       expectType(c, 'bool', 'a condition')

@@ -127,6 +127,14 @@ function extremeLanes(name: 'min' | 'max', a: VectorTyped, b: Typed, limit: numb
   return name === 'max' && Object.is(limit, 0) ? op('f32x4.add', code, splatConstant('f32', 0)) : code
 }
 
+/** The one instruction that does `b < a ? a : b` or `a < b ? a : b`, taking `b` first; undefined for other selections. */
+export function extremeOf({ condition, a, b }: Extract<Expr, { kind: 'select' }>): 'f32x4.pmax' | 'f32x4.pmin' | undefined {
+  if (condition.kind !== 'binary' || condition.op !== 'lt') return undefined
+  const same = (x: Expr, y: Expr): boolean => x === y || (x.kind === 'local' && y.kind === 'local' && x.name === y.name)
+  if (same(condition.a, b) && same(condition.b, a)) return 'f32x4.pmax'
+  return same(condition.a, a) && same(condition.b, b) ? 'f32x4.pmin' : undefined
+}
+
 /** An operation on the lanes of two vectors; shifts take one count for all lanes. */
 export function renderVectorBinary(name: BinaryOp, a: VectorTyped, right: Expr, scope: FunctionScope): Typed {
   const result: VectorType = COMPARISONS.has(name) ? 'b32x4' : a.type

@@ -65,4 +65,6 @@ export interface ComputeContext<A> {
   readonly values: readonly (Value | null)[]
   /** Buffers of all inputs and outputs, ready for `Compute.buffers`. */
   readonly buffers: readonly Buffer[]
+  /** Rows of a register tile beside two vectors, for hand-written kernels: 6 where a multiply-add is one instruction; 4 when absent. */
+  readonly tileRows?: number
 }

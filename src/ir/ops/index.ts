@@ -3,6 +3,7 @@ import { IngotError } from '../../base/error.js'
 import type { Op } from '../op.js'
 import { ACTIVATIONS } from './activations.js'
 import { ARG_EXTREMES } from './arg-extreme.js'
+import { attention } from './attention.js'
 import { BINARY } from './binary.js'
 import { BOOKKEEPING } from './bookkeeping.js'
 import { castOp } from './cast.js'
@@ -41,7 +42,7 @@ const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, topK,
-  matmul, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD,
+  matmul, attention, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD,
   ...CONTROL_FLOW, ...BOOKKEEPING, fused,
 ]
 

@@ -14,6 +14,7 @@ const MARK = 'marks what automatic differentiation did, after it did it'
 /** Ops that have float inputs and results but no gradient, and why. */
 const WITHOUT: Readonly<Record<string, string>> = {
   lstm: RECURRENCE, gru: RECURRENCE, rnn: RECURRENCE, lstm_recurrence: RECURRENCE, gru_recurrence: RECURRENCE, rnn_recurrence: RECURRENCE,
+  attention: 'a pass makes it of ops with gradients, once gradients are there',
   relayout: 'only the order of elements in memory changes, which passes decide once gradients are there',
   'autograd.record': MARK, 'autograd.save': MARK, 'version.bump': MARK, 'version.check': MARK, 'view.track': MARK,
 }

@@ -1,0 +1,42 @@
+/** The kernel of attention: heads are independent; each has its scratch, of which none is as large as the scores. */
+import { visitSymbols } from '../../base/dim.js'
+import { mul, product, type Dim } from '../dims.js'
+import type { ComputeContext } from '../kernel/compute.js'
+import { binary, constant, indexValue, REGISTER, type Expr } from '../kernel/expr.js'
+import type { Kernel, KernelBuffer, Stmt } from '../kernel/kernel.js'
+import type { TensorType } from '../types.js'
+import { attentionBlocks } from './attention-blocks.js'
+import type { AttentionAttrs } from './attention-layout.js'
+import { packedLengths } from './attention-packing.js'
+import { attentionRows } from './attention-rows.js'
+import { attentionScalars } from './attention-scalars.js'
+import { attentionSite, beginHead, BLOCK } from './attention-site.js'
+
+export function attentionKernel(ctx: ComputeContext<AttentionAttrs>): Kernel {
+  const site = attentionSite(ctx), { extents: { batch, heads, queries, keys, depth } } = site
+  const all = mul(batch, heads), packed = packedLengths(site, all)
+  const [q] = ctx.inputs as [TensorType], dtype = q.dtype === 'float64' ? 'float64' : 'float32', isFast = q.dtype === 'float32'
+  const temp = (name: string, length: Dim): KernelBuffer => ({ name, dtype, length, role: 'temp' })
+  const buffers: readonly KernelBuffer[] = [
+    ...ctx.buffers.map((b) => ({ name: b.name, dtype: b.dtype, length: product(b.shape), role: b.role })),
+    temp('scores', mul(all, BLOCK, keys)),
+    ...(isFast ? [temp('block', mul(all, BLOCK, depth)), temp('peaks', mul(all, BLOCK)), temp('keys', packed.keys), temp('values', packed.values)] : []),
+  ]
+  const params = new Set<string>()
+  for (const d of [all, queries, keys, ...buffers.map((b) => b.length)]) visitSymbols(d, (s) => params.add(s))
+  const head: Stmt = { kind: 'for', variable: 'z', lo: 0, hi: all, step: 1, parallel: true, body: [
+    ...beginHead(ctx, site),
+    ...(isFast ? chosen([[queries, BLOCK], [keys, site.tile]], attentionBlocks(site), attentionRows(site)) : attentionScalars(site, REGISTER[dtype])),
+  ] }
+  return { name: 'attention', params: [...params].sort(), buffers, body: [head] }
+}
+
+/** `then` where each extent has at least its least, else `otherwise`; decided here for numbers. */
+function chosen(needs: readonly (readonly [Dim, number])[], then: readonly Stmt[], otherwise: readonly Stmt[]): readonly Stmt[] {
+  if (needs.some(([extent, least]) => typeof extent === 'number' && extent < least)) return otherwise
+  const open = needs.filter(([extent]) => typeof extent !== 'number')
+  if (open.length === 0) return then
+  const condition = open.map(([extent, least]): Expr => binary('ge', indexValue(extent), constant('i32', least))).reduce((a, b) => binary('and', a, b))
+  // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
+  return [{ kind: 'if', condition, then, else: otherwise }]
+}
