@@ -53,13 +53,24 @@ function measureModels() {
   }
 }
 
+/** The three whole models that are slowest beside native code; those that are not measured last. */
+function slowestModels() {
+  const over = ({ name }) => {
+    const path = join(cache, 'results', newest.key, 'models', `${name}-1.json`)
+    if (!existsSync(path)) return Infinity
+    const { native, ingot } = JSON.parse(readFileSync(path, 'utf8')).times
+    return native.ms / ingot.ms
+  }
+  return models.filter(({ data }) => data !== null).toSorted((a, b) => over(a) - over(b)).slice(0, 3)
+}
+
 if (!options.report) {
   if (!options.resume && options.filter === '') for (const { key } of nodes) for (const part of parts) rmSync(join(cache, 'results', key, part), { recursive: true, force: true })
   if (parts.some((part) => part !== 'ops')) for (const model of models) measure(newest, 'compile', model.name, { model, program: programOf(model) })
   measure(newest, 'sizes', 'sizes', {})
   if (parts.includes('models')) measureModels()
   if (parts.includes('ops')) for (const node of nodes) for (const group of Object.keys(OPS)) measure(node, 'ops', group, { group, timing: opTiming })
-  if (parts.includes('cold')) for (const model of models.filter(({ data }) => data !== null)) measure(newest, 'cold', model.name, { model, program: programOf(model), processes: options.fast ? 1 : 5, runs: 3 })
-  if (parts.includes('steps')) for (const model of models.filter(({ data }) => data !== null)) measure(newest, 'steps', model.name, { model, program: programOf(model) })
+  if (parts.includes('cold')) for (const model of models.filter(({ data }) => data !== null)) measure(newest, 'cold', model.name, { model, program: programOf(model), processes: options.fast ? 1 : 3, runs: 3 })
+  if (parts.includes('steps')) for (const model of slowestModels()) measure(newest, 'steps', model.name, { model, program: programOf(model) })
 }
 writeReport({ cache: join(cache, 'results'), nodes: findNodes([]), document: options.document })

@@ -12,8 +12,11 @@ session.startProfile()
 for (const end = performance.now() + 1500; performance.now() < end;) session.runSync(feeds)
 const { ms, runs, steps } = session.profile()
 
-/** A kernel's name up to its sizes: `conv_relu_64x56x56` is `conv_relu`. */
-const kindOf = (kernel) => kernel.split('_').filter((word) => !/\d/.test(word) && !word.includes('batch')).join('_')
+/** A kernel's name up to its sizes, and its window: `conv_relu_64x56x56x3x3` is `conv_relu 3×3`. */
+function kindOf(kernel) {
+  const window = /x(\d)x(\d)$/.exec(kernel)
+  return kernel.split('_').filter((word) => !/\d/.test(word) && !word.includes('batch')).join('_') + (window ? ` ${window[1]}×${window[2]}` : '')
+}
 const kinds = new Map()
 for (const step of steps) {
   const kind = kinds.get(kindOf(step.kernel)) ?? { kind: kindOf(step.kernel), steps: 0, ms: 0, flops: 0, bytes: 0 }
