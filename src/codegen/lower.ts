@@ -26,6 +26,7 @@ import { applySchedule } from './schedule/apply.js'
 import { flattenCompute } from './schedule/flatten.js'
 import { prepareCompute, type Packing } from './schedule/prepare.js'
 import { partsInPlace, windowsOf, withoutCopies, type Placement, type Window } from './windows.js'
+import { packedOperand, type PackingPart } from './pack-operands.js'
 import { scheduleFor, type Features } from './schedules/index.js'
 import { tileDepth } from './schedules/wasm/contraction.js'
 import { spellOut } from './spell-out.js'
@@ -72,7 +73,10 @@ export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel, fe
       const made = lowerNode({ local, symbols, placements, inPlace: node.inputs.flatMap((v, i) => (v !== null && inPlace.includes(v) ? [local.inputs[i] as Value] : [])) }, target, features)
       byNode.set(key, (known = { made, kernel: table.add(made, node.origin) }))
     }
-    return [callOf(known.made, known.kernel, node, symbols, windows)]
+    const call = callOf(known.made, known.kernel, node, symbols, windows), operands = call.buffers.map(packedOperand)
+    const packing = operands.flatMap((o) => (o?.parts ?? []).map((part): LoweredStep => (
+      { kind: 'call', kernel: table.add(packingKernel(part, target), node.origin), buffers: [o?.from, o?.to].flatMap((value) => (value === undefined ? [] : [{ kind: 'value', value }])), params: [], flops: 0, origin: node.origin })))
+    return [...packing, { ...call, buffers: call.buffers.map((b, i): CallBuffer => { const to = operands[i]?.to; return to === undefined ? b : { kind: 'value', value: to } }) }]
   })
   return { kernels: table.kernels, steps }
 }
@@ -190,6 +194,11 @@ function lowerHandWritten(node: Node, target: Target, features: FeatureSet, name
   if (main === undefined) return undefined
   const relaxed = target === 'wasm' && features === 'auto' ? variant('relaxed')?.kernel : undefined
   return { kernels: [main.kernel, relaxed], values: main.values }
+}
+
+/** A kernel that packs an operand. */
+function packingKernel({ compute, schedule }: PackingPart, target: Target): LoweredNode {
+  return { kernel: legalize(applySchedule(compute, schedule, compute.name), target), compute, schedule, slots: [], flops: 0 }
 }
 
 function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, windows: ReadonlyMap<Value, Window>, back: (d: Dim) => Dim): CallBuffer {

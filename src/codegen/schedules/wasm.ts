@@ -2,7 +2,7 @@
 import type { Compute } from '../../ir/kernel/compute.js'
 import type { Plan } from '../../ir/kernel/schedule.js'
 import { prepareCompute } from '../schedule/prepare.js'
-import { joinPixels, packConstants } from './wasm/arrange.js'
+import { joinPixels, packOperands } from './wasm/arrange.js'
 import { scheduleContraction, tileDepth, type Features } from './wasm/contraction.js'
 import { scheduleDepthwise } from './wasm/depthwise.js'
 import { scheduleStores } from './wasm/epilogue.js'
@@ -17,5 +17,5 @@ function planContraction(compute: Compute, features: Features): Plan | undefined
   const join = joinPixels(compute, tileDepth(features))
   const arranged = join === undefined ? compute : prepareCompute(compute, [join]).compute
   const schedule = scheduleContraction(arranged, features)
-  return schedule === undefined ? undefined : [...(join === undefined ? [] : [join]), ...packConstants(arranged, schedule), ...schedule]
+  return schedule === undefined ? undefined : [...(join === undefined ? [] : [join]), ...packOperands(arranged, schedule), ...schedule]
 }

@@ -39,24 +39,37 @@ function names(dim: Dim): string[] {
   return out
 }
 
-/** The constants that `schedule`, with lanes along an outer axis, reads in panels. */
-export function packConstants(compute: Compute, schedule: Schedule): readonly Preparation[] {
+/** Rows that must pass a computed operand, and its bytes, before packing it pays: beyond the second cache its columns fall on few lines of the caches. */
+const PACKED_ROWS = 48, PACKED_BYTES = 1024 * 1024
+
+/** The operands that `schedule`, with lanes along an outer axis, reads in panels: constants, and large ones that many rows pass. */
+export function packOperands(compute: Compute, schedule: Schedule): readonly Preparation[] {
   const panel = panelOf(compute, schedule)
   const reduce = compute.stages.find((s) => s.kind === 'reduce')
   if (panel === undefined || reduce === undefined) return []
   const { axis, factor } = panel, columns = fixedExtent(axis)
   if (columns === undefined || columns <= factor) return []
-  const constants = new Map(compute.buffers.filter((b) => b.constant === true).map((b) => [b.name, b]))
+  const inputs = new Map(compute.buffers.filter((b) => b.role === 'in').map((b) => [b.name, b]))
+  const [divide] = schedule, rows = compute.axes.find((a) => divide?.kind === 'divide' && a.name === divide.axis), passing = rows === undefined ? 1 : (fixedExtent(rows) ?? 1)
   return accessesOf(compute, reduce).flatMap((a): Preparation[] => {
-    const buffer = constants.get(a.buffer)
+    const buffer = inputs.get(a.buffer)
     if (buffer === undefined || !a.plain || strideAlong(a.flat, axis.name) !== 1) return []
     const length = product(buffer.shape), others = [...new Set(names(a.flat))].filter((n) => n !== axis.name)
-    const rows = typeof length === 'number' && length % columns === 0 && others.length > 0 && others.every((n) => (strideAlong(a.flat, n) ?? 1) % columns === 0)
+    const inRows = typeof length === 'number' && length % columns === 0 && others.length > 0 && others.every((n) => (strideAlong(a.flat, n) ?? 1) % columns === 0)
+    if (!inRows) return []
     // Several matrices lie one after another, so that each is read from its first element to its last.
     const steps = compute.axes.filter((x) => x !== axis && moves(a, x.name)).map((x) => strideAlong(a.flat, x.name) ?? 0)
-    const block = steps.length === 0 ? 0 : Math.min(...steps) / columns
-    return rows ? [{ kind: 'pack', buffer: a.buffer, columns, factor, ...(block > 0 && (length / columns) % block === 0 && { rows: block }) }] : []
+    const block = steps.length === 0 ? 0 : Math.min(...steps) / columns, isBlock = block > 0 && (length / columns) % block === 0
+    const bytes = (isBlock ? block * columns : length) * 4
+    if (buffer.constant !== true && (passing < PACKED_ROWS || bytes < PACKED_BYTES || !isWhole(compute, a.flat, columns))) return []
+    return [{ kind: 'pack', buffer: a.buffer, columns, factor, ...(isBlock && { rows: block }) }]
   })
+}
+
+/** True where the summed axes run through the rows of an operand as they lie, so that each panel is one run of memory. */
+function isWhole(compute: Compute, flat: Dim, columns: number): boolean {
+  const reduce = compute.stages.find((s) => s.kind === 'reduce'), [only] = reduce?.kind === 'reduce' ? reduce.axes : []
+  return reduce?.kind === 'reduce' && reduce.axes.length === 1 && only !== undefined && strideAlong(flat, only.name) === columns
 }
 
 /** The outer axis in lanes, where it is cut into panels. */
