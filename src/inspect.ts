@@ -4,7 +4,7 @@ import { DTYPES } from './base/dtype.js'
 import { IngotError } from './base/error.js'
 import { printDim, printShape } from './ir/dims-text.js'
 import type { Port, ProgramData } from './runtime/format.js'
-import { liveLowerBound, planOffsets } from './runtime/plan.js'
+import { gpuBytes, liveLowerBound, planOffsets } from './runtime/plan.js'
 
 export interface PortDescription { readonly name: string; readonly dtype: string; readonly shape: string }
 export interface KernelDescription { readonly name: string; readonly calls: number; readonly origins: readonly string[]; readonly codeBytes: number }
@@ -77,9 +77,10 @@ function describeMemory(data: ProgramData, symbols: Readonly<Record<string, numb
     if (known === undefined) throw new IngotError('artefact-damaged', `the extent ${printDim(d)} names an unknown symbol '${s}'`)
     return known
   })
+  const bytesOf = data.header.target === 'wgsl' ? gpuBytes : (bytes: number): number => bytes
   const items = data.header.buffers
     .filter((b) => b.place === 'arena' && b.alias === undefined)
-    .map((b) => ({ bytes: Math.ceil((value(b.length) * DTYPES[b.dtype].bits) / 8), first: b.first, last: b.last }))
+    .map((b) => ({ bytes: bytesOf(Math.ceil((value(b.length) * DTYPES[b.stored ?? b.dtype].bits) / 8)), first: b.first, last: b.last }))
   return {
     symbols, arenaBytes: planOffsets(items).total, lowerBoundBytes: liveLowerBound(items),
     constantBytes: data.header.constants.reduce((n, c) => n + c.bytes, 0),

@@ -36,6 +36,20 @@ function run(compute: Compute, plan: Plan, inputs: Readonly<Record<string, Float
 
 const weights = (data: Float32Array, columns: number) => storedConstant({ name: 'w', type: tensorType('float32', [data.length / columns, columns]), data: hostTensor('float32', [data.length / columns, columns], data) }, { columns, factor: 8 }).elements as Float32Array
 
+describe('tiles', () => {
+  it('give the same convolution, with rows and columns in tiles and the rest joined', () => {
+    const x0 = integers(17 * 10 * 3, 1), x1 = integers(270, 2), compute = convolution(8, 8)
+    const plan: Plan = [
+      { kind: 'tile', axis: 'a', factor: 4, outer: 'ao', inner: 'ai' }, { kind: 'tile', axis: 'm', factor: 5, outer: 'mo', inner: 'mi' },
+      { kind: 'join', outer: 'ao', inner: 'b', axis: 'p' }, { kind: 'join', outer: 'p', inner: 'mo', axis: 'q' }, { kind: 'parallel', axis: 'q' }, { kind: 'unroll', axis: 'ai' }, { kind: 'unroll', axis: 'mi' },
+    ]
+    expect(run(compute, plan, { x0, x1 }, 640)).toEqual(run(compute, [], { x0, x1 }, 640))
+  })
+  it('are refused where they do not fit', () => {
+    expect(() => prepareCompute(convolution(8, 8), [{ kind: 'tile', axis: 'm', factor: 4, outer: 'mo', inner: 'mi' }])).toThrowError(/m cannot be divided by 4/)
+  })
+})
+
 describe('packing', () => {
   it('lays a matrix in panels and fills the last one with zeros', () => {
     const stored = storedConstant({ name: 'w', type: tensorType('int32', [2, 3]), data: hostTensor('int32', [2, 3], [1, 2, 3, 4, 5, 6]) }, { columns: 3, factor: 2 })

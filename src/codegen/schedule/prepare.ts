@@ -1,5 +1,5 @@
 /**
- * What a schedule changes about a compute before its loops are made: axes joined into one, and constant buffers stored in
+ * What a schedule changes about a compute before its loops are made: axes joined into one or divided, and constant buffers stored in
  * panels. Both are substitutions in indices; tiling simplifies the divisions that they bring in.
  */
 import { visitSymbols } from '../../base/dim.js'
@@ -29,6 +29,7 @@ export function prepareCompute(compute: Compute, plan: Plan): Prepared {
   const packings = new Map<string, Packing>(), loops: Directive[] = []
   for (const d of plan) {
     if (d.kind === 'join') current = joinAxes(current, d.outer, d.inner, d.axis)
+    else if (d.kind === 'tile') current = divideAxis(current, d)
     else if (d.kind === 'pack') {
       current = packBuffer(current, d)
       packings.set(d.buffer, { columns: d.columns, factor: d.factor, ...(d.rows !== undefined && { rows: d.rows }) })
@@ -50,6 +51,14 @@ function joinAxes(compute: Compute, outer: string, inner: string, axis: string):
   const whole = mapIndices({ ...compute, axes: [...compute.axes.slice(0, at), joined, ...compute.axes.slice(at + 2)] }, (d) => (
     involves(d) && isMultiple(d, a, b) ? substituteDim(d, (s) => (s === outer ? 0 : s === inner ? axis : undefined)) : d))
   return rewriteCompute(whole, { name: (s) => (s === outer ? floorDiv(axis, b.hi) : s === inner ? mod(axis, b.hi) : undefined) })
+}
+
+/** `axis = factor · outer + inner`, without a remainder. */
+function divideAxis(compute: Compute, { axis, factor, outer, inner }: Extract<Preparation, { kind: 'tile' }>): Compute {
+  const divided = compute.axes.find((a) => a.name === axis), points = divided === undefined || divided.lo !== undefined ? undefined : divExact(divided.hi, factor)
+  if (points === undefined) return bad(`the extent of ${axis} cannot be divided by ${factor}`)
+  const axes = [...compute.axes.map((a): Axis => (a.name === axis ? { name: outer, hi: points } : a)), { name: inner, hi: factor }]
+  return rewriteCompute({ ...compute, axes }, { name: (s) => (s === axis ? add(mul(factor, outer), inner) : undefined) })
 }
 
 /** Element [r, c] of the matrix goes to panel c/factor, row r, place c mod factor. */

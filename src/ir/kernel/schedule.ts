@@ -30,6 +30,8 @@ export type Schedule = readonly Directive[]
 export type Preparation =
   /** Makes the neighbouring outer axes `outer` and `inner` one axis, over their points in order. */
   | { readonly kind: 'join'; readonly outer: string; readonly inner: string; readonly axis: string }
+  /** Makes the outer axis `axis`, whose extent `factor` divides, two: `outer` in its place and `inner`, of extent `factor`, innermost; axis = factor · outer + inner. */
+  | { readonly kind: 'tile'; readonly axis: string; readonly factor: number; readonly outer: string; readonly inner: string }
   /** Stores a constant input, seen as a matrix of rows of `columns` elements, in panels of `factor` columns: [columns/factor][rows][factor], the last panel filled with zeros. With `rows`, each block of so many rows is a matrix of its own. */
   | { readonly kind: 'pack'; readonly buffer: string; readonly columns: number; readonly factor: number; readonly rows?: number }
 
