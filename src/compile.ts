@@ -38,6 +38,8 @@ export interface CompileOptions extends ImportOnnxOptions {
    * loads it picks; results may differ in the last place between the two.
    */
   readonly features?: FeatureSet
+  /** Threads that sessions of a wasm program use unless `load` says otherwise; the program is the same for any number. Default 1. */
+  readonly threads?: number
   /** Extents to fix, by input name; others stay symbolic. */
   readonly shapes?: InputShapes
   /**
@@ -73,6 +75,7 @@ export const TARGETS: readonly Target[] = ['js', 'wasm', 'wgsl']
 export async function compile(source: Graph | Uint8Array | ArrayBuffer | string, options: CompileOptions = {}): Promise<Program> {
   const target = options.target ?? 'wasm', features = options.features ?? 'auto'
   if (!TARGETS.includes(target)) throw new IngotError('target-unavailable', `whole programs cannot be compiled for the target '${target}' yet`, { hint: `use ${TARGETS.join(' or ')}` })
+  checkThreads(options.threads, target)
   const passes = options.passes ?? pipelineFor(target, options)
   passes.forEach(getPass)
   const debug = debugFromEnvironment()
@@ -100,7 +103,7 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel)) : undefined
   const lowered = device ?? await timed('lower', 'lower', () => lowerGraph(graph, target, onKernel, features))
   const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps, { device: device !== undefined }))
-  const emitOptions: EmitOptions = { target, features, producer: VERSION, ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }) }
+  const emitOptions: EmitOptions = { target, features, producer: VERSION, ...((options.threads ?? 1) > 1 && { threads: options.threads as number }), ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }) }
   const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, emitOptions) : emitDeviceProgram(graph, device, plan, emitOptions, hostArtefact)))
   debug.program(data.header)
   await debug.flush()
@@ -111,6 +114,11 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
 function hostArtefact(graph: Graph): Uint8Array {
   const lowered = lowerGraph(graph, 'wasm')
   return encodeProgram(emitProgram(graph, lowered, planMemory(graph, lowered.steps), { target: 'wasm', producer: VERSION }))
+}
+
+function checkThreads(threads: number | undefined, target: Target): void {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) throw new IngotError('bad-option', `threads is ${threads}; it must be an integer from 1 to 64`)
+  if (threads !== undefined && threads > 1 && target !== 'wasm') throw new IngotError('bad-option', `the ${target} target has one thread, not ${threads}`, { hint: 'compile for wasm' })
 }
 
 function isGraphSource(source: Graph | Uint8Array | ArrayBuffer | string): source is Graph {

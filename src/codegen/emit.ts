@@ -3,9 +3,10 @@ import { visitSymbols, type Dim } from '../base/dim.js'
 import { IngotError } from '../base/error.js'
 import { tensorOf, type Graph, type Value } from '../ir/graph.js'
 import type { Port, ProgramData, ProgramHeader, ProgramKernel, Step, Target } from '../runtime/format.js'
-import type { FeatureSet, Lowered } from './lower.js'
+import type { FeatureSet, Lowered, LoweredKernel } from './lower.js'
 import type { MemoryPlan } from './plan-memory.js'
 import { renderWasmModule } from './wasm/render.js'
+import { shareKernel } from './wasm/share.js'
 import { emitDevice, type EmittedDevice } from './wgsl/emit.js'
 import type { DeviceLowered } from './wgsl/lower.js'
 
@@ -15,6 +16,8 @@ export interface EmitOptions {
   readonly features?: FeatureSet
   /** Ingot's version. */
   readonly producer: string
+  /** Threads that sessions use unless they are told. */
+  readonly threads?: number
   /** Text of the graph, to be kept in the artefact. */
   readonly graphText?: string
 }
@@ -33,7 +36,7 @@ function emitCalls(lowered: Lowered, plan: MemoryPlan, options: EmitOptions): Em
   const steps = lowered.steps.filter((s) => s.kind === 'call').map((s, i): Step => ({
     kernel: s.kernel, buffers: plan.callBuffers[i] ?? [], params: s.params, ...(s.flops !== 0 && { flops: s.flops }), origin: s.origin,
   }))
-  const kernels = lowered.kernels.map(({ kernel }): ProgramKernel => ({ name: kernel.name, code: options.target === 'js' ? kernel : kernel.name }))
+  const kernels = lowered.kernels.map((k) => programKernel(k, options.target))
   return { steps, kernels, sections: codeSections(lowered, steps, options) }
 }
 
@@ -41,7 +44,7 @@ function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps,
   const inputs = graph.inputs.map((v): Port => port(v.name, v, plan))
   const outputs = graph.outputs.map((o): Port => port(o.name, o.value, plan))
   const header: ProgramHeader = {
-    name: graph.name, target: options.target, producer: options.producer,
+    name: graph.name, target: options.target, ...(options.threads !== undefined && { threads: options.threads }), producer: options.producer,
     symbols: usedSymbols(graph, inputs, steps, plan),
     constraints: graph.constraints,
     inputs, outputs,
@@ -52,6 +55,11 @@ function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps,
     ...(options.graphText !== undefined && { graph: options.graphText }),
   }
   return { header, sections: { ...(plan.constantBytes.length > 0 && { constants: plan.constantBytes }), ...sections } }
+}
+
+function programKernel({ kernel, relaxed }: LoweredKernel, target: Target): ProgramKernel {
+  const shared = target === 'wasm' && [kernel, relaxed ?? kernel].every((k) => shareKernel(k) !== undefined)
+  return { name: kernel.name, code: target === 'js' ? kernel : kernel.name, ...(shared && { shared }) }
 }
 
 function codeSections({ kernels }: Lowered, steps: readonly Step[], { target, features = 'baseline' }: EmitOptions): ProgramData['sections'] {

@@ -47,6 +47,8 @@ export interface Step { readonly kernel: number; readonly buffers: readonly numb
 export interface ProgramKernel {
   readonly name: string
   readonly code: unknown
+  /** Threads may share it; where not, one does it. wasm only. */
+  readonly shared?: boolean
 }
 
 /**
@@ -65,6 +67,8 @@ export interface ProgramConstant { readonly name: string; readonly dtype: DType;
 export interface ProgramHeader {
   readonly name: string
   readonly target: Target
+  /** Threads to use where the loader does not say; 1 when absent. wasm only. */
+  readonly threads?: number
   /** Ingot's version that compiled it. */
   readonly producer: string
   readonly symbols: readonly ProgramSymbol[]

@@ -6,9 +6,9 @@ import type { Layout } from './layout.js'
 export interface Binding {
   /**
    * Copies the feeds in (inputs' order), runs all steps, gives the outputs as storage of their own. With `times`, adds each
-   * step's milliseconds to its entry.
+   * step's milliseconds to its entry. With `sync` the answer must be no promise.
    */
-  run(feeds: readonly NumericStorage[], times: Float64Array | null): NumericStorage[] | Promise<NumericStorage[]>
+  run(feeds: readonly NumericStorage[], times: Float64Array | null, sync?: boolean): NumericStorage[] | Promise<NumericStorage[]>
 }
 
 export interface Host {
@@ -16,8 +16,14 @@ export interface Host {
   readonly sync: boolean
   /** Puts memory under a layout: the first one since `release` sets the arena's size, later ones need no more. */
   bind(layout: Layout): Binding
-  /** Gives back what `release` keeps; the last call there is. */
-  dispose?(): void
   /** Gives the arena back; all bindings are stale after it. */
   release(): void
+  /** Threads that runs may use; 1 where absent. */
+  readonly threads?: number
+  /** What is not as it was asked for, in words. */
+  readonly notices?: readonly string[]
+  /** Lets a run begin when those before it are done; absent where they always are. */
+  turn?<T>(job: () => T | Promise<T>): Promise<T>
+  /** Gives back what `release` keeps; the last call there is. */
+  dispose?(): void
 }

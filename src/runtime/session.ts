@@ -27,6 +27,8 @@ export type ProgramSource = ProgramData | ProgramModule | Uint8Array | ArrayBuff
 export interface LoadOptions<T extends Tensor = Tensor> {
   /** Most bytes that arena and constants together may take; above it a run throws `out-of-memory`. */
   readonly maxMemory?: number
+  /** Threads that share the work of a run (wasm; a runtime that cannot have them uses one and says so in `Session.notices`); when absent, what the program was compiled for, which is 1 by default. Results are the same for any number. */
+  readonly threads?: number
   /** Times every step from the first run on; `startProfile` does so later. */
   readonly profile?: boolean
   /** The WebGPU device (a `GPUDevice`) that a wgsl program runs on; one is found where absent. */
@@ -94,21 +96,22 @@ export class Session<T extends Tensor = Tensor> {
    * `feed-…` errors, `constraint-violated`, `out-of-memory`, `index-out-of-range` and `session-disposed`.
    */
   async run(feeds: Feeds): Promise<Record<string, T>> {
-    return this.#start(feeds)
+    const host = this.#host
+    return host?.turn === undefined ? this.#start(feeds) : host.turn(() => this.#start(feeds))
   }
 
   /** `run` without a promise, where the target can; else `target-unavailable`. */
   runSync(feeds: Feeds): Record<string, T> {
     if (this.#host?.sync === false) throw new IngotError('target-unavailable', `the ${this.#program.header.target} target cannot run synchronously`, { hint: 'await session.run(feeds)' })
-    return this.#start(feeds) as Record<string, T>
+    return this.#start(feeds, true) as Record<string, T>
   }
 
-  #start(feeds: Feeds): Record<string, T> | Promise<Record<string, T>> {
+  #start(feeds: Feeds, sync?: boolean): Record<string, T> | Promise<Record<string, T>> {
     const host = this.#host
     if (host === null) throw new IngotError('session-disposed', `the session of ${this.#program.header.name} was disposed of`, { hint: 'load it again' })
     const { data, symbols } = this.#readFeeds(feeds), last = this.#last
     const { layout, binding } = last !== null && last.symbols === symbols ? last : this.#bind(host, symbols)
-    const results = binding.run(data, this.#times)
+    const results = binding.run(data, this.#times, sync)
     if (this.#times !== null) this.#timedRuns++
     return Array.isArray(results) ? this.#wrap(results, layout) : results.then((storages) => this.#wrap(storages, layout))
   }
@@ -138,6 +141,11 @@ export class Session<T extends Tensor = Tensor> {
     this.#bound.set(key, bound)
     if (this.#bound.size > KEPT_BINDINGS) this.#bound.delete(this.#bound.keys().next().value as string)
     return (this.#last = bound)
+  }
+
+  /** What is not as it was asked for: that there is one thread where more were wanted, and why. The console has it as a warning. */
+  get notices(): readonly string[] {
+    return this.#host?.notices ?? []
   }
 
   /** Bytes held now. */
@@ -184,7 +192,8 @@ export class Session<T extends Tensor = Tensor> {
 export async function load<T extends Tensor = Tensor>(source: ProgramSource, options: LoadOptions<T> = {}): Promise<Session<T>> {
   const { program, kernels } = await open(source)
   const { target } = program.header
-  const host = target === 'js' ? jsHost(program, kernels) : target === 'wasm' ? wasmHost(program) : (await import('./webgpu/host.js')).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
+  const { threads = program.header.threads ?? 1 } = options
+  const host = target === 'wasm' || threads !== 1 ? wasmHost(program, threads) : target === 'js' ? jsHost(program, kernels) : (await import('./webgpu/host.js')).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
   return new Session(program, await host, options)
 }
 

@@ -89,13 +89,13 @@ function checkFields(header: ProgramHeader, sections: ProgramData['sections']): 
   const extent: Check = (value, field) => (typeof value === 'number' ? size : dim)(value, field)
   const ports = array(object({ name: text, dtype, shape: array(extent, MOST_LEVELS), buffer }))
   object({
-    name: text, producer: text, target: oneOf('js', 'wasm', 'wgsl'), 'graph?': text,
+    name: text, producer: text, target: oneOf('js', 'wasm', 'wgsl'), 'graph?': text, 'threads?': integer(1, 65),
     inputs: ports, outputs: ports,
     symbols: array(object({ kind: oneOf('extent', 'element'), input: numberIn(header.inputs), 'axis?': size, 'index?': size })),
     constraints: array(object({ kind: oneOf('eq', 'le'), a: dim, b: dim, why: text })),
     buffers: array(object({ dtype, 'stored?': dtype, length: extent, place: oneOf('arena', 'constant', 'host'), 'offset?': size, 'alias?': buffer, 'aliasOffset?': extent, first: time, last: time })),
     constants: array(object({ name: text, dtype, shape: array(size, MOST_LEVELS), offset: size, bytes: size, buffer })),
-    kernels: array(object({ name: text, code: header.target === 'js' ? signature : header.target === 'wgsl' ? wgslCode(sections) : text })),
+    kernels: array(object({ name: text, code: header.target === 'js' ? signature : header.target === 'wgsl' ? wgslCode(sections) : text, 'shared?': oneOf(true, false) })),
     steps: array(object({ kernel: numberIn(header.kernels), buffers: array(buffer), params: array(dim), 'flops?': dim, origin: text })),
   })(header, '')
 }

@@ -50,7 +50,7 @@ function run(walk: Walk, name: string, bounds: Bounds, at: number, points: reado
   const inside = (values: readonly Dim[]): void => visit(walk, at + 1, points.flatMap((p) => values.map((v) => bind(nest, p, name, v))), absent)
   const vectorized = nest.vectorized === name
   if (!nest.unrolled.has(name) && !vectorized) {
-    if (parallel && writer.depth > 0) throw new IngotError('bad-option', `schedule: ${name} is parallel, but other loops are around it`)
+    if (parallel && nest.order.slice(0, at).some((outer) => !nest.parallel.has(outer) && !nest.unrolled.has(outer) && nest.vectorized !== outer)) throw new IngotError('bad-option', `schedule: ${name} is parallel, but loops that are not are around it`)
     return writer.loop(name, bounds.lo, bounds.hi, bounds.step, parallel, (variable) => inside([variable]))
   }
   const extent = simplifyDim(sub(bounds.hi, bounds.lo), writer.rangeOf)

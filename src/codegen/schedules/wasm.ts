@@ -7,10 +7,12 @@ import { scheduleContraction, tileDepth, type Features } from './wasm/contractio
 import { scheduleDepthwise } from './wasm/depthwise.js'
 import { scheduleStores } from './wasm/epilogue.js'
 import { scheduleRows } from './wasm/rows.js'
+import { shareLoops } from './wasm/share.js'
 
 /** The plan for `compute` on the wasm target with an instruction set. */
 export function scheduleWasm(compute: Compute, features: Features = 'baseline'): Plan {
-  return [...(scheduleDepthwise(compute, features) ?? planContraction(compute, features) ?? scheduleRows(compute)), ...scheduleStores(compute)]
+  const plan = scheduleDepthwise(compute, features) ?? planContraction(compute, features) ?? scheduleRows(compute)
+  return shareLoops(compute, [...plan, ...scheduleStores(compute)])
 }
 
 function planContraction(compute: Compute, features: Features): Plan | undefined {

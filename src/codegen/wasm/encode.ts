@@ -14,10 +14,9 @@ export interface WasmFunction {
 /** A mutable global with an integer start value, exported under its name. */
 export interface WasmGlobal { readonly name: string; readonly type: 'i32' | 'i64'; readonly value: bigint }
 
-/** The module imports one memory, `env.memory`, of at least `pages` of 64 KiB; a shared one has `maxPages`. */
+/** The module imports one memory, `env.memory`, of at least `pages` of 64 KiB (fewer than 2^14). */
 export interface WasmModule {
   readonly pages: number
-  readonly maxPages?: number
   readonly functions: readonly WasmFunction[]
   readonly globals: readonly WasmGlobal[]
 }
@@ -41,7 +40,8 @@ export function encodeModule(module: WasmModule): Uint8Array {
   }
   const { functions, globals } = module
   const functionTypes = functions.map((f): Code => unsigned(typeOf(f)))
-  const memory: Code = module.maxPages === undefined ? [0x00, ...unsigned(module.pages)] : [0x03, ...unsigned(module.pages), ...unsigned(module.maxPages)]
+  // Five bytes for one number, so that a loader can make it a shared memory in place: with flags 3, a minimum in two of them and a maximum in three.
+  const memory: Code = [0x00, (module.pages & 127) | 128, (module.pages >> 7) | 128, 128, 128, 0]
   const exports = [
     ...functions.flatMap((f, i): Code[] => (f.exported ? [[text(f.name), 0x00, ...unsigned(i)]] : [])),
     ...globals.map((g, i): Code => [text(g.name), 0x03, ...unsigned(i)]),

@@ -2,6 +2,7 @@
 import type { RegisterType, ScalarType } from '../../ir/kernel/expr.js'
 import { branch, constant, get, loopWhile, op, select, set, setGlobal, tee, type Code, type ValueType } from './instructions.js'
 import { MATH, type HelperFunction } from './math.js'
+import { SHARING } from './sharing.js'
 
 const x = get(0), y = get(1)
 const i32 = (n: number): Code => constant('i32', n)
@@ -97,7 +98,7 @@ const INDICES: Readonly<Record<string, HelperFunction>> = {
   },
 }
 
-const HELPERS: Readonly<Record<string, HelperFunction>> = { ...MATH, ...integers('i32'), ...integers('i64'), ...STORAGE, ...INDICES }
+const HELPERS: Readonly<Record<string, HelperFunction>> = { ...MATH, ...integers('i32'), ...integers('i64'), ...STORAGE, ...INDICES, ...SHARING }
 
 /** The helper of that name. */
 export function getHelper(name: string): HelperFunction {

@@ -128,6 +128,10 @@ export function storeTo(name: string, bytes: number, address: Code, offset: numb
   if (vector !== undefined) return [address, value, 0xfd, vector, log2(bytes), ...unsigned(offset)]
   return [address, value, STORES[name] as number, log2(bytes), ...unsigned(offset)]
 }
+/** Atomic instructions on aligned i32, after the prefix 0xfe. Source: WebAssembly threads proposal, §binary. */
+const ATOMIC = { 'memory.atomic.notify': 0, 'memory.atomic.wait32': 1, 'i32.atomic.load': 16, 'i32.atomic.store': 23, 'i32.atomic.rmw.add': 30 } as const
+/** An atomic instruction at `offset` bytes from the address, which is its first operand. */
+export const atomic = (name: keyof typeof ATOMIC, offset: number, ...operands: readonly Code[]): Code => [...operands, 0xfe, ATOMIC[name], 2, ...unsigned(offset)]
 /** `vector` with one lane loaded from `address` + `offset`. */
 export const loadLane = (address: Code, offset: number, lane: number, vector: Code): Code => [address, vector, 0xfd, VECTOR_ACCESS['v128.load32_lane'] as number, 2, ...unsigned(offset), lane]
 

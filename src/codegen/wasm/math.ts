@@ -11,7 +11,8 @@ export type CallHelper = (name: string, ...operands: readonly Code[]) => Code
 
 export interface HelperFunction {
   readonly params: readonly ValueType[]
-  readonly result: ValueType
+  /** Absent for one that gives nothing. */
+  readonly result?: ValueType
   readonly locals?: readonly ValueType[]
   body(call: CallHelper): Code
 }

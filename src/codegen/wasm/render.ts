@@ -1,8 +1,8 @@
 /**
  * The `wasm` target's renderer: all kernels of a program as one module. Each kernel is an exported function of
- * its name: the byte address of each buffer, then the parameters, all i32. The module imports `env.memory` and nothing else.
- * An index out of range traps after the globals `fault.kernel` (number of the kernel, else -1), `fault.value` (i64) and
- * `fault.extent` are set.
+ * its name: the byte address of each buffer, then the parameters, all i32. The module imports `env.memory` and nothing else;
+ * one module serves any number of threads, `sharing.ts` says how. An index out of range traps after the globals
+ * `fault.kernel` (number of the kernel, else -1), `fault.value` (i64) and `fault.extent` are set.
  */
 import { IngotError } from '../../base/error.js'
 import type { DType } from '../../base/dtype.js'
@@ -15,14 +15,15 @@ import { elementBytes, renderExpr, renderIndex, renderStore, type FunctionScope,
 import { FAULT_GLOBALS, getHelper, WASM_TYPE } from './helpers.js'
 import { branch, call, constant, get, loadFrom, loop, op, set, setGlobal, type Code, type ValueType } from './instructions.js'
 import type { CallHelper } from './math.js'
+import { shareKernel } from './share.js'
+import { renderParts, type PartRenderer } from './shared-parts.js'
+import { endSteps, renderStep, SHARE_GLOBALS } from './sharing.js'
 import { numberIn } from './vector.js'
 
 export interface WasmOptions {
   /** Pages of 64 KiB that the imported memory has at least; 1 when absent. */
   readonly pages?: number
-  /** Makes the imported memory a shared one of at most so many pages. */
-  readonly maxPages?: number
-  /** The kernel of each step: adds `steps.run`, which calls them in turn with the i32 arguments that stand in memory from its parameter on, and the global `steps.at`, the step it is at. */
+  /** The kernel of each step: adds `steps.share`, which calls them in turn with the i32 words that stand in memory from its parameter on (for each step what `renderStep` takes, then its arguments), and the global `steps.at`, the step it is at. */
   readonly steps?: readonly number[]
   /** Lets the module use relaxed SIMD: multiply-adds that round once. */
   readonly relaxed?: boolean
@@ -38,33 +39,39 @@ export function renderWasmModule(kernels: readonly Kernel[], options: WasmOption
     return call(first + index, ...operands)
   }
   const functions = kernels.map((k, i) => renderFunction(k, i, callHelper, options.relaxed === true))
-  if (options.steps !== undefined) functions.push(renderSteps(kernels, options.steps))
+  if (options.steps !== undefined) functions.push(renderSteps(kernels, options.steps, callHelper))
   // Helpers that helpers call are appended while this loop runs.
   for (const [name] of helpers) {
     const helper = getHelper(name)
-    functions.push({ name, params: helper.params, results: [helper.result], locals: helper.locals ?? [], body: helper.body(callHelper), exported: false })
+    functions.push({ name, params: helper.params, results: helper.result === undefined ? [] : [helper.result], locals: helper.locals ?? [], body: helper.body(callHelper), exported: name === 'share.meet' })
   }
   const [kernel, value, extent] = FAULT_GLOBALS
   return encodeModule({
-    pages: options.pages ?? 1, ...(options.maxPages !== undefined && { maxPages: options.maxPages }), functions,
-    globals: [{ name: kernel, type: 'i32', value: -1n }, { name: value, type: 'i64', value: 0n }, { name: extent, type: 'i32', value: 0n }, ...(options.steps === undefined ? [] : [{ name: 'steps.at', type: 'i32', value: -1n } as const])],
+    pages: options.pages ?? 1, functions,
+    globals: [{ name: kernel, type: 'i32', value: -1n }, { name: value, type: 'i64', value: 0n }, { name: extent, type: 'i32', value: 0n }, ...SHARE_GLOBALS.map((g) => ({ ...g, type: 'i32' } as const)), ...(options.steps === undefined ? [] : [{ name: 'steps.at', type: 'i32', value: -1n } as const])],
   })
 }
 
 /** A program's straight line as one function: the caller crosses into the module once. */
-function renderSteps(kernels: readonly Kernel[], steps: readonly number[]): WasmFunction {
+function renderSteps(kernels: readonly Kernel[], steps: readonly number[], callHelper: CallHelper): WasmFunction {
   let at = 0
+  const next = (): Code => loadFrom('i32.load', 4, get(0), 4 * at++)
   const body = steps.map((number, i): Code => {
-    const kernel = kernels[number]
-    const args = [...(kernel?.buffers ?? []), ...(kernel?.params ?? [])].map(() => loadFrom('i32.load', 4, get(0), 4 * at++))
-    return [setGlobal(FAULT_GLOBALS.length, constant('i32', i)), call(number, ...args)]
+    const kernel = kernels[number], word = next()
+    const args = [...(kernel?.buffers ?? []), ...(kernel?.params ?? [])].map(next)
+    return [setGlobal(FAULT_GLOBALS.length + SHARE_GLOBALS.length, constant('i32', i)), renderStep(word, 1, call(number, ...args), callHelper('share.meet'))]
   })
-  return { name: 'steps.run', params: ['i32'], results: [], locals: [], body, exported: true }
+  return { name: 'steps.share', params: ['i32'], results: [], locals: ['i32'], body: [body, endSteps], exported: true }
+}
+
+const PARTS: PartRenderer<KernelScope> = {
+  stmt: renderStmt, block: renderBlock,
+  loop: ({ variable, step, body }, lo, hi, scope, inside) => renderFor(variable, lo, hi, step, body, scope, inside),
 }
 
 function renderFunction(kernel: Kernel, number: number, callHelper: CallHelper, relaxed: boolean): WasmFunction {
-  const scope = new KernelScope(kernel, number, callHelper, relaxed)
-  const body = renderBlock(kernel.body, scope)
+  const scope = new KernelScope(kernel, number, callHelper, relaxed), parts = shareKernel(kernel)
+  const body = parts === undefined ? renderBlock(kernel.body, scope) : scope.block(() => renderParts(parts, scope, PARTS))
   return { name: kernel.name, params: [...kernel.buffers, ...kernel.params].map(() => 'i32'), results: [], locals: scope.locals, body, exported: true }
 }
 
@@ -218,8 +225,10 @@ function wide(value: Typed, scope: KernelScope): Code {
   }
 }
 
-/** The loop is tested at its end, and before it where it may have no iteration at all. */
-function renderFor(variable: string, lo: Dim, hi: Dim, step: number, body: readonly Stmt[], scope: KernelScope): Code {
+const NOT_WALKED = { groups: [], unused: new Set<Stmt>() } as const
+
+/** The loop is tested at its end, and before it where it may have no iteration at all. `code` stands inside it in the place of `body`. */
+function renderFor(variable: string, lo: Dim, hi: Dim, step: number, body: readonly Stmt[], scope: KernelScope, code?: () => Code): Code {
   const low = renderIndex(lo, scope), high = renderIndex(hi, scope)
   return scope.block(() => {
     const local = scope.declareIndex(variable, low.positive)
@@ -228,7 +237,7 @@ function renderFor(variable: string, lo: Dim, hi: Dim, step: number, body: reado
     const limit = fixed ? high.code : get(bound)
     const test = op('i32.lt_s', get(local), limit)
     const next = set(local, op('i32.add', get(local), constant('i32', step)))
-    const moved = walkedAddresses(variable, step, body)
+    const moved = code === undefined ? walkedAddresses(variable, step, body) : NOT_WALKED
     const pointers = new Map<string, Pointer>()
     const walks = moved.groups.map((g) => {
       const start = startPointer(g, substituteDim(g.moving, (s) => (s === variable ? lo : undefined)), pointers, scope)
@@ -238,7 +247,7 @@ function renderFor(variable: string, lo: Dim, hi: Dim, step: number, body: reado
       const by = scope.temporary('i32')
       return { start: [start, set(by, op('i32.mul', renderIndex(g.advance, scope).code, constant('i32', bytes)))], step: set(pointer, op('i32.add', get(pointer), get(by))) }
     })
-    const inside = walks.length === 0 ? renderBlock(body, scope) : scope.block(() => scope.withPointers(pointers, () => body.filter((s) => !moved.unused.has(s)).map((s) => renderStmt(s, scope))))
+    const inside = code !== undefined ? code() : walks.length === 0 ? renderBlock(body, scope) : scope.block(() => scope.withPointers(pointers, () => body.filter((s) => !moved.unused.has(s)).map((s) => renderStmt(s, scope))))
     const run: Code = [walks.map((w) => w.start), loop([inside, walks.map((w) => w.step), next], test)]
     const start: Code = [set(local, low.code), fixed ? [] : set(bound, high.code)]
     if (low.constant !== undefined && high.constant !== undefined) return low.constant < high.constant ? [start, run] : []

@@ -10,7 +10,7 @@ import type { Expr, RegisterType } from './expr.js'
 export interface KernelBuffer { readonly name: string; readonly dtype: DType; readonly length: Dim; readonly role: 'in' | 'out' | 'temp' }
 
 export type Stmt =
-  /** `for (variable = lo; variable < hi; variable += step)`; `hi - lo` is a multiple of `step`. `parallel`: iterations are independent and may be shared among threads. */
+  /** `for (variable = lo; variable < hi; variable += step)`; `hi - lo` is a multiple of `step`. `parallel`: iterations are independent and may be shared among threads, with those of parallel loops around it. */
   | { readonly kind: 'for'; readonly variable: string; readonly lo: Dim; readonly hi: Dim; readonly step: number; readonly parallel?: boolean; readonly body: readonly Stmt[] }
   /** An integer local, immutable: hoisted index arithmetic. */
   | { readonly kind: 'index'; readonly name: string; readonly value: Dim }

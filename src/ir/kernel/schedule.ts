@@ -17,7 +17,7 @@ export type Directive =
    * The parts' own directives come first, those after this one hold for all parts. Stands first; parts must cover the axis.
    */
   | { readonly kind: 'divide'; readonly axis: string; readonly parts: readonly { readonly size: number; readonly count?: number; readonly schedule: Schedule }[] }
-  /** Iterations may be shared among threads; must be the outermost axis. */
+  /** Iterations may be shared among threads; only parallel loops may be around it. */
   | { readonly kind: 'parallel'; readonly axis: string }
   /** Computes what is stored for so many of the points that are written out side by side step by step, instead of for one after another. */
   | { readonly kind: 'interleave'; readonly points: number }

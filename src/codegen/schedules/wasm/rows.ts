@@ -15,14 +15,14 @@ const vectorsFor = (operations: number): number => (operations <= 6 ? 4 : operat
 /** The schedule of a compute that is no contraction. */
 export function scheduleRows(compute: Compute): Schedule {
   const stages = compute.stages.filter((s) => s.kind !== 'let')
-  if (!stages.some((s) => worthLanes(compute, s))) return parallel(compute)
+  if (!stages.some((s) => worthLanes(compute, s))) return []
   const hot = stages.some((s) => s.axes.length > 0) ? stages.filter((s) => s.axes.length > 0) : stages
   const scalar = costOf(compute, hot, () => undefined)
   const outer = compute.axes.filter((a) => isLong(a) && !boundsDependOn(compute, a.name)).map((axis) => ({ axis, cost: costOf(compute, hot, () => axis) }))
   const best = outer.reduce<(typeof outer)[number] | undefined>((b, c) => (b === undefined || c.cost <= b.cost ? c : b), undefined)
   const own = hot.every((s) => s.axes.length > 0) ? costOf(compute, hot, (s) => ownAxis(s)) + 1 : Infinity
   if (best !== undefined && best.cost <= own && best.cost < scalar) return outerLanes(compute, best.axis)
-  return own < scalar ? ownLanes(compute, hot) : parallel(compute)
+  return own < scalar ? ownLanes(hot) : []
 }
 
 /** True where a stage handles values that vectors have. */
@@ -54,7 +54,7 @@ function outerLanes(compute: Compute, axis: Axis): Schedule {
   return directivesOf([...others, lanes], [lanes])
 }
 
-function ownLanes(compute: Compute, stages: readonly Stage[]): Schedule {
+function ownLanes(stages: readonly Stage[]): Schedule {
   const axes = new Map<string, { readonly axis: Axis; operations: number }>()
   for (const s of stages) {
     const axis = ownAxis(s)
@@ -64,10 +64,5 @@ function ownLanes(compute: Compute, stages: readonly Stage[]): Schedule {
     else known.operations = Math.max(known.operations, operations)
   }
   const cuts = [...axes.values()].map(({ axis, operations }) => cutVectors(axis, vectorsFor(operations)))
-  return [...parallel(compute), ...cuts.flatMap((c): readonly Directive[] => [...c.splits, ...c.marks])]
-}
-
-function parallel(compute: Compute): readonly Directive[] {
-  const [first] = compute.axes
-  return first === undefined ? [] : [{ kind: 'parallel', axis: first.name }]
+  return cuts.flatMap((c): readonly Directive[] => [...c.splits, ...c.marks])
 }

@@ -66,7 +66,7 @@ export function bestPoints(axis: Axis, most: number): number {
   return Array.from({ length: most }, (_, k) => most - k).filter((n) => n * 2 >= most).reduce((best, n) => (cost(n) < cost(best) ? n : best), most)
 }
 
-/** The directives of cuts of a nest's axes: splits, the order (loops outermost first, then all inner parts), and marks; the outermost loop may be shared among threads. */
+/** The directives of cuts of a nest's axes: splits, the order (loops outermost first, then all inner parts), and marks. */
 export function directivesOf(loops: readonly Cut[], innerOrder: readonly Cut[]): readonly Directive[] {
   const outer = loops.flatMap((c) => (c.loop === undefined ? [] : [c.loop])), inner = innerOrder.flatMap((c) => c.inner)
   const order = [...outer, ...inner]
@@ -74,6 +74,5 @@ export function directivesOf(loops: readonly Cut[], innerOrder: readonly Cut[]):
     ...loops.flatMap((c) => c.splits),
     ...(order.length > 1 ? [{ kind: 'reorder', axes: order } as const] : []),
     ...innerOrder.flatMap((c) => c.marks),
-    ...(outer[0] !== undefined ? [{ kind: 'parallel', axis: outer[0] } as const] : []),
   ]
 }
