@@ -4,10 +4,10 @@ import pc from 'picocolors'
 import { load, type Target } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
 import { programOf } from './model.js'
-import { countOption, shapeOption, targetOption, timeText, type Shapes } from './options.js'
+import { countOption, shapeOption, targetOption, threadsOf, threadsOption, timeText, type Shapes } from './options.js'
 import { table } from './progress.js'
 
-interface Options { readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly runs: number; readonly target?: Target; readonly json?: boolean }
+interface Options { readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly runs: number; readonly target?: Target; readonly threads?: number; readonly json?: boolean }
 
 /** The subcommand. */
 export function benchCommand(): Command {
@@ -18,6 +18,7 @@ export function benchCommand(): Command {
     .option('--input <name=source>', 'as for run', inputOption)
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
     .option('--target <target>', 'wasm or js, for a model', targetOption)
+    .option('--threads <n>', 'threads that share the work (wasm)', threadsOption)
     .option('--json', 'print all figures as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot bench model.onnx --runs 50 --shape x=8,16')
     .action(benchFile)
@@ -29,7 +30,7 @@ async function benchFile(file: string, options: Options): Promise<void> {
   const compileMs = performance.now() - startCompile
   const feeds = await makeFeeds(data.header.inputs, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: 1, say: (line) => console.error(pc.dim(line)) })
   const startLoad = performance.now()
-  const session = await load(data)
+  const session = await load(data, threadsOf(options))
   const loadMs = performance.now() - startLoad
   const timeRun = async (): Promise<number> => { const t = performance.now(); await session.run(feeds); return performance.now() - t }
   const firstMs = await timeRun()
@@ -40,7 +41,7 @@ async function benchFile(file: string, options: Options): Promise<void> {
   const steps = await profileOnce(session, feeds)
   session.dispose()
   const medianMs = times[Math.floor(times.length / 2)] ?? 0
-  const figures = { target: data.header.target, ...(compiled && { compileMs }), loadMs, firstMs, medianMs, minMs: times[0] ?? 0, maxMs: times.at(-1) ?? 0, runs: times.length }
+  const figures = { target: data.header.target, threads: options.threads ?? data.header.threads ?? 1, ...(compiled && { compileMs }), loadMs, firstMs, medianMs, minMs: times[0] ?? 0, maxMs: times.at(-1) ?? 0, runs: times.length }
   if (options.json === true) { console.log(JSON.stringify({ ...figures, steps }, null, 2)); return }
   if (compiled) console.log(`compile    ${timeText(compileMs)}`)
   console.log(`load       ${timeText(loadMs)}\nfirst run  ${timeText(firstMs)}\nmedian     ${pc.bold(timeText(medianMs))}  (${timeText(figures.minMs)} to ${timeText(figures.maxMs)}, ${times.length} runs, target ${figures.target})`)

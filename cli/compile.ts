@@ -5,10 +5,10 @@ import { basename, dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, type CompileOptions, type Program, type Target } from '../src/index.js'
-import { bytesOption, shapeOption, sizeText, targetOption, timeText, type Shapes } from './options.js'
+import { bytesOption, shapeOption, sizeText, targetOption, threadsOf, threadsOption, timeText, type Shapes } from './options.js'
 import { progressLine } from './progress.js'
 
-interface Options { readonly output?: string; readonly target?: Target; readonly shape?: Shapes; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
+interface Options { readonly output?: string; readonly target?: Target; readonly threads?: number; readonly shape?: Shapes; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function compileCommand(): Command {
@@ -17,6 +17,7 @@ export function compileCommand(): Command {
     .argument('<model>', 'an .onnx file')
     .option('-o, --output <file>', 'where to write; the model\'s name with .ingot (or .mjs) when absent')
     .option('--target <target>', 'wasm or js; wasm when absent, js for a module', targetOption)
+    .option('--threads <n>', 'threads that sessions use unless they are told otherwise (wasm)', threadsOption)
     .option('--shape <name=extents>', 'fix an input\'s extents (repeatable); others stay symbolic', shapeOption)
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
@@ -37,7 +38,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
   const line = progressLine(`compiling ${basename(model)}`)
   let dump: string | undefined
   const settings: CompileOptions = {
-    target,
+    target, ...threadsOf(options),
     ...(options.shape !== undefined && { shapes: options.shape }),
     keepGraph: options.keepGraph ?? false,
     exact: options.exact ?? false,

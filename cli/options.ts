@@ -20,6 +20,16 @@ export function targetOption(text: string): NonNullable<CompileOptions['target']
   return target
 }
 
+/** A number of threads. */
+export function threadsOption(text: string): number {
+  const n = Number(text)
+  if (!Number.isInteger(n) || n < 1 || n > 64) throw new InvalidArgumentError('write an integer from 1 to 64')
+  return n
+}
+
+/** The option of `load` or `compile`, where one was given. */
+export const threadsOf = ({ threads }: { readonly threads?: number }): { readonly threads?: number } => (threads === undefined ? {} : { threads })
+
 /** An integer from 0 on. */
 export function seedOption(text: string): number {
   const n = Number(text)

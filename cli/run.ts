@@ -7,9 +7,9 @@ import { compareTensors, IngotError, interpret, load, toNumbers, writeError, typ
 import { inputOption, makeFeeds } from './feeds.js'
 import { graphOf, programOf } from './model.js'
 import { writeNpy } from './npy.js'
-import { seedOption, shapeOption, targetOption, timeText, type Shapes } from './options.js'
+import { seedOption, shapeOption, targetOption, threadsOf, threadsOption, timeText, type Shapes } from './options.js'
 
-interface Options { readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly seed: number; readonly output?: string; readonly target?: Target; readonly check?: boolean; readonly json?: boolean }
+interface Options { readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly seed: number; readonly output?: string; readonly target?: Target; readonly threads?: number; readonly check?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function runCommand(): Command {
@@ -21,6 +21,7 @@ export function runCommand(): Command {
     .option('--seed <n>', 'seed of random inputs', seedOption, 1)
     .option('--output <folder>', 'write every output there as .npy')
     .option('--target <target>', 'wasm or js, for a model (an artefact has its own)', targetOption)
+    .option('--threads <n>', 'threads that share the work (wasm)', threadsOption)
     .option('--check', 'compare with the reference interpreter (a model only; slow)')
     .option('--json', 'print statistics as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot run model.onnx --input x=photo.npy --output out/ --check')
@@ -32,7 +33,7 @@ async function runFile(file: string, options: Options): Promise<void> {
   const { data } = await programOf(file, { ...(options.target !== undefined && { target: options.target }) })
   const say = (line: string): void => console.error(pc.dim(line))
   const feeds = await makeFeeds(data.header.inputs, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: options.seed, say })
-  const session = await load(data)
+  const session = await load(data, threadsOf(options))
   const start = performance.now()
   const outputs: Record<string, HostTensor> = await session.run(feeds)
   const ms = performance.now() - start

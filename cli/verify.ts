@@ -6,9 +6,9 @@ import pc from 'picocolors'
 import { decodeTensorProto, IngotError, TARGETS, verifyTarget, type HostTensor, type Target, type VerifyReport } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
 import { graphOf, readBytes } from './model.js'
-import { shapeOption, targetOption, toleranceOption, type Shapes } from './options.js'
+import { shapeOption, targetOption, threadsOf, threadsOption, toleranceOption, type Shapes } from './options.js'
 
-interface Options { readonly data?: string; readonly target?: Target; readonly tolerance: number; readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly json?: boolean }
+interface Options { readonly data?: string; readonly target?: Target; readonly threads?: number; readonly tolerance: number; readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly json?: boolean }
 
 /** The subcommand. */
 export function verifyCommand(): Command {
@@ -17,6 +17,7 @@ export function verifyCommand(): Command {
     .argument('<model>', 'an .onnx model')
     .option('--data <folder>', 'a test_data_set folder with input_K.pb and output_K.pb')
     .option('--target <target>', 'only this target', targetOption)
+    .option('--threads <n>', 'threads that share the work on wasm', threadsOption)
     .option('--tolerance <x>', 'allowed difference as a fraction of the tensor\'s peak', toleranceOption, 1e-4)
     .option('--input <name=source>', 'as for run', inputOption)
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
@@ -35,7 +36,7 @@ async function verifyModel(model: string, options: Options): Promise<void> {
   const feeds = recorded?.feeds ?? await makeFeeds(ports, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: 1, say: (line) => console.error(pc.dim(line)) })
   const reports: VerifyReport[] = []
   for (const target of options.target === undefined ? TARGETS : [options.target]) {
-    const report = await verifyTarget(graph, feeds, { target, tolerance: options.tolerance, ...(recorded !== undefined && { expected: recorded.outputs }) }).catch((error: unknown) => {
+    const report = await verifyTarget(graph, feeds, { target, ...(target === 'wasm' && threadsOf(options)), tolerance: options.tolerance, ...(recorded !== undefined && { expected: recorded.outputs }) }).catch((error: unknown) => {
       // One that was not asked for by name may be missing.
       if (options.target === undefined && error instanceof IngotError && error.code === 'target-unavailable') return error
       throw error

@@ -49,6 +49,8 @@ export interface VerifyReport {
 
 export interface VerifyOptions {
   readonly target: Target
+  /** Threads of the run; 1 when absent. */
+  readonly threads?: number
   /** Allowed `ofPeak`; 1e-4 when absent. */
   readonly tolerance?: number
   /** Outputs to compare with; the interpreter's when absent. */
@@ -59,19 +61,19 @@ export interface VerifyOptions {
 export async function verifyTarget(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, options: VerifyOptions): Promise<VerifyReport> {
   const tolerance = options.tolerance ?? 1e-4
   const expected = options.expected ?? interpret(graph, feeds)
-  const actual = await runOn(graph, feeds, options.target)
+  const actual = await runOn(graph, feeds, options)
   const differences = Object.entries(expected).map(([name, e]) => {
     const a = actual[name]
     return a === undefined ? { name, ofPeak: Infinity, what: 'missing' } : compareTensors(name, e, a)
   })
   const ok = differences.every((d) => d.ofPeak <= tolerance)
-  const firstDiverging = ok ? undefined : await findDivergence(graph, feeds, options.target, tolerance)
+  const firstDiverging = ok ? undefined : await findDivergence(graph, feeds, options, tolerance)
   return { target: options.target, differences, ok, ...(firstDiverging !== undefined && { firstDiverging }) }
 }
 
-async function runOn(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, target: Target, passes?: readonly string[]): Promise<Record<string, HostTensor>> {
+async function runOn(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, { target, threads = 1 }: VerifyOptions, passes?: readonly string[]): Promise<Record<string, HostTensor>> {
   const program = await compile(graph, { target, ...(passes !== undefined && { passes }) })
-  const session = await load(program.data)
+  const session = await load(program.data, { threads })
   try {
     return await session.run(feeds)
   } finally {
@@ -80,17 +82,17 @@ async function runOn(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, 
 }
 
 /** The first wrong node: of the graph before fusion, or of the fused one where only that goes wrong. */
-async function findDivergence(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, target: Target, tolerance: number): Promise<VerifyReport['firstDiverging']> {
-  const passes = pipelineFor(target), single = runPasses(graph, passes.slice(0, passes.indexOf('fuse')))
-  return (await firstWrong(single, feeds, target, tolerance)) ?? firstWrong(runPasses(single, ['fuse']), feeds, target, tolerance)
+async function findDivergence(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, options: VerifyOptions, tolerance: number): Promise<VerifyReport['firstDiverging']> {
+  const passes = pipelineFor(options.target), single = runPasses(graph, passes.slice(0, passes.indexOf('fuse')))
+  return (await firstWrong(single, feeds, options, tolerance)) ?? firstWrong(runPasses(single, ['fuse']), feeds, options, tolerance)
 }
 
 /** Every intermediate result becomes an output; the first one that differs is the answer. */
-async function firstWrong(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, target: Target, tolerance: number): Promise<VerifyReport['firstDiverging']> {
+async function firstWrong(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, options: VerifyOptions, tolerance: number): Promise<VerifyReport['firstDiverging']> {
   const values = graph.nodes.flatMap((n) => n.outputs.map((value) => ({ node: n, value })))
   const opened: Graph = { ...graph, outputs: values.map(({ value }) => ({ name: value.name, value })) }
   const expected = interpret(opened, feeds)
-  const actual = await runOn(opened, feeds, target, [])
+  const actual = await runOn(opened, feeds, options, [])
   for (const { node, value } of values) {
     const e = expected[value.name], a = actual[value.name]
     if (e === undefined || a === undefined) continue
