@@ -18,7 +18,9 @@ const TRANSFORM: Readonly<Record<WinogradTile, number>> = { 2: 9, 4: 25 }
 const WEIGHT_BYTES = 20
 /** Cycles of three kernels beside one. */
 const CALLS = 6000
-/** What has to be gained for more memory to be worth it. */
+/** What a byte more of weights has to save: memory, files and loading grow with it. */
+const BYTE_WORTH = 0.2
+/** What has to be left of the time at most. */
 const WORTH = 0.87
 /** Stand for extents that are not known: of images, and of batches. */
 const TYPICAL_SIZE = 64, TYPICAL_BATCH = 1
@@ -28,7 +30,8 @@ export function bestTile({ input, output }: ConvolutionShape): WinogradTile | un
   const channels = input[1], [batch, filters, height, width] = output as readonly [Dim, Dim, Dim, Dim]
   if (typeof channels !== 'number' || typeof filters !== 'number') return undefined
   const images = evaluateDim(batch, () => TYPICAL_BATCH), rows = evaluateDim(height, () => TYPICAL_SIZE), columns = evaluateDim(width, () => TYPICAL_SIZE)
-  const weights = (points: number): number => (points * channels * filters * Float32Array.BYTES_PER_ELEMENT) / WEIGHT_BYTES
+  const bytes = (points: number): number => points * channels * filters * Float32Array.BYTES_PER_ELEMENT
+  const weights = (points: number): number => bytes(points) / WEIGHT_BYTES + (bytes(points) - bytes(9)) * BYTE_WORTH
   const sums = (terms: number, count: number): number => ((terms + SUM_OVERHEAD) * count) / MULTIPLY_ADDS
   const direct = sums(9 * channels, images * rows * columns * filters) + weights(9)
   const cost = (tile: WinogradTile): number => {

@@ -6,6 +6,7 @@
  */
 import type { Axis, Compute, ReduceStage } from '../../../ir/kernel/compute.js'
 import { constant, LANES } from '../../../ir/kernel/expr.js'
+import { multipleOf } from '../../../ir/kernel/ranges.js'
 import type { Directive, Schedule } from '../../../ir/kernel/schedule.js'
 import { accessesOf, boundsDependOn, fixedExtent, isLong, moves, strideAlong, type Access } from './strides.js'
 import { bestPoints, cutPanels, cutPoints, cutVectors, cutWhole, directivesOf, PANEL, uncut, type Cut } from './tile.js'
@@ -87,9 +88,15 @@ function panelsBeside(height: number, columns: Axis): number {
   return Array.from({ length: most - 1 }, (_, k) => most - k).reduce((best, n) => (cost(n) < cost(best) ? n : best), most)
 }
 
+/** Rows of a tile that fill the pipeline beside one panel of columns. */
+const FULL_TILES = 4
+
 /** The parts of `rows` in tiles of `most` rows or fewer: of an open extent a part for every remainder but five, which is four and one. */
 function partsOfRows(rows: Axis, most: number): readonly { readonly size: number; readonly count?: number }[] {
   const extent = fixedExtent(rows)
+  // So many rows of each of several images: tiles that leave none over read what rows share once.
+  const multiple = extent === undefined && typeof rows.hi === 'object' ? multipleOf(rows.hi, () => undefined) : 1, exact = multiple < FULL_TILES ? 1 : Math.min(multiple, bestPoints({ name: rows.name, hi: multiple }, most))
+  if (exact >= FULL_TILES && multiple % exact === 0) return [{ size: exact }]
   if (extent === undefined) return Array.from({ length: most }, (_, k) => ({ size: most - k })).filter((p) => p.size !== 5)
   const size = Math.min(extent, bestPoints(rows, most)), rest = extent % size
   return [{ size, count: Math.floor(extent / size) }, ...(rest > 0 ? [{ size: rest, count: 1 }] : [])]

@@ -58,11 +58,11 @@ export function cutPoints(axis: Axis, count: number): Cut {
   }
 }
 
-/** The number of points up to `most` that covers `axis` with the fewest operations: each tile costs its points and one more. */
+/** The number of points up to `most` that covers `axis` with the fewest operations: each tile costs its points and one more, points left over twice and one pass more over what they share. */
 export function bestPoints(axis: Axis, most: number): number {
   const extent = fixedExtent(axis)
   if (extent === undefined || extent <= most) return most
-  const cost = (n: number): number => Math.floor(extent / n) * (n + 1) + (extent % n) * 2
+  const cost = (n: number): number => Math.floor(extent / n) * (n + 1) + (extent % n) * 2 + Number(extent % n > 0)
   return Array.from({ length: most }, (_, k) => most - k).filter((n) => n * 2 >= most).reduce((best, n) => (cost(n) < cost(best) ? n : best), most)
 }
 
