@@ -16,6 +16,7 @@ import type { Target } from '../runtime/format.js'
 import { checkTypes } from './check-types.js'
 import { composeBody } from './compose.js'
 import { expandMath } from './expand-math.js'
+import { keepInResult } from './keep-in-result.js'
 import { countOperations, isParametric, kernelName } from './kernel-name.js'
 import { lanesOfLoops } from './lanes-of-loops.js'
 import { layOut } from './lay-out.js'
@@ -30,6 +31,7 @@ import { packedOperand, type PackingPart } from './pack-operands.js'
 import { scheduleFor, type Features } from './schedules/index.js'
 import { tileDepth } from './schedules/wasm/contraction.js'
 import { spellOut } from './spell-out.js'
+import { splitExtremes } from './split-extremes.js'
 import { besideEachOther, spreadStores } from './wgsl/spread-stores.js'
 import { unrollLoops } from './unroll-loops.js'
 
@@ -158,13 +160,13 @@ export function lowerNode({ local, symbols, placements, inPlace }: LocalNode, ta
   const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
   const valueOf = (buffer: string): Value | undefined => { const value = names.valueOf(buffer); return value === undefined ? undefined : (inner.get(value) ?? value) }
   const withConstants = { ...ordered, buffers: ordered.buffers.map((b) => (valueOf(b.name)?.data === undefined ? b : { ...b, constant: true })) }
-  const laid = layOut(withConstants, (buffer) => { const value = valueOf(buffer), within = value && placements.get(value); return value && { shape: shapeOf(value), order: value.order, ...(within !== undefined && { within }) } })
+  const laid = layOut(target === 'wasm' ? keepInResult(withConstants) : withConstants, (buffer) => { const value = valueOf(buffer), within = value && placements.get(value); return value && { shape: shapeOf(value), order: value.order, ...(within !== undefined && { within }) } })
   if (target === 'wgsl') return lowerSpread(laid, name, (buffer) => slotOf(valueOf(buffer)))
   const flat = flattenCompute(laid)
   const variant = (set: Features): Pick<LoweredNode, 'kernel' | 'schedule' | 'slots'> => {
     const schedule = scheduleFor(flat, target, set)
     const prepared = prepareCompute(flat, schedule)
-    const spelled = target === 'wasm' ? expandMath(prepared.compute, set === 'relaxed' ? 'fused' : 'paired') : prepared.compute
+    const spelled = target === 'wasm' ? expandMath(splitExtremes(prepared.compute), set === 'relaxed' ? 'fused' : 'paired') : prepared.compute
     const kernel = legalize(applySchedule(spelled, prepared.schedule, name, { madd: target === 'wasm' }), target)
     const slots = kernel.buffers.map((b): Slot | undefined => {
       const slot = slotOf(valueOf(b.name)), packing = prepared.packings.get(b.name)

@@ -157,12 +157,13 @@ function readsOthers(stage: ReduceStage): boolean {
 }
 
 /** Values that change nothing when folded in, of the operations whose order does not matter. */
-const IDENTITIES: Readonly<Record<'f32' | 'i32', Readonly<Partial<Record<BinaryOp, number | string>>>>> = {
-  f32: { add: 0, mul: 1, max: '-inf', min: 'inf' },
+const IDENTITIES: Readonly<Partial<Record<RegisterType, Readonly<Partial<Record<BinaryOp, number | string>>>>>> = {
+  f32: { add: 0, mul: 1, max: '-inf', min: 'inf', pmax: '-inf', pmin: 'inf' },
+  bool: { and: 1, or: 0 },
   i32: { add: 0, mul: 1, max: -2147483648, min: 2147483647 },
 }
 
-const identityOf = (a: Accumulator): number | string | undefined => (a.combine === undefined || (a.type !== 'f32' && a.type !== 'i32') ? undefined : IDENTITIES[a.type][a.combine])
+const identityOf = (a: Accumulator): number | string | undefined => (a.combine === undefined ? undefined : IDENTITIES[a.type]?.[a.combine])
 const identity = (a: Accumulator): Expr => constant(a.type, identityOf(a) ?? 0)
 
 /** True where every accumulator may be folded in parts. */

@@ -4,7 +4,7 @@ import { IngotError } from '../../base/error.js'
 import type { Dim } from '../../base/dim.js'
 import { isVector, REGISTER, VECTOR_DTYPES, vectorOf, type BinaryOp, type Expr, type RegisterType, type UnaryOp } from '../../ir/kernel/expr.js'
 import { WASM_TYPE } from './helpers.js'
-import { constant, get, loadFrom, op, select, storeTo, tee, type Code, type ValueType } from './instructions.js'
+import { constant, get, laneOp, loadFrom, op, select, storeTo, tee, type Code, type ValueType } from './instructions.js'
 import type { CallHelper } from './math.js'
 import { extremeOf, isVectorTyped, numberIn, renderLane, renderMadd, renderSplat, renderVector, renderVectorBinary, renderVectorCast, renderVectorLoad, renderVectorUnary } from './vector.js'
 
@@ -257,6 +257,7 @@ function renderBinary(name: BinaryOp, a: Typed, b: Typed, scope: FunctionScope):
   if (isFloat(type)) {
     const instruction = FLOAT_INSTRUCTIONS[name]
     if (instruction !== undefined) return { type: result, code: op(`${type}.${instruction}`, a.code, b.code) }
+    if ((name === 'pmin' || name === 'pmax') && type === 'f32') return { type, code: laneOp('f32x4.extract_lane', 0, op(`f32x4.${name}`, op('f32x4.splat', a.code), op('f32x4.splat', b.code))) }
     return ['rem', 'mod', 'pow', 'atan2'].includes(name) ? viaDouble(type, name, [a, b], scope) : refuse(name, type)
   }
   if (type === 'bool') {

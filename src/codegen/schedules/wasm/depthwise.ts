@@ -23,7 +23,9 @@ export function scheduleDepthwise(compute: Compute, features: Features): Schedul
   if (channels === undefined || taps > WINDOW || taps < 2) return undefined
   const pixels = compute.axes.filter((a) => a !== channels && a.hi !== 1 && !boundsDependOn(compute, a.name) && (loads.length === 1 || loads.some((l) => !moves(l, a.name))) && loads.some((l) => moves(l, a.name))).slice(-2).reverse()
   const cuts = new Map<Axis, Cut>([[channels, cutVectors(channels, 1)]])
-  pixels.forEach((axis, i) => cuts.set(axis, cutPoints(axis, PATCH[features][i] ?? 1)))
+  // An extreme takes two registers: the greatest number, and whether there are only numbers.
+  const patch = PATCH[stage.accumulators[0]?.combine === 'add' ? features : 'baseline']
+  pixels.forEach((axis, i) => cuts.set(axis, cutPoints(axis, patch[i] ?? 1)))
   const others = compute.axes.filter((a) => a !== channels)
   const loops = [...others, channels].map((a) => cuts.get(a) ?? uncut(a))
   const inner = [...[...pixels].reverse(), channels].map((a) => cuts.get(a) ?? uncut(a))

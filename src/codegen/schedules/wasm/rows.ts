@@ -49,7 +49,7 @@ function costOf(compute: Compute, stages: readonly Stage[], axisOf: (stage: Stag
 function outerLanes(compute: Compute, axis: Axis): Schedule {
   const operations = Math.max(...compute.stages.map(stageOperations))
   const registers = compute.stages.reduce((n, s) => (s.kind === 'reduce' ? n + s.accumulators.length : n), 1)
-  const lanes = cutVectors(axis, Math.max(1, Math.min(vectorsFor(operations), Math.floor(8 / registers))))
+  const lanes = cutVectors(axis, Math.max(1, Math.min(vectorsFor(operations), Math.floor(12 / registers))))
   const others = compute.axes.filter((a) => a !== axis).map(uncut)
   return directivesOf([...others, lanes], [lanes])
 }
