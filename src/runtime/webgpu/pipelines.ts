@@ -19,7 +19,10 @@ export function makePipelines(device: GPUDevice, { header, sections }: ProgramDa
     if (buffers > most) throw new IngotError('target-unavailable', `the kernel ${name} uses ${buffers} buffers, this WebGPU device binds at most ${most}`, { where: { origin }, hint: 'use a device with more storage buffers per shader stage, or compile for wasm' })
     const source = decoder.decode(text.slice(code.offset, code.offset + code.bytes))
     const layout = device.createBindGroupLayout({ label: name, entries: bindingsOf(code) })
+    // What is wrong with it is told below; nothing is to be reported to the console too.
+    device.pushErrorScope('validation')
     const module = device.createShaderModule({ label: name, code: source })
+    void device.popErrorScope()
     try {
       const pipeline = await device.createComputePipelineAsync({ label: name, layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }), compute: { module, entryPoint: code.entryPoint } })
       return { pipeline, layout, code }

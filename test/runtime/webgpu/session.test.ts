@@ -120,6 +120,28 @@ describe.skipIf(device === undefined)('a session on WebGPU', () => {
   })
 })
 
+describe.skipIf(device === undefined)('what a device refuses', () => {
+  test('a shader that does not compile is an error with its line, and where it comes from', async () => {
+    const { data } = await compile(parseGraph(GATHER), { target: 'wgsl' })
+    const text = new TextDecoder().decode(data.sections.wgsl)
+    const wgsl = new TextEncoder().encode(text.replace(/let at\b/, 'let 1t'))
+    expect(wgsl.length).toBe(data.sections.wgsl?.length)
+    const error = await errorOf('shader-invalid', () => load({ ...data, sections: { ...data.sections, wgsl } }, { device: device as GPUDevice }))
+    expect(error.message).toMatch(/:\d+: let 1t/)
+  })
+
+  test('a lost device is an error that says so, and the program can be loaded again', async () => {
+    const own = await findDevice() as GPUDevice, { data } = await compile(parseGraph(GATHER), { target: 'wgsl' })
+    const feeds = { x: { dtype: 'float32', shape: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6) }, at: BigInt64Array.of(2n, 0n) } as const
+    const session = await load(data, { device: own })
+    await session.run(feeds)
+    own.destroy()
+    await own.lost
+    await errorOf('device-lost', () => session.run(feeds))
+    expect((await (await load(data, { device: device as GPUDevice })).run(feeds))['y']?.data).toEqual(Float32Array.of(5, 6, 1, 2))
+  })
+})
+
 test('integers of 64 bits run on the host where they may not fit in 32, and the report says which and why', async () => {
   const { report, header } = await compile(parseGraph(`graph @g stage=inference (x: int64[6], at: int64[2], t: float32[4]) -> (y: int64[6], z: float32[2]) {
   const %one: int64[1] = [1]
