@@ -91,6 +91,23 @@ describe('packing', () => {
   })
 })
 
+describe('widening axes', () => {
+  const widened = (n: number, extent: number): Plan => [{ kind: 'pack', buffer: 'x1', columns: n, factor: 8 }, { kind: 'widen', axis: 'j', extent }]
+  for (const n of [2, 3, 5, 7, 13]) {
+    it(`gives the same product, ${n} columns in full vectors, and stores nothing beyond`, () => {
+      const extent = Math.ceil(n / 4) * 4, c = matmulCase(5, 6, n), inputs = { x0: c.inputs['x0'] as Float32Array, x1: weights(c.inputs['x1'] as Float32Array, n) }
+      const lanes: Plan = [{ kind: 'split', axis: 'j', factor: 4, outer: 'jo', inner: 'ji', then: { from: extent - 4, factor: 4 } }, { kind: 'reorder', axes: ['i', 'jo', 'ji'] }, { kind: 'vectorize', axis: 'ji' }]
+      expect(run(c.compute, [...widened(n, extent), ...lanes], inputs, c.outputs)).toEqual(c.expected)
+      expect(run(c.compute, [...widened(n, extent), { kind: 'unroll', axis: 'j' }], inputs, c.outputs)).toEqual(c.expected)
+    })
+  }
+  it('refuses axes that are longer, and loops that may or may not be beyond the axis', () => {
+    const { compute } = matmulCase(5, 6, 7)
+    expect(() => prepareCompute(compute, [{ kind: 'widen', axis: 'j', extent: 4 }])).toThrow(expect.objectContaining({ code: 'bad-option' }))
+    expect(() => applySchedule(prepareCompute(compute, [{ kind: 'widen', axis: 'j', extent: 8 }]).compute, [], 'mm')).toThrow(expect.objectContaining({ code: 'bad-option' }))
+  })
+})
+
 describe('joining axes', () => {
   const tile: Plan = [{ kind: 'split', axis: 'p', factor: 4, outer: 'po', inner: 'pi' }, { kind: 'reorder', axes: ['po', 'm', 'pi'] }, { kind: 'unroll', axis: 'pi' }]
   for (const [rows, columns] of [[4, 5], [7, 7], [1, 3], [3, 1]] as const) {

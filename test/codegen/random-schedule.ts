@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import type { Axis, Compute } from '../../src/ir/kernel/compute.js'
 import type { Directive, Schedule } from '../../src/ir/kernel/schedule.js'
 
-interface Choice { readonly factor: number; readonly unroll: boolean; readonly lanes: boolean; readonly again: boolean }
+interface Choice { readonly factor: number; readonly unroll: boolean; readonly lanes: boolean; readonly again: boolean; readonly then: number }
 
 /** Any schedule for the outer axes and the stages' axes of `compute`, whose axes' bounds must not depend on axes of the same nest. */
 export function anySchedule(compute: Compute): fc.Arbitrary<Schedule> {
@@ -14,7 +14,7 @@ export function anySchedule(compute: Compute): fc.Arbitrary<Schedule> {
 }
 
 function nestSchedule(axes: readonly Axis[]): fc.Arbitrary<readonly Directive[]> {
-  const choice: fc.Arbitrary<Choice> = fc.record({ factor: fc.integer({ min: 1, max: 9 }), unroll: fc.boolean(), lanes: fc.boolean(), again: fc.boolean() })
+  const choice: fc.Arbitrary<Choice> = fc.record({ factor: fc.integer({ min: 1, max: 9 }), unroll: fc.boolean(), lanes: fc.boolean(), again: fc.boolean(), then: fc.integer({ min: 0, max: 5 }) })
   return fc.record({ choices: fc.tuple(...axes.map(() => fc.option(choice, { nil: undefined }))), keys: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 16, maxLength: 16 }) }).map(({ choices, keys }) => {
     const out: Directive[] = [], unroll: Directive[] = []
     const before: [string, string][] = []
@@ -23,7 +23,9 @@ function nestSchedule(axes: readonly Axis[]): fc.Arbitrary<readonly Directive[]>
       const c = choices[i]
       if (c === undefined) { order.push(axis.name); return }
       const outer = `${axis.name}o`, inner = `${axis.name}i`
-      out.push({ kind: 'split', axis: axis.name, factor: c.factor, outer, inner })
+      const points = typeof axis.hi === 'number' && axis.lo === undefined ? axis.hi : 0, first = Math.ceil(Math.floor(points / c.factor) / 2) * c.factor
+      const then = c.then > 0 && first > 0 && !c.again ? { then: { from: first, factor: c.then } } : {}
+      out.push({ kind: 'split', axis: axis.name, factor: c.factor, outer, inner, ...then })
       before.push([outer, inner])
       order.push(outer, inner)
       if (c.again) {

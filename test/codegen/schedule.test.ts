@@ -164,6 +164,9 @@ describe('schedules that do not fit are refused', () => {
     ['a name already taken', [{ kind: 'split', axis: 'i', factor: 2, outer: 'j', inner: 'ii' }]],
     ['an inner part outside its outer part', [{ kind: 'split', axis: 'i', factor: 2, outer: 'io', inner: 'ii' }, { kind: 'reorder', axes: ['ii', 'io', 'j'] }]],
     ['an order that lacks an axis', [{ kind: 'reorder', axes: ['j'] }]],
+    ['first points that are no multiple of their factor', [{ kind: 'split', axis: 'i', factor: 4, outer: 'io', inner: 'ii', then: { from: 6, factor: 3 } }]],
+    ['more first points than there are', [{ kind: 'split', axis: 'i', factor: 4, outer: 'io', inner: 'ii', then: { from: 8, factor: 3 } }]],
+    ['another split of loops in steps of two lengths', [{ kind: 'split', axis: 'i', factor: 4, outer: 'io', inner: 'ii', then: { from: 4, factor: 3 } }, { kind: 'split', axis: 'io', factor: 2, outer: 'ip', inner: 'ij' }]],
     ['a parallel loop that is not outermost', [{ kind: 'parallel', axis: 'j' }]],
     ['a parallel reduction', [{ kind: 'parallel', axis: 'k' }]],
   ]

@@ -6,11 +6,13 @@ import { visitSymbols } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
 import { dimKey, product, substituteDim, type Dim } from '../../ir/dims.js'
 import type { Axis, Compute, LetStage, Stage, StoreStage } from '../../ir/kernel/compute.js'
-import { VECTOR_DTYPES } from '../../ir/kernel/expr.js'
+import { LANES, VECTOR_DTYPES } from '../../ir/kernel/expr.js'
 import type { Kernel } from '../../ir/kernel/kernel.js'
+import { isInside } from '../../ir/kernel/ranges.js'
 import type { Schedule } from '../../ir/kernel/schedule.js'
 import { simplifyDim } from '../../ir/kernel/simplify.js'
 import { rootsOf, visitComputeDims, visitExprs } from '../../ir/kernel/walk.js'
+import { combineStores } from './combine-stores.js'
 import { hasLane, inLane, LANE_NUMBERS, laneStride } from './lanes.js'
 import { drained, drainTile } from './drain.js'
 import { openLoops } from './loops.js'
@@ -42,7 +44,7 @@ export function applySchedule(compute: Compute, schedule: Schedule, name: string
     const nests = planNests(part.compute, part.schedule)
     openLoops(nests.outer, work.writer, new Map(), (points) => {
       work.values.touch()
-      let tile: readonly TilePoint[] = points.map((dims) => ({ dims, locals: new Map() }))
+      let tile: readonly TilePoint[] = points.flatMap((dims) => validPoint(work, compute, dims))
       compute.stages.forEach((stage, i) => {
         const sum = drains && stage.kind === 'store' && tile.length > 1 ? drained(work, compute.stages[i - 1], stage) : undefined
         if (sum !== undefined && stage.kind === 'store' && drainTile(work, stage, sum.name, compute.axes.map((a) => a.name), tile, (s, env, memo) => storesAt(work, s, env, memo))) return
@@ -63,6 +65,19 @@ function sharedLets(compute: Compute): ReadonlySet<string> {
     visitExprs(rootsOf(stage), (e) => { if (e.kind === 'local' && bound.has(e.name) && bound.get(e.name) !== stage) shared.add(e.name) })
   }
   return shared
+}
+
+/** The point, with the number of its lanes that count; none where none does. */
+function validPoint({ writer }: Work, compute: Compute, dims: ReadonlyMap<string, Dim>): readonly TilePoint[] {
+  let lanes = LANES
+  for (const { name, valid } of compute.axes) {
+    const dim = dims.get(name)
+    if (valid === undefined || dim === undefined || isInside(dim, valid, writer.rangeOf)) continue
+    const first = simplifyDim(inLane(dim, 0), writer.rangeOf)
+    if (typeof first !== 'number') throw new IngotError('bad-option', `schedule: whether ${name} is one of ${valid} points cannot be told before the kernel runs`, { hint: 'the loop that goes beyond the axis must have a single step' })
+    lanes = Math.min(lanes, hasLane(dim) ? valid - first : 0)
+  }
+  return lanes <= 0 ? [] : [{ dims, locals: new Map(), ...(lanes < LANES && { lanes }) }]
 }
 
 /** Symbols of a compute that are neither axes nor indices read from data: its parameters, sorted. */
@@ -98,7 +113,7 @@ function writeLets(work: Work, stage: LetStage, point: TilePoint, shared: Readon
   const env = bindLets(work, stage.lets, point, new Memo())
   const kept = [...env.locals].flatMap(([name, value]) => [value].flat().filter((node) => node.pinned >= 0 || shared.has(name))).map((value): Pending => ({ kind: 'keep', value }))
   work.writer.write(kept)
-  return { dims: env.dims, locals: env.locals }
+  return { ...point, dims: env.dims, locals: env.locals }
 }
 
 const boundsAt = (axes: readonly Axis[], p: TilePoint): readonly Dim[] => axes.flatMap((a) => [a.lo ?? 0, a.hi]).map((d) => substituteDim(d, (s) => p.dims.get(s)))
@@ -117,7 +132,7 @@ function writeStore(work: Work, stage: StoreStage, nest: Nest, tile: readonly Ti
   const { writer, values } = work
   if (stage.axes.length > 0) values.touch()
   // What the stage itself writes is read point by point, in order.
-  const lanes = !tile.some(hasLanes) && !loadsFrom(stage, stage.buffer)
+  const apart = !loadsFrom(stage, stage.buffer), lanes = apart && !tile.some(hasLanes)
   openLoops(nest, writer, tile[0]?.dims ?? new Map(), (points) => {
     const pending: Pending[] = []
     for (const own of points) {
@@ -128,7 +143,8 @@ function writeStore(work: Work, stage: StoreStage, nest: Nest, tile: readonly Ti
         values.touch(stage.buffer)
       }
     }
-    writer.write(pending, loadsFrom(stage, stage.buffer) ? 1 : work.together)
+    if (apart) writer.write(combineStores(pending, values), work.together)
+    else writer.write(pending, 1)
   }, lanes)
   values.touch()
 }
@@ -147,6 +163,6 @@ function storesAt({ writer, values }: Work, stage: StoreStage, env: Env, memo: M
   if (!hasLane(index) && ![...env.dims.values()].some(hasLane)) return [store(index, values.build(stage.value, env, writer, memo))]
   const whole = values.buildWhole(stage.value, env, writer, memo)
   const { first, stride } = laneStride(index, writer.rangeOf)
-  if (whole !== undefined && stride === 1 && VECTOR_DTYPES.has(buffer.dtype)) return [store(first, values.spread(whole))]
-  return LANE_NUMBERS.map((k) => store(simplifyDim(inLane(index, k), writer.rangeOf), whole === undefined ? values.buildLane(stage.value, env, k, writer, memo) : values.laneOf(whole, k)))
+  if (whole !== undefined && stride === 1 && VECTOR_DTYPES.has(buffer.dtype) && env.lanes === undefined) return [store(first, values.spread(whole))]
+  return LANE_NUMBERS.slice(0, env.lanes).map((k) => store(simplifyDim(inLane(index, k), writer.rangeOf), whole === undefined ? values.buildLane(stage.value, env, k, writer, memo) : values.laneOf(whole, k)))
 }

@@ -34,7 +34,8 @@ function rollTile(tile: readonly TilePoint[], axes: readonly string[]): Rolled |
     const along = offsets.filter((o) => o.every((d, k) => k === at || d === 0)).map((o) => o[at] as Dim)
     const across = tile.filter((_, k) => offsets[k]?.[at] === 0)
     const step = along[1]
-    if (along.length < 2 || typeof step !== 'number' || step <= 0 || along.length * across.length !== tile.length) continue
+    const alike = tile.every((p, k) => offsets[k]?.some((d, n) => n !== at && d !== 0) === true || p.lanes === first.lanes)
+    if (!alike || along.length < 2 || typeof step !== 'number' || step <= 0 || along.length * across.length !== tile.length) continue
     const keys = new Set(offsets.map((o) => o.join())), even = along.every((d, k) => d === k * step)
     const whole = even && across.every((_, k) => along.every((d) => keys.has((offsets[tile.indexOf(across[k] as TilePoint)] as Dim[]).map((x, n) => (n === at ? d : x)).join())))
     if (!whole) continue
@@ -60,8 +61,8 @@ export function drainTile(work: Work, stage: StoreStage, sum: string, axes: read
   writer.loop('drained', 0, rolled.step * rolled.count, rolled.step, false, (variable) => {
     const pending = rolled.points.flatMap((p) => {
       const dims = new Map([...p.dims].map(([name, d]) => [name, name === rolled.axis ? add(d, variable) : d]))
-      const memo = new Memo(), value = values.buildWhole(stored, { dims, locals: new Map() }, writer, memo)
-      return storesAt(stage, { dims, locals: value === undefined ? p.locals : new Map(p.locals).set(sum, value) }, new Memo())
+      const memo = new Memo(), value = values.buildWhole(stored, { ...p, dims, locals: new Map() }, writer, memo)
+      return storesAt(stage, { ...p, dims, locals: value === undefined ? p.locals : new Map(p.locals).set(sum, value) }, new Memo())
     })
     writer.write(pending, work.together)
   })

@@ -23,31 +23,41 @@ interface Walk {
   readonly lanes: boolean
 }
 
-/** Opens the loops of `nest`; without `lanes` a vectorized axis is written out; `leaf` is called inside them with the points that are written out side by side. */
-export function openLoops(nest: Nest, writer: KernelWriter, around: Point, leaf: (points: readonly Point[]) => void, lanes = true): void {
-  visit({ nest, writer, around, leaf, lanes }, 0, [new Map()], new Set())
+/** Which part of an axis is being covered. */
+interface Cover {
+  /** Parts that do not exist here, because a remainder runs their axis in single steps. */
+  readonly absent: ReadonlySet<string>
+  /** Inner parts whose split is beyond its first points, and goes by its second factor. */
+  readonly second: ReadonlySet<string>
 }
 
-/** `absent`: parts that do not exist here, because a remainder runs their axis in single steps. */
-function visit(walk: Walk, at: number, points: readonly Point[], absent: ReadonlySet<string>): void {
-  const name = walk.nest.order[at]
+/** Opens the loops of `nest`; without `lanes` a vectorized axis is written out; `leaf` is called inside them with the points that are written out side by side. */
+export function openLoops(nest: Nest, writer: KernelWriter, around: Point, leaf: (points: readonly Point[]) => void, lanes = true): void {
+  visit({ nest, writer, around, leaf, lanes }, 0, [new Map()], { absent: new Set(), second: new Set() })
+}
+
+function visit(walk: Walk, at: number, points: readonly Point[], cover: Cover): void {
+  const { nest } = walk, name = nest.order[at]
   if (name === undefined) return walk.leaf(points)
-  if (absent.has(name)) return visit(walk, at + 1, points, absent)
-  run(walk, name, boundsOf(walk, name, points), at, points, absent)
-  const { nest } = walk
-  let part = name, gone = absent
+  if (cover.absent.has(name)) return visit(walk, at + 1, points, cover)
+  run(walk, name, boundsOf(walk, name, points, cover), at, points, cover)
+  let part = name, now = cover
   for (let split = nest.splitOf.get(part); split !== undefined && split.outer === part; split = nest.splitOf.get(part)) {
-    gone = new Set([...gone, ...leavesOf(nest, split.inner)])
-    const whole = boundsOf(walk, split.axis, points)
-    run(walk, split.axis, { ...whole, lo: boundsOf(walk, part, points).hi }, at, points, gone, walk.nest.parallel.has(name))
+    if (split.then !== undefined) {
+      now = { ...now, second: new Set([...now.second, split.inner]) }
+      run(walk, part, boundsOf(walk, part, points, now), at, points, now)
+    }
+    const { hi: lo } = boundsOf(walk, part, points, now)
+    now = { ...now, absent: new Set([...now.absent, ...leavesOf(nest, split.inner)]) }
+    run(walk, split.axis, { ...boundsOf(walk, split.axis, points, now), lo }, at, points, now, nest.parallel.has(name))
     part = split.axis
   }
 }
 
 /** Writes the loop of `name`, or its points where it is unrolled, and what is inside. */
-function run(walk: Walk, name: string, bounds: Bounds, at: number, points: readonly Point[], absent: ReadonlySet<string>, parallel = walk.nest.parallel.has(name)): void {
+function run(walk: Walk, name: string, bounds: Bounds, at: number, points: readonly Point[], cover: Cover, parallel = walk.nest.parallel.has(name)): void {
   const { nest, writer } = walk
-  const inside = (values: readonly Dim[]): void => visit(walk, at + 1, points.flatMap((p) => values.map((v) => bind(nest, p, name, v))), absent)
+  const inside = (values: readonly Dim[]): void => visit(walk, at + 1, points.flatMap((p) => values.map((v) => bind(nest, p, name, v))), cover)
   const vectorized = nest.vectorized === name
   if (!nest.unrolled.has(name) && !vectorized) {
     if (parallel && nest.order.slice(0, at).some((outer) => !nest.parallel.has(outer) && !nest.unrolled.has(outer) && nest.vectorized !== outer)) throw new IngotError('bad-option', `schedule: ${name} is parallel, but loops that are not are around it`)
@@ -74,13 +84,17 @@ function bind(nest: Nest, point: Point, name: string, value: Dim): Point {
 }
 
 /** Where the loop of an axis or part runs; the same for all `points`, else `bad-option`. */
-function boundsOf(walk: Walk, name: string, points: readonly Point[]): Bounds {
+function boundsOf(walk: Walk, name: string, points: readonly Point[], cover: Cover): Bounds {
   const split = walk.nest.splitOf.get(name)
   if (split !== undefined) {
-    const whole = boundsOf(walk, split.axis, points), step = whole.step * split.factor
+    const { then } = split, second = cover.second.has(split.inner)
+    const whole = boundsOf(walk, split.axis, points, cover), step = whole.step * (second && then !== undefined ? then.factor : split.factor)
     if (split.inner === name) return { lo: 0, hi: step, step: whole.step }
     const extent = simplifyDim(sub(whole.hi, whole.lo), walk.writer.rangeOf)
-    return { lo: whole.lo, hi: add(whole.lo, mul(step, floorDiv(extent, step))), step }
+    if (then === undefined) return { lo: whole.lo, hi: add(whole.lo, mul(step, floorDiv(extent, step))), step }
+    const first = whole.step * then.from
+    if (typeof extent !== 'number' || extent < first) throw new IngotError('bad-option', `schedule: ${split.axis} does not have the ${then.from} points that go in steps of ${split.factor}`)
+    return second ? { lo: add(whole.lo, first), hi: add(whole.lo, first, step * Math.floor((extent - first) / step)), step } : { lo: whole.lo, hi: add(whole.lo, first), step }
   }
   const axis = walk.nest.axes.find((a) => a.name === name)
   if (axis === undefined) throw new IngotError('bad-option', `schedule: ${name} is no loop`)

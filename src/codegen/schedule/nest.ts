@@ -4,9 +4,9 @@
  */
 import { IngotError } from '../../base/error.js'
 import type { Axis, Compute } from '../../ir/kernel/compute.js'
-import type { Directive, Schedule } from '../../ir/kernel/schedule.js'
+import type { Directive, Schedule, SplitRest } from '../../ir/kernel/schedule.js'
 
-export interface Split { readonly axis: string; readonly factor: number; readonly outer: string; readonly inner: string }
+export interface Split { readonly axis: string; readonly factor: number; readonly outer: string; readonly inner: string; readonly then?: SplitRest }
 
 export interface Nest {
   readonly axes: readonly Axis[]
@@ -45,6 +45,7 @@ export function planNests(compute: Compute, schedule: Schedule): { readonly oute
 
 function requireFreshParts(split: Split, nests: readonly Draft[]): void {
   if (!Number.isInteger(split.factor) || split.factor < 1) bad(`the factor ${split.factor} of ${split.axis} is not a positive integer`)
+  if (split.then !== undefined && (split.then.from % split.factor !== 0 || !Number.isInteger(split.then.factor) || split.then.factor < 1)) bad(`${split.axis} cannot go on after ${split.then.from} points in steps of ${split.then.factor}`, 'what a split covers first is a multiple of its factor')
   const known = new Set(nests.flatMap((nest) => [...nest.axes.map((a) => a.name), ...nest.splitOf.keys()]))
   for (const part of [split.outer, split.inner]) if (known.has(part) || split.outer === split.inner) bad(`${part}, a part of ${split.axis}, is a name already taken`)
 }
@@ -71,6 +72,7 @@ function applyDirective(nest: Draft, d: Exclude<Directive, { kind: 'divide' | 'i
   if (at < 0) return false
   switch (d.kind) {
     case 'split':
+      if (nest.splitOf.get(d.axis)?.then !== undefined) bad(`${d.axis} has steps of two lengths and cannot be split again`)
       nest.order.splice(at, 1, d.outer, d.inner)
       nest.splitOf.set(d.outer, d).set(d.inner, d)
       return true

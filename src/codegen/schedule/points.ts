@@ -7,15 +7,15 @@ import type { Point } from './loops.js'
 import { isLanes, type Env, type LocalValue, type Memo, type ValueNode, type ValueTable } from './values.js'
 import type { KernelWriter } from './writer.js'
 
-/** One point of the outer tile: its axes, and the locals that earlier stages left. */
-export interface TilePoint { readonly dims: ReadonlyMap<string, Dim>; readonly locals: ReadonlyMap<string, LocalValue> }
+/** One point of the outer tile: its axes, the locals that earlier stages left, and how many of its lanes count where not all do. */
+export interface TilePoint extends Env { readonly dims: ReadonlyMap<string, Dim>; readonly locals: ReadonlyMap<string, LocalValue> }
 
 export interface Work { readonly writer: KernelWriter; readonly values: ValueTable; readonly madd: boolean; readonly together: number }
 
 export const hasLanes = (point: Env): boolean => [...point.dims.values()].some(hasLane)
 
 /** `point` with a point of a stage's own axes inside it. */
-export const within = (point: TilePoint, own: Point): Env => (own.size === 0 ? point : { dims: new Map([...point.dims, ...own]), locals: point.locals })
+export const within = (point: TilePoint, own: Point): Env => (own.size === 0 ? point : { ...point, dims: new Map([...point.dims, ...own]) })
 
 /** Lane `k` of a point, as a point without lanes. */
 export function laneOfPoint({ values }: Work, point: TilePoint, k: number): TilePoint {
@@ -34,7 +34,7 @@ export function joinLanes({ values }: Work, point: TilePoint, lanes: readonly Ti
     locals.set(name, first !== undefined && VECTOR_OF[first.type] !== undefined ? values.join(nodes) : nodes)
   }
   for (const name of lanes[0]?.dims.keys() ?? []) if (!dims.has(name)) dims.set(name, byLane(lanes.map((p) => p.dims.get(name) as Dim)))
-  return { dims, locals }
+  return { ...point, dims, locals }
 }
 
 /** The dim that is another one in each lane. */
@@ -45,7 +45,7 @@ function byLane(dims: readonly Dim[]): Dim {
 /** The environment at `point` with the lets of a stage known. */
 export function bindLets({ writer, values }: Work, lets: readonly Let[], point: Env, memo: Memo): Env {
   if (lets.length === 0) return point
-  const dims = new Map(point.dims), locals = new Map(point.locals), env: Env = { dims, locals }
+  const dims = new Map(point.dims), locals = new Map(point.locals), env: Env = { ...point, dims, locals }
   for (const l of lets) {
     const whole = values.buildWhole(l.value, env, writer, memo)
     if (l.kind === 'value') {

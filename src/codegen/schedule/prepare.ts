@@ -1,6 +1,6 @@
 /**
- * What a schedule changes about a compute before its loops are made: axes joined into one or divided, and constant buffers stored in
- * panels. Both are substitutions in indices; tiling simplifies the divisions that they bring in.
+ * What a schedule changes about a compute before its loops are made: axes joined into one or divided, constant buffers stored in
+ * panels, axes filled up to whole vectors. Indices are substituted; tiling simplifies the divisions that this brings in.
  */
 import { visitSymbols } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
@@ -30,6 +30,7 @@ export function prepareCompute(compute: Compute, plan: Plan): Prepared {
   for (const d of plan) {
     if (d.kind === 'join') current = joinAxes(current, d.outer, d.inner, d.axis)
     else if (d.kind === 'tile') current = divideAxis(current, d)
+    else if (d.kind === 'widen') current = widenAxis(current, d.axis, d.extent)
     else if (d.kind === 'pack') {
       current = packBuffer(current, d)
       packings.set(d.buffer, { columns: d.columns, factor: d.factor, ...(d.rows !== undefined && { rows: d.rows }) })
@@ -59,6 +60,14 @@ function divideAxis(compute: Compute, { axis, factor, outer, inner }: Extract<Pr
   if (points === undefined) return bad(`the extent of ${axis} cannot be divided by ${factor}`)
   const axes = [...compute.axes.map((a): Axis => (a.name === axis ? { name: outer, hi: points } : a)), { name: inner, hi: factor }]
   return rewriteCompute({ ...compute, axes }, { name: (s) => (s === axis ? add(mul(factor, outer), inner) : undefined) })
+}
+
+/** The outer axis `name` with points up to `extent`, those that it had being the valid ones. */
+function widenAxis(compute: Compute, name: string, extent: number): Compute {
+  const axis = compute.axes.find((a) => a.name === name)
+  if (axis === undefined || axis.lo !== undefined || axis.valid !== undefined || typeof axis.hi !== 'number' || axis.hi > extent) return bad(`${name} is no outer axis of up to ${extent} points`)
+  const { hi: valid } = axis
+  return { ...compute, axes: compute.axes.map((a) => (a === axis ? { ...a, hi: extent, valid } : a)) }
 }
 
 /** Element [r, c] of the matrix goes to panel c/factor, row r, place c mod factor. */

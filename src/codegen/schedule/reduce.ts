@@ -51,7 +51,7 @@ export function writeReduce(work: Work, stage: ReduceStage, nest: Nest, tile: re
   return tile.map((point, t) => {
     const locals = new Map(point.locals)
     stage.accumulators.forEach((a, i) => locals.set(a.name, contentsOf(work, registers[t]?.[i] as Register, depth)))
-    return { dims: point.dims, locals }
+    return { ...point, locals }
   })
 }
 
@@ -130,7 +130,7 @@ function nextValues(work: Work, stage: ReduceStage, registers: readonly Register
   const locals = new Map(at.locals)
   stage.accumulators.forEach((a, i) => locals.set(a.name, contentsOf(work, registers[i] as Register)))
   const memo = new Memo()
-  const env = bindLets(work, stage.lets, { dims: at.dims, locals }, memo)
+  const env = bindLets(work, stage.lets, { ...at, locals }, memo)
   const sets = stage.accumulators.flatMap((a, i) => {
     const register = registers[i] as Register
     return valuesFor(work, nextExpr(a, work.madd && isVector(register.type)), env, register, memo).map((value, k) => ({ name: register.names[k] as string, value }))

@@ -35,6 +35,8 @@ export type LocalValue = ValueNode | readonly ValueNode[]
 export interface Env {
   readonly dims: ReadonlyMap<string, Dim>
   readonly locals: ReadonlyMap<string, LocalValue>
+  /** How many lanes count, where that is not all of them: the others may hold anything, but read nothing out of bounds. */
+  readonly lanes?: number
 }
 
 /** What is known of shared sub-expressions at a point: of the point as a whole (undefined: nothing but its lanes), and of each lane. */
@@ -108,7 +110,8 @@ export class ValueTable {
   }
 
   /** The value of `e` in lane `lane` of a point. */
-  buildLane(e: Expr, env: Env, lane: number, ctx: ValueContext, memo: Memo): ValueNode {
+  buildLane(e: Expr, env: Env, number: number, ctx: ValueContext, memo: Memo): ValueNode {
+    const lane = Math.min(number, (env.lanes ?? LANES) - 1)
     const known = memo.lanes[lane]?.get(e)
     if (known !== undefined) return known
     const node = this.#makeLane(e, env, lane, ctx, memo)
@@ -156,7 +159,8 @@ export class ValueTable {
         if (!index.some(hasLane)) return this.#load(e, index, ctx)
         const { first, stride } = laneStride(this.flatIndex(this.getBuffer(e.buffer), index), ctx.rangeOf)
         if (stride === 0) return this.#loadAt(e, first, this.#isInside(e, index, ctx), ctx)
-        return stride === 1 && VECTOR_DTYPES.has(this.dtypeOf(e.buffer)) ? this.#loadAt({ ...e, lanes: LANES }, first, this.#isInside(e, index, ctx), ctx) : lanes()
+        const inside = this.#isInside(e, index, ctx)
+        return stride === 1 && VECTOR_DTYPES.has(this.dtypeOf(e.buffer)) && (inside || env.lanes === undefined) ? this.#loadAt({ ...e, lanes: LANES }, first, inside, ctx) : lanes()
       }
       default: {
         const operands = operandsOf(e).map((x) => this.buildWhole(x, env, ctx, memo))

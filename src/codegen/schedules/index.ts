@@ -4,10 +4,10 @@ import type { Plan } from '../../ir/kernel/schedule.js'
 import type { Target } from '../../runtime/format.js'
 import { scheduleJs } from './js.js'
 import { scheduleWasm } from './wasm.js'
-import type { Features } from './wasm/contraction.js'
+import type { Features } from './wasm/tile.js'
 import { scheduleWgsl } from './wgsl.js'
 
-export type { Features } from './wasm/contraction.js'
+export type { Features } from './wasm/tile.js'
 
 const POLICIES: Readonly<Record<Target, (compute: Compute, features: Features) => Plan>> = { js: scheduleJs, wasm: scheduleWasm, wgsl: scheduleWgsl }
 

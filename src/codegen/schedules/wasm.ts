@@ -2,22 +2,37 @@
 import type { Compute } from '../../ir/kernel/compute.js'
 import type { Plan } from '../../ir/kernel/schedule.js'
 import { prepareCompute } from '../schedule/prepare.js'
-import { joinPixels, packOperands } from './wasm/arrange.js'
-import { scheduleContraction, tileDepth, type Features } from './wasm/contraction.js'
+import { joinPixels, packOperands, panelOf, widenColumns } from './wasm/arrange.js'
+import { scheduleContraction } from './wasm/contraction.js'
 import { scheduleDepthwise } from './wasm/depthwise.js'
 import { scheduleStores } from './wasm/epilogue.js'
 import { scheduleRows } from './wasm/rows.js'
 import { shareLoops } from './wasm/share.js'
+import { tileDepth, type Features } from './wasm/tile.js'
+import { scheduleTranspose } from './wasm/transposes.js'
 
 /** The plan for `compute` on the wasm target with an instruction set. */
 export function scheduleWasm(compute: Compute, features: Features = 'baseline'): Plan {
-  const plan = scheduleDepthwise(compute, features) ?? planContraction(compute, features) ?? scheduleRows(compute)
+  const plan = scheduleDepthwise(compute, features) ?? planContraction(compute, features) ?? scheduleTranspose(compute) ?? scheduleRows(compute)
   return shareLoops(compute, [...plan, ...scheduleStores(compute)])
 }
 
 function planContraction(compute: Compute, features: Features): Plan | undefined {
   const join = joinPixels(compute, tileDepth(features))
-  const arranged = join === undefined ? compute : prepareCompute(compute, [join]).compute
-  const schedule = scheduleContraction(arranged, features)
-  return schedule === undefined ? undefined : [...(join === undefined ? [] : [join]), ...packOperands(arranged, schedule), ...schedule]
+  const joins = join === undefined ? [] : [join], arranged = prepareCompute(compute, joins).compute
+  return planWidened(arranged, joins, features) ?? planColumns(arranged, joins, features)
+}
+
+/** The plan with columns filled up to whole vectors, where their operand can be packed so. */
+function planWidened(compute: Compute, joins: Plan, features: Features): Plan | undefined {
+  const widen = widenColumns(compute)
+  if (widen === undefined) return undefined
+  const schedule = scheduleContraction(prepareCompute(compute, [widen]).compute, features)
+  const packs = schedule === undefined ? [] : packOperands(compute, schedule)
+  return schedule !== undefined && packs.length > 0 && panelOf(compute, schedule)?.name === widen.axis ? [...joins, ...packs, widen, ...schedule] : undefined
+}
+
+function planColumns(compute: Compute, joins: Plan, features: Features): Plan | undefined {
+  const schedule = scheduleContraction(compute, features)
+  return schedule === undefined ? undefined : [...joins, ...packOperands(compute, schedule), ...schedule]
 }

@@ -99,6 +99,9 @@ export function vectorConstant(type: 'f32' | 'i32', lanes: readonly number[]): C
 /** `i32x4.extract_lane` and the like. */
 export const laneOp = (name: string, lane: number, ...operands: readonly Code[]): Code => [...operands, 0xfd, LANE_ACCESS[name] as number, lane]
 
+/** `i8x16.shuffle` of 32-bit lanes: 0 … 3 are those of `a`, 4 … 7 those of `b`. */
+export const shuffle = (lanes: readonly number[], a: Code, b: Code): Code => [a, b, 0xfd, 13, ...lanes.flatMap((k) => [4 * k, 4 * k + 1, 4 * k + 2, 4 * k + 3])]
+
 export const get = (local: number): Code => [0x20, ...unsigned(local)]
 export const set = (local: number, value: Code): Code => [value, 0x21, ...unsigned(local)]
 export const tee = (local: number, value: Code): Code => [value, 0x22, ...unsigned(local)]

@@ -2,6 +2,7 @@
 import { IngotError } from '../../base/error.js'
 import type { Dim } from '../../base/dim.js'
 import { isVector, laneType, REGISTER, VECTOR_DTYPES, vectorOf, type BinaryOp, type Expr, type RegisterType, type UnaryOp, type VectorType } from '../../ir/kernel/expr.js'
+import { renderShuffle } from './shuffle.js'
 import { elementBytes, renderAddress, renderExpr, type FunctionScope, type Typed } from './expression.js'
 import { get, laneOp, loadFrom, loadLane, op, tee, vectorConstant, type Code } from './instructions.js'
 
@@ -58,6 +59,8 @@ export function renderVector(items: readonly [Expr, Expr, Expr, Expr], scope: Fu
   const constants = items.map(constantLane)
   const [first] = items
   if (first.kind === 'const' && constants.every((c) => c !== undefined)) return { type: vectorOf(first.type), code: vectorConstant(first.type === 'f32' ? 'f32' : 'i32', constants) }
+  const shuffled = renderShuffle(items, scope)
+  if (shuffled !== undefined) return shuffled
   const start = renderSplat(first, scope)
   if (!isVectorTyped(start)) return refuse('vector', start.type)
   const shape = shapeOf(start.type), mask = start.type === 'b32x4'

@@ -14,8 +14,8 @@ import type { Value } from '../graph.js'
 import type { TensorType } from '../types.js'
 import type { BinaryOp, Expr, RegisterType } from './expr.js'
 
-/** An axis runs from `lo` (0 when absent) to `hi`; both may use parameters and axes outside it. */
-export interface Axis { readonly name: string; readonly lo?: Dim; readonly hi: Dim }
+/** An axis runs from `lo` (0 when absent) to `hi`; both may use parameters and axes outside it. With `valid`, the points from there to `hi` fill up vectors: nothing is stored for them. */
+export interface Axis { readonly name: string; readonly lo?: Dim; readonly hi: Dim; readonly valid?: number }
 
 /** A buffer of a compute; row-major over `shape`. `in` and `out` are the op's tensors, `temp` is scratch memory from the plan. */
 export interface Buffer {

@@ -4,8 +4,8 @@
  * which several stages have applies to each of them.
  */
 export type Directive =
-  /** Replaces `axis` by `outer` (steps of `factor`) and, somewhere inside it, `inner` (0 … factor): axis = outer + inner. Extents that `factor` does not divide get a remainder loop of single steps. */
-  | { readonly kind: 'split'; readonly axis: string; readonly factor: number; readonly outer: string; readonly inner: string }
+  /** Replaces `axis` by `outer` (steps of `factor`) and, somewhere inside it, `inner` (0 … factor): axis = outer + inner. Extents that `factor` does not divide get a remainder loop of single steps. With `then`, only the first `from` points go by `factor`, the others by a factor of their own. */
+  | { readonly kind: 'split'; readonly axis: string; readonly factor: number; readonly outer: string; readonly inner: string; readonly then?: SplitRest }
   /** New nesting order of axes that share a nest; all of them, outermost first. */
   | { readonly kind: 'reorder'; readonly axes: readonly string[] }
   /** Writes the (constant-extent) axis out. An unrolled outer axis is jammed: every stage inside is repeated per point with its own accumulators. */
@@ -24,6 +24,9 @@ export type Directive =
   /** Stores the sums of a tile as they are, and computes what is stored in a loop over the tile that reads them back. */
   | { readonly kind: 'drain' }
 
+/** How a split goes on after its first `from` points, a multiple of its own factor. */
+export interface SplitRest { readonly from: number; readonly factor: number }
+
 export type Schedule = readonly Directive[]
 
 /** What changes a compute before it has loops; stands before the directives that name what it makes. */
@@ -32,6 +35,8 @@ export type Preparation =
   | { readonly kind: 'join'; readonly outer: string; readonly inner: string; readonly axis: string }
   /** Makes the outer axis `axis`, whose extent `factor` divides, two: `outer` in its place and `inner`, of extent `factor`, innermost; axis = factor · outer + inner. */
   | { readonly kind: 'tile'; readonly axis: string; readonly factor: number; readonly outer: string; readonly inner: string }
+  /** Goes on along the outer axis to `extent` points: vectors are full, and what they hold beyond the axis is not stored. Loops that reach there must have a place known when the kernel is written. */
+  | { readonly kind: 'widen'; readonly axis: string; readonly extent: number }
   /** Stores a constant input, seen as a matrix of rows of `columns` elements, in panels of `factor` columns: [columns/factor][rows][factor], the last panel filled with zeros. With `rows`, each block of so many rows is a matrix of its own. */
   | { readonly kind: 'pack'; readonly buffer: string; readonly columns: number; readonly factor: number; readonly rows?: number }
 

@@ -9,13 +9,7 @@ import { constant, LANES } from '../../../ir/kernel/expr.js'
 import { multipleOf } from '../../../ir/kernel/ranges.js'
 import type { Directive, Schedule } from '../../../ir/kernel/schedule.js'
 import { accessesOf, boundsDependOn, fixedExtent, isLong, moves, strideAlong, type Access } from './strides.js'
-import { bestPoints, cutPanels, cutPoints, cutVectors, cutWhole, directivesOf, PANEL, uncut, type Cut } from './tile.js'
-
-/** Instruction sets that schedules are made for. */
-export type Features = 'baseline' | 'relaxed'
-
-/** Rows of a register tile eight columns wide. */
-export const tileDepth = (features: Features): number => (features === 'relaxed' ? 6 : 4)
+import { coverOf, cutCover, cutPanels, cutPoints, cutVectors, cutWhole, directivesOf, PANEL, tileDepth, uncut, type Cut, type Features } from './tile.js'
 
 export interface Contraction { readonly stage: ReduceStage; readonly loads: readonly Access[]; readonly store: Access }
 
@@ -62,17 +56,19 @@ function partnerOf(shared: readonly Axis[], loads: readonly Access[], axis: Axis
 /** Rows × columns, columns in lanes. Rows that tiles of full height leave over are a tile of their own, lower and wider. */
 function columnLanes(compute: Compute, { stage, loads }: Contraction, columns: Axis, rows: Axis | undefined, features: Features): Schedule {
   const others = compute.axes.filter((a) => a !== columns && a !== rows).map(uncut)
-  const sum = unrollSum(stage, loads, features)
+  const sum = unrollSum(stage, loads, features), deep = tileDepth(features)
   if (rows === undefined) return [...directivesOf([...others, cutPanels(columns, panelsBeside(1, columns))], [cutPanels(columns, panelsBeside(1, columns))]), ...sum]
   const tile = (height: number): Schedule => {
-    const wide = cutPanels(columns, panelsBeside(height, columns)), tall = cutWhole(rows, height)
+    const wide = cutPanels(columns, panelsBeside(height, columns)), tall = height > FEW_ROWS && fitsExactly(rows, deep) ? cutCover(rows, deep) : cutWhole(rows, height)
     // Either all columns stay in cache while rows pass them, and results are written in the order of memory, or a panel of columns does.
     const stays = height > FEW_ROWS && operandBytes(stage, loads, columns) <= CACHED_BYTES
     // The operand with fewer elements in the tile is held in registers, the other one passes through.
     const order = height > FEW_ROWS ? [tall, wide] : [wide, tall]
     return directivesOf([...others, ...(stays ? [tall, wide] : [wide, tall])], order)
   }
-  return [{ kind: 'divide', axis: rows.name, parts: partsOfRows(rows, tileDepth(features)).map((p) => ({ ...p, schedule: tile(p.size) })) }, ...sum]
+  // Tiles of two heights pass over a panel of columns together, so that it comes from memory once.
+  if (fitsExactly(rows, deep)) return [...tile(deep), ...sum]
+  return [{ kind: 'divide', axis: rows.name, parts: partsOfRows(rows, deep).map((p) => ({ ...p, schedule: tile(p.size) })) }, ...sum]
 }
 
 /** Tiles of so many rows leave registers for more than one panel of columns. */
@@ -91,14 +87,20 @@ function panelsBeside(height: number, columns: Axis): number {
 /** Rows of a tile that fill the pipeline beside one panel of columns. */
 const FULL_TILES = 4
 
+/** True where tiles of up to `most` rows, and more than few, leave none over. */
+function fitsExactly(rows: Axis, most: number): boolean {
+  const extent = fixedExtent(rows), cover = extent === undefined ? undefined : coverOf(extent, most)
+  return cover !== undefined && cover.left === 0 && cover.points - Math.sign(cover.rest) > FEW_ROWS
+}
+
 /** The parts of `rows` in tiles of `most` rows or fewer: of an open extent a part for every remainder but five, which is four and one. */
 function partsOfRows(rows: Axis, most: number): readonly { readonly size: number; readonly count?: number }[] {
   const extent = fixedExtent(rows)
   // So many rows of each of several images: tiles that leave none over read what rows share once.
-  const multiple = extent === undefined && typeof rows.hi === 'object' ? multipleOf(rows.hi, () => undefined) : 1, exact = multiple < FULL_TILES ? 1 : Math.min(multiple, bestPoints({ name: rows.name, hi: multiple }, most))
+  const multiple = extent === undefined && typeof rows.hi === 'object' ? multipleOf(rows.hi, () => undefined) : 1, exact = multiple < FULL_TILES ? 1 : coverOf(multiple, most).points
   if (exact >= FULL_TILES && multiple % exact === 0) return [{ size: exact }]
   if (extent === undefined) return Array.from({ length: most }, (_, k) => ({ size: most - k })).filter((p) => p.size !== 5)
-  const size = Math.min(extent, bestPoints(rows, most)), rest = extent % size
+  const { points: size } = coverOf(extent, most), rest = extent % size
   return [{ size, count: Math.floor(extent / size) }, ...(rest > 0 ? [{ size: rest, count: 1 }] : [])]
 }
 
@@ -130,7 +132,7 @@ function sumLanes(compute: Compute, summed: Axis, shared: readonly Axis[], loads
   const columns = shared[0], rows = columns === undefined ? undefined : partnerOf(shared, loads, columns)
   const cuts = new Map<Axis, Cut>()
   if (columns !== undefined) cuts.set(columns, cutPoints(columns, rows === undefined ? 4 : 2))
-  if (rows !== undefined) cuts.set(rows, cutPoints(rows, bestPoints(rows, 4)))
+  if (rows !== undefined) cuts.set(rows, cutCover(rows, 4))
   const loops = compute.axes.map((a) => cuts.get(a) ?? uncut(a))
   const lanes = cutVectors(summed, rows === undefined ? 2 : 1)
   return [...directivesOf(loops, [...cuts.values()]), ...lanes.splits, ...lanes.marks]

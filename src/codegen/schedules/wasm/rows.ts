@@ -6,7 +6,7 @@
 import type { Axis, Compute, Stage } from '../../../ir/kernel/compute.js'
 import { LANES, REGISTER, VECTOR_OF } from '../../../ir/kernel/expr.js'
 import type { Directive, Schedule } from '../../../ir/kernel/schedule.js'
-import { accessesOf, boundsDependOn, isLong, laneCost, stageOperations } from './strides.js'
+import { accessesOf, boundsDependOn, fixedExtent, isLong, laneCost, stageOperations } from './strides.js'
 import { cutVectors, directivesOf, uncut } from './tile.js'
 
 /** Vectors side by side by the number of operations on each: short chains need company to fill the pipeline, long ones the registers. */
@@ -51,7 +51,19 @@ function outerLanes(compute: Compute, axis: Axis): Schedule {
   const registers = compute.stages.reduce((n, s) => (s.kind === 'reduce' ? n + s.accumulators.length : n), 1)
   const lanes = cutVectors(axis, Math.max(1, Math.min(vectorsFor(operations), Math.floor(12 / registers))))
   const others = compute.axes.filter((a) => a !== axis).map(uncut)
-  return directivesOf([...others, lanes], [lanes])
+  return [...directivesOf([...others, lanes], [lanes]), ...fewPoints(compute)]
+}
+
+/** Most points of a reduction that are written out: what is known of each is then computed outside the loop over lanes. */
+const FEW_POINTS = 16
+
+/** Writes out the reductions of few points (the neighbours that a resize mixes). */
+function fewPoints(compute: Compute): readonly Directive[] {
+  const points = (s: Stage): number => (s.kind === 'let' ? 1 : s.axes.reduce((n, a) => n * (fixedExtent(a) ?? Infinity), 1))
+  const few = compute.stages.filter((s) => s.kind === 'reduce' && points(s) <= FEW_POINTS)
+  const names = new Set(few.flatMap((s) => (s.kind === 'let' ? [] : s.axes.map((a) => a.name))))
+  for (const s of compute.stages) if (s.kind !== 'let' && !few.includes(s)) for (const a of s.axes) names.delete(a.name)
+  return [...names].map((name) => ({ kind: 'unroll', axis: name }))
 }
 
 function ownLanes(stages: readonly Stage[]): Schedule {
