@@ -20,7 +20,7 @@ const MOST = 64
 /** A step's parts are divided into so many draws for each thread. */
 const DRAWS = 8
 /** Estimated microseconds below which a step is not shared: meeting and moving data to another core cost about as much. */
-const WORTH_MICROSECONDS = 4
+const WORTH_MICROSECONDS = 8
 /** What one thread does at least in a microsecond, for the estimate. */
 const FLOPS = 20_000, BYTES = 10_000
 
