@@ -6,12 +6,14 @@
  *   n / (c + exp(x))             the exponential needs no results below those that change c
  *   ½x·(1 + erf(x/√2))           one exponential, and no choice between two polynomials
  *   1 + tanh(x)                  2 / (1 + exp(-2x))
+ *   pow(x, 0.75)                 products and roots, where they reach the exponent
  */
 import type { DType } from '../base/dtype.js'
 import { binary, constant, local, splat, typeOfExpr, vectorOf, type Expr, type RegisterType } from '../ir/kernel/expr.js'
 import type { Compute, Stage } from '../ir/kernel/compute.js'
 import { operandsOf, withOperands } from '../ir/kernel/walk.js'
 import { EXPANSIONS, gelu, plusExp, type Chain } from './float-functions.js'
+import { powerOf } from './powers.js'
 
 /** Writes out the functions in expressions over buffers of the given dtypes; shared expressions stay shared. */
 export function mathExpander(buffers: readonly { readonly name: string; readonly dtype: DType }[], chain: Chain): (e: Expr) => Expr {
@@ -29,9 +31,17 @@ export function mathExpander(buffers: readonly { readonly name: string; readonly
     const function_ = e.kind === 'unary' ? EXPANSIONS[e.op] : undefined
     if (e.kind === 'unary' && function_ !== undefined && isFloat(e.x)) return function_(expand(e.x), chain)
     if (e.kind === 'unary' && function_ !== undefined && typeOf(e.x) === 'f32x4') return inLanes(function_(ARGUMENT, chain), expand(e.x))
-    return withOperands(e, operandsOf(e).map(expand))
+    const exponent = e.kind === 'binary' && e.op === 'pow' && isFloat(e.a) ? numberOf(e.b) : undefined
+    const power = exponent === undefined ? undefined : powerOf(expand((e as { readonly a: Expr }).a), exponent)
+    return power ?? withOperands(e, operandsOf(e).map(expand))
   }
   return expand
+}
+
+/** The number that `e` is. */
+function numberOf(e: Expr): number | undefined {
+  if (e.kind === 'cast') return numberOf(e.x)
+  return e.kind === 'const' && typeof e.value === 'number' ? e.value : undefined
 }
 
 /** Stands for a scalar argument while its function is written out. */

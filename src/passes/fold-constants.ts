@@ -6,21 +6,24 @@
  *   %c = add(2, 3)                           (a constant, 5)
  *
  * Does not: make constants of more than 4 KiB that are over four times as large as what they are computed from (a `range`
- * or an `expand` is cheaper to run than to ship); fold opaque ops or control flow.
+ * or an `expand` is cheaper to run than to ship), unless they repeat one element and either have at most
+ * 64 KiB or are read by a sum of products: those are weights, which targets pack and transform ahead; fold opaque ops or control flow.
  * Stage: inference ⇒ canonical. Preserves bits (constants are evaluated by the ops' references). Idempotent.
  */
 import { elementCount, storageBytes, type HostTensor } from '../base/dtype.js'
 import { evaluateConstant } from '../ir/build.js'
 import { isStatic, type Dim } from '../ir/dims.js'
-import { tensorOf, type Node, type Value } from '../ir/graph.js'
+import { tensorOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import { integerTensor, SYMBOLIC_ELEMENTS } from '../ir/integer-elements.js'
 import type { Op } from '../ir/op.js'
 import { getOp } from '../ir/ops/index.js'
 import type { Pass } from './pass.js'
 import { rewriteNodes, type Rule } from './rewriter.js'
 
-const FREE_BYTES = 4096
+const FREE_BYTES = 4096, FREE_REPEATED_BYTES = 65536
 const GROWTH = 4
+/** The bytes of an element of any dtype, at most. */
+const ONE_ELEMENT = 16
 
 export const foldConstants: Pass = {
   name: 'fold-constants',
@@ -28,10 +31,21 @@ export const foldConstants: Pass = {
   needs: 'inference',
   ensures: 'canonical',
   preserves: 'bits',
-  run: (graph) => rewriteNodes(graph, foldNode),
+  run: (graph) => rewriteNodes(graph, foldNode(weightsOf(graph))),
 }
 
-const foldNode: Rule = (node, rewriting) => {
+/** Names of values that sums of products read, as they are or through nodes that only move elements. */
+function weightsOf(graph: Graph): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const node of graph.nodes.toReversed()) {
+    const { pattern } = getOp(node.op)
+    const moves = ['alias', 'injective'].includes(pattern) && node.outputs.some((v) => names.has(v.name))
+    if (pattern === 'contraction' || moves) for (const v of node.inputs) if (v !== null) names.add(v.name)
+  }
+  return names
+}
+
+const foldNode = (weights: ReadonlySet<string>): Rule => (node, rewriting) => {
   const op = getOp(node.op)
   const dims = node.op === 'dims_tensor' ? undefined : elementsOf(op, node)
   const [only] = node.outputs
@@ -41,7 +55,7 @@ const foldNode: Rule = (node, rewriting) => {
     if (dtype === 'bool') return undefined
     return rewriting.replace(node, 'dims_tensor', [], { dims, shape: shape as readonly number[], dtype })
   }
-  if (node.inputs.some((v) => v !== null && v.data === undefined) || tooLarge(node)) return undefined
+  if (node.inputs.some((v) => v !== null && v.data === undefined) || tooLarge(node, weights)) return undefined
   const results = evaluateConstant(op, node.inputs, node.attrs, node.outputs.map((v) => v.type), Infinity)
   return results === undefined ? undefined : constants(node, results, rewriting)
 }
@@ -61,9 +75,10 @@ function elementsOf(op: Op, node: Node): readonly Dim[] | undefined {
   return op.symbolic(node, only.type)
 }
 
-function tooLarge(node: Node): boolean {
+function tooLarge({ inputs, outputs }: Node, weights: ReadonlySet<string>): boolean {
   const bytes = (values: readonly (Value | null)[]): number =>
     values.reduce((sum, v) => sum + (v?.type.kind === 'tensor' && isStatic(v.type.shape) ? storageBytes(v.type.dtype, elementCount(v.type.shape)) : 0), 0)
-  const out = bytes(node.outputs)
-  return out > FREE_BYTES && out > GROWTH * bytes(node.inputs)
+  const source = bytes(inputs), out = bytes(outputs)
+  if (source <= ONE_ELEMENT && (out <= FREE_REPEATED_BYTES || outputs.some((v) => weights.has(v.name)))) return false
+  return out > FREE_BYTES && out > GROWTH * source
 }

@@ -63,6 +63,18 @@ function worstOf(x: Float32Array, y: Float32Array, exact: (x: number) => number,
 const SETS = [arguments_(), dense(-6, 6), dense(-104, 89), dense(0.3, 3), dense(-0.999, 0.999)]
 const nameOf = ({ chain, relaxed }: Form): string => `${chain}${relaxed ? ', rounded once' : ''}`
 
+describe('powers by products and roots', () => {
+  const form: Form = { chain: 'paired', relaxed: false }
+  it.each([1, 2, 3, 4, -1, 0.25, 0.5, 0.75, 1.5, -0.5])('x to the power of %d is near the power in double, at every exponent and at special values', (exponent) => {
+    const of = (x: Expr): Expr => binary('pow', x, constant('f32', exponent))
+    for (const x of SETS) {
+      const { worst, where } = worstOf(x, run(of, x, LANES, form), (v) => v ** exponent)
+      expect(worst, `${where} ** ${exponent}`).toBeLessThanOrEqual(2)
+      expect(run(of, x, LANES, form)).toEqual(run(of, x, [], form))
+    }
+  })
+})
+
 describe.each(FORMS.map((form) => [nameOf(form), form] as const))('functions as arithmetic, chains %s', (_, form) => {
   for (const op of Object.keys(EXPANSIONS) as UnaryOp[]) {
     const of = (x: Expr): Expr => unary(op, x)
