@@ -4,10 +4,11 @@ import { build, type BuildOptions, type BuildResult, type OutputFile } from 'esb
 import { beforeAll, expect, test } from 'vitest'
 import { ROOT } from './source-files.js'
 
-/** Gzipped bytes of what every page loads, of all in one file with the renderer, which only js artefacts import, and of what only wgsl artefacts and several threads do. */
+/** Gzipped bytes of what every page loads, of all in one file with the renderer, which only js artefacts import, and of what only wgsl artefacts, several threads, and paths and URLs do. */
 const ENTRY_BYTES = 11_650
 const WEBGPU_BYTES = 6_000
 const THREADS_BYTES = 3_500
+const SOURCE_BYTES = 1_250
 const ONE_FILE_BYTES = 16_150
 
 const OPTIONS = {
@@ -38,7 +39,7 @@ function loadedWith(path: string, seen = new Set<string>()): ReadonlySet<string>
 test('what every page loads is small, and so is all of it in one file', async () => {
   const entry = loadedWith('out/index.js')
   expect(gzipped(files.filter((file) => [...entry].some((path) => file.path.endsWith(path))))).toBeLessThanOrEqual(ENTRY_BYTES)
-  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [...OPTIONS.entryPoints], external: ['./webgpu/host.js', './threads.js'] })
+  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [...OPTIONS.entryPoints], external: ['./webgpu/host.js', './threads.js', './source.js'] })
   expect(outputFiles).toHaveLength(1)
   expect(gzipped(outputFiles)).toBeLessThanOrEqual(ONE_FILE_BYTES)
 })
@@ -49,6 +50,10 @@ test('what programs for WebGPU load in addition is small', () => {
 
 test('what sessions with several threads load in addition is small', () => {
   expect(gzipped(files.filter((file) => file.path.includes('/threads-')))).toBeLessThanOrEqual(THREADS_BYTES)
+})
+
+test('what programs at a path or URL load in addition is small', () => {
+  expect(gzipped(files.filter((file) => file.path.includes('/source-')))).toBeLessThanOrEqual(SOURCE_BYTES)
 })
 
 test('the runtime contains nothing from outside its room and the base', () => {

@@ -85,12 +85,15 @@ export function allocated<M>(arenaBytes: number, allocate: () => M): M {
   }
 }
 
-/** A host that asks `allocate` for an arena of as many bytes as the first layout needs. */
-export function callingHost(header: ProgramHeader, allocate: (arenaBytes: number) => Memory): Host {
+/** A host that asks `allocate` for an arena of as many bytes as the largest layout needs, and tells `trim` when it is given back. */
+export function callingHost(header: ProgramHeader, allocate: (arenaBytes: number) => Memory, trim?: () => void): Host {
   let memory: Memory | undefined
   return {
     sync: true,
-    release() { memory = undefined },
+    release(grows) {
+      memory = undefined
+      if (!grows) trim?.()
+    },
     bind(layout) {
       memory ??= allocated(layout.arenaBytes, () => allocate(layout.arenaBytes))
       const { copyIn, run, results } = bindCalls(header, layout, memory)

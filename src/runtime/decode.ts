@@ -2,38 +2,51 @@
 import { IngotError } from '../base/error.js'
 import { digest } from './digest.js'
 import { FORMAT_VERSION, type ProgramData, type SectionName } from './format.js'
-import { array, damaged, integer, object, text, validateProgram } from './validate.js'
+import { array, damaged, object, size, text, validateProgram } from './validate.js'
 
 /** Bytes of `{"digest":"…16 digits…",`, which the digest does not cover. */
 const PREFIX_BYTES = 29
 
-const latin = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
+/** A range of an artefact that its reader needs next; `inMemory` where it is the constants of a wasm program, which its code reads too. */
+export interface Wanted { readonly from: number; readonly bytes: number; readonly inMemory?: boolean }
 
 /**
  * Reads an artefact. Sections are views of `bytes` where it starts at a multiple of 8 within its ArrayBuffer, so do not
  * change it afterwards; else the whole is copied once. Throws `not-ingot`, `artefact-version` or `artefact-damaged`, nothing else.
  */
 export function decodeProgram(bytes: Uint8Array): ProgramData {
-  if (latin(bytes.subarray(0, 4)) !== 'INGT') {
-    throw new IngotError('not-ingot', `these ${bytes.length} bytes are no Ingot artefact: they do not start with INGT`, { hint: 'compile an ONNX model first: ingot compile model.onnx' })
-  }
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
-  const length = aligned.length, cut = `ends after ${length} bytes`
-  if (length < 12) damaged('the file', cut)
-  const view = new DataView(aligned.buffer, aligned.byteOffset)
-  const version = view.getUint32(4, true)
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes), steps = decoding()
+  let step = steps.next()
+  while (!step.done) step = steps.next(aligned.subarray(step.value.from, step.value.from + step.value.bytes))
+  return step.value
+}
+
+/**
+ * Reads an artefact from start to end, range by range: answer each with its bytes, aligned to 8, or as many as there are.
+ * Throws as `decodeProgram` does.
+ */
+export function* decoding(digestOf: (bytes: Uint8Array) => string = digest): Generator<Wanted, ProgramData, Uint8Array> {
+  const start = yield { from: 0, bytes: 12 }
+  const [magic, version, bytes] = new Uint32Array(start.buffer, start.byteOffset, start.length >>> 2)
+  if (magic !== MAGIC) throw new IngotError('not-ingot', 'this is no Ingot artefact: it does not start with INGT', { hint: 'ingot compile model.onnx makes one' })
+  if (bytes === undefined) damaged('the file', CUT)
   if (version !== FORMAT_VERSION) {
     throw new IngotError('artefact-version', `the artefact has format version ${version}, this runtime reads version ${FORMAT_VERSION}`, { hint: 'compile the model with the version of ingot that loads it' })
   }
-  const end = 12 + view.getUint32(8, true)
-  if (end > length) damaged('the file', cut)
-  const { digest: _, sections: table, ...header } = readHeader(aligned.subarray(12, end))
-  const sections = readSections(table, aligned, Math.ceil(end / 64) * 64)
+  const found = yield { from: 12, bytes }
+  if (found.length < bytes) damaged('the file', CUT)
+  const { digest: _, sections: table, ...header } = readHeader(found)
+  const sections = yield* readSections(table, header['target'] === 'wasm', Math.ceil((12 + bytes) / 64) * 64, digestOf)
   return { header: validateProgram(header, sections), sections }
 }
 
+/** INGT. */
+const MAGIC = 0x54474e49
+
+const CUT = 'is cut off'
+
 function readHeader(bytes: Uint8Array): Record<string, unknown> {
-  if (latin(bytes.subarray(0, PREFIX_BYTES)) !== `{"digest":"${digest(bytes.subarray(PREFIX_BYTES))}",`) damaged('the header', 'does not match its digest')
+  if (String.fromCharCode(...bytes.subarray(0, PREFIX_BYTES)) !== `{"digest":"${digest(bytes.subarray(PREFIX_BYTES))}",`) damaged('the header', 'does not match its digest')
   try {
     const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
     object({})(header, 'the header')
@@ -45,19 +58,19 @@ function readHeader(bytes: Uint8Array): Record<string, unknown> {
 
 interface SectionEntry { readonly name: string; readonly offset: number; readonly bytes: number; readonly digest: string }
 
-function readSections(table: unknown, bytes: Uint8Array, body: number): ProgramData['sections'] {
+function* readSections(table: unknown, wasm: boolean, body: number, digestOf: (bytes: Uint8Array) => string): Generator<Wanted, ProgramData['sections'], Uint8Array> {
   const sections: Partial<Record<SectionName, Uint8Array>> = {}
-  const inFile = integer(0, bytes.length + 1)
-  array(object({ name: text, offset: inFile, bytes: inFile, digest: text }))(table, 'sections')
+  array(object({ name: text, offset: size, bytes: size, digest: text }))(table, 'sections')
   let end = 0
-  ;(table as readonly SectionEntry[]).forEach((entry, i) => {
-    const start = body + entry.offset, field = `sections[${i}] "${entry.name}"`
-    if (entry.offset % 64 !== 0 || entry.offset < end || start + entry.bytes > bytes.length) damaged(field)
-    end = entry.offset + entry.bytes
-    const content = bytes.subarray(start, body + end)
-    if (digest(content) !== entry.digest) damaged(field, 'does not match its digest')
+  for (const [i, { name, offset, bytes, digest: wanted }] of (table as readonly SectionEntry[]).entries()) {
+    const field = `sections[${i}] "${name}"`
+    if (offset % 64 !== 0 || offset < end) damaged(field)
+    end = offset + bytes
+    const content = yield { from: body + offset, bytes, inMemory: wasm && name === 'constants' }
+    if (content.length < bytes) damaged(field, CUT)
+    if (digestOf(content) !== wanted) damaged(field, 'does not match its digest')
     // Those of other names may come with later writers of this version; they are not needed to run.
-    sections[entry.name as SectionName] = content
-  })
+    sections[name as SectionName] = content
+  }
   return sections
 }

@@ -16,8 +16,8 @@ export interface Host {
   readonly sync: boolean
   /** Puts memory under a layout: the first one since `release` sets the arena's size, later ones need no more. */
   bind(layout: Layout): Binding
-  /** Gives the arena back; all bindings are stale after it. */
-  release(): void
+  /** Gives the arena back, where it does not grow at once; all bindings are stale after it. */
+  release(grows: boolean): void
   /** Threads that runs may use; 1 where absent. */
   readonly threads?: number
   /** What is not as it was asked for, in words. */

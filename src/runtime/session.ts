@@ -3,20 +3,20 @@
 import { evaluateDim, type Dim } from '../base/dim.js'
 import { allocate, storageOf, type DType, type TensorStorage } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
-import { decodeProgram } from './decode.js'
+import { decodeProgram, decoding } from './decode.js'
+import { digest } from './digest.js'
 import { feedReader } from './feed-reader.js'
 import type { BoundFeeds, Feeds, NumericStorage } from './feeds.js'
-import type { Port, ProgramData } from './format.js'
+import type { Port, ProgramData, ProgramHeader } from './format.js'
 import type { Binding, Host } from './host.js'
 import type { KernelFunction } from './calls.js'
 import { jsHost } from './js/host.js'
 import { layOut, type Layout } from './layout.js'
 import { liveLowerBound } from './plan.js'
 import { makeProfile, type Profile } from './profile.js'
-import { readSource } from './source.js'
 import { Tensor } from './tensor.js'
 import { validateProgram } from './validate.js'
-import { wasmHost } from './wasm/host.js'
+import { memoryOf, wasmHost } from './wasm/host.js'
 
 /** What holds a program: the compiler's result, or (with its kernels) an ES module as `ingot compile --emit module` writes it, `import * as model from './model.mjs'`. */
 export interface ProgramModule { readonly data: ProgramData; readonly kernels?: readonly KernelFunction[] }
@@ -65,7 +65,8 @@ interface Bound { readonly layout: Layout; readonly binding: Binding; symbols: R
 export class Session<T extends Tensor = Tensor> {
   readonly inputs: readonly SessionPort[]
   readonly outputs: readonly SessionPort[]
-  readonly #program: ProgramData
+  readonly #header: ProgramHeader
+  readonly #constantBytes: number
   readonly #options: LoadOptions<T>
   readonly #noResults: Record<string, T>
   readonly #readFeeds: (feeds: Feeds) => BoundFeeds
@@ -82,7 +83,8 @@ export class Session<T extends Tensor = Tensor> {
     const port = ({ name, dtype, shape }: Port): SessionPort => ({ name, dtype, shape })
     this.inputs = program.header.inputs.map(port)
     this.outputs = program.header.outputs.map(port)
-    this.#program = program
+    this.#header = program.header
+    this.#constantBytes = program.sections.constants?.length ?? 0
     this.#options = options
     this.#noResults = Object.fromEntries(this.outputs.map(({ name }) => [name, null as never]))
     this.#readFeeds = feedReader(program.header)
@@ -102,13 +104,13 @@ export class Session<T extends Tensor = Tensor> {
 
   /** `run` without a promise, where the target can; else `target-unavailable`. */
   runSync(feeds: Feeds): Record<string, T> {
-    if (this.#host?.sync === false) throw new IngotError('target-unavailable', `the ${this.#program.header.target} target cannot run synchronously`, { hint: 'await session.run(feeds)' })
+    if (this.#host?.sync === false) throw new IngotError('target-unavailable', `the ${this.#header.target} target cannot run synchronously`, { hint: 'await session.run(feeds)' })
     return this.#start(feeds, true) as Record<string, T>
   }
 
   #start(feeds: Feeds, sync?: boolean): Record<string, T> | Promise<Record<string, T>> {
     const host = this.#host
-    if (host === null) throw new IngotError('session-disposed', `the session of ${this.#program.header.name} was disposed of`, { hint: 'load it again' })
+    if (host === null) throw new IngotError('session-disposed', `the session of ${this.#header.name} was disposed of`, { hint: 'load it again' })
     const { data, symbols } = this.#readFeeds(feeds), last = this.#last
     const { layout, binding } = last !== null && last.symbols === symbols ? last : this.#bind(host, symbols)
     const results = binding.run(data, this.#times, sync)
@@ -127,12 +129,12 @@ export class Session<T extends Tensor = Tensor> {
     const key = [...symbols.values()].join()
     let bound = this.#bound.get(key)
     if (bound === undefined) {
-      const { header, sections } = this.#program, { maxMemory = Infinity } = this.#options
-      const layout = layOut(header, symbols)
-      const needed = layout.arenaBytes + (sections.constants?.length ?? 0)
+      const { maxMemory = Infinity } = this.#options
+      const layout = layOut(this.#header, symbols)
+      const needed = layout.arenaBytes + this.#constantBytes
       if (needed > maxMemory) throw new IngotError('out-of-memory', `these shapes need ${needed} bytes, maxMemory is ${maxMemory}`, { hint: 'feed smaller inputs or raise maxMemory' })
       // A larger arena replaces the old one, and views of that are of no use any more.
-      if (layout.arenaBytes > this.#arenaBytes) this.trim()
+      if (layout.arenaBytes > this.#arenaBytes) this.#release(true)
       bound = { layout, binding: host.bind(layout), symbols }
       this.#arenaBytes ||= layout.arenaBytes
     }
@@ -152,33 +154,37 @@ export class Session<T extends Tensor = Tensor> {
   get memory(): SessionMemory {
     return {
       arenaBytes: this.#arenaBytes,
-      constantBytes: this.#host === null ? 0 : (this.#program.sections.constants?.length ?? 0),
+      constantBytes: this.#host === null ? 0 : this.#constantBytes,
       lowerBoundBytes: this.#last === null ? 0 : liveLowerBound(this.#last.layout.owners),
     }
   }
 
   /** Times every step from the next run on, from zero. Runs that are not profiled pay nothing for this. */
   startProfile(): void {
-    this.#times = new Float64Array(this.#program.header.steps.length)
+    this.#times = new Float64Array(this.#header.steps.length)
     this.#timedRuns = 0
   }
 
   /** What the runs since `startProfile` (or since `load` with `profile: true`) cost, step by step; times are 0 where none was profiled. */
   profile(): Profile {
-    return makeProfile(this.#program.header, this.#last?.layout, this.#times, this.#timedRuns)
+    return makeProfile(this.#header, this.#last?.layout, this.#times, this.#timedRuns)
   }
 
   /** Gives the arena back; the next run takes what it needs. */
   trim(): void {
+    this.#release(false)
+  }
+
+  #release(grows: boolean): void {
     this.#bound.clear()
     this.#last = null
     this.#arenaBytes = 0
-    this.#host?.release()
+    this.#host?.release(grows)
   }
 
   /** Gives all memory back; runs throw `session-disposed` from then on. */
   dispose(): void {
-    this.trim()
+    this.#release(true)
     this.#host?.dispose?.()
     this.#host = null
   }
@@ -188,17 +194,19 @@ export class Session<T extends Tensor = Tensor> {
   }
 }
 
-/** Makes a session of a program. Bytes given are kept, not copied, so do not change them while the session lives. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
+/** Makes a session of a program. Bytes given to a session for js or wgsl are kept, not copied, so do not change them while it lives; one for wasm copies its constants. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
 export async function load<T extends Tensor = Tensor>(source: ProgramSource, options: LoadOptions<T> = {}): Promise<Session<T>> {
-  const { program, kernels } = await open(source)
+  const { program, kernels, memory } = await open(source)
   const { target } = program.header
   const { threads = program.header.threads ?? 1 } = options
-  const host = target === 'wasm' || threads !== 1 ? wasmHost(program, threads) : target === 'js' ? jsHost(program, kernels) : (await import('./webgpu/host.js')).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
+  const host = target === 'wasm' || threads !== 1 ? wasmHost(program, threads, memory) : target === 'js' ? jsHost(program, kernels) : (await import('./webgpu/host.js')).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
   return new Session(program, await host, options)
 }
 
-async function open(source: ProgramSource): Promise<{ readonly program: ProgramData; readonly kernels?: readonly KernelFunction[] | undefined }> {
-  if (typeof source === 'string' || source instanceof URL) source = await readSource(source)
+interface Opened { readonly program: ProgramData; readonly kernels?: readonly KernelFunction[] | undefined; readonly memory?: WebAssembly.Memory | undefined }
+
+async function open(source: ProgramSource): Promise<Opened> {
+  if (typeof source === 'string' || source instanceof URL) return (await import('./source.js')).readSource(source, decoding, digest, memoryOf)
   if (source instanceof ArrayBuffer) source = new Uint8Array(source)
   if (source instanceof Uint8Array) return { program: decodeProgram(source) }
   const { data, kernels } = 'data' in Object(source) ? (source as ProgramModule) : { data: source as ProgramData }

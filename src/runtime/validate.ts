@@ -26,8 +26,10 @@ const check = (test: (value: unknown) => boolean): Check => (value, field) => { 
 export const text = check((value) => typeof value === 'string')
 
 /** An integer from `lo` up to but not including `end`. */
-export const integer = (lo: number, end: number): Check => check((value) => Number.isSafeInteger(value) && (value as number) >= lo && (value as number) < end)
-const size = integer(0, 2 ** 53)
+const integer = (lo: number, end: number): Check => check((value) => Number.isSafeInteger(value) && (value as number) >= lo && (value as number) < end)
+
+/** A number of bytes, or where some begin. */
+export const size = integer(0, 2 ** 53)
 
 const oneOf = (...names: readonly unknown[]): Check => check((value) => names.includes(value))
 

@@ -1,19 +1,11 @@
 import { expect, test } from 'vitest'
-import { renderWasmModule } from '../../src/codegen/wasm/render.js'
-import type { Kernel } from '../../src/ir/kernel/kernel.js'
 import { decodeProgram } from '../../src/runtime/decode.js'
 import { encodeProgram } from '../../src/runtime/encode.js'
-import type { ProgramData } from '../../src/runtime/format.js'
 import { load } from '../../src/runtime/session.js'
 import { hasFusedMadd } from '../../src/runtime/wasm/relaxed.js'
+import { asWasm } from './as-wasm.js'
 import { errorOf } from './expect-code.js'
 import { countUp, gatherTwo, scaleAdd, withScratch } from './sample-programs.js'
-
-/** The same program for the wasm target; `together`: with all its steps as one function. */
-const asWasm = ({ header, sections }: ProgramData, together = false): ProgramData => ({
-  header: { ...header, target: 'wasm', kernels: header.kernels.map(({ name }) => ({ name, code: name })) },
-  sections: { ...sections, wasm: renderWasmModule(header.kernels.map((kernel) => kernel.code as Kernel), together ? { steps: header.steps.map((s) => s.kernel) } : {}) },
-})
 
 test('a wasm program gives what the js program gives, at any batch', async () => {
   using js = await load(scaleAdd())

@@ -1,7 +1,7 @@
 /** The `wasm` target: one module, one memory that holds the constants and after them the arena. */
 import { IngotError } from '../../base/error.js'
 import { allocated, bindCalls, callingHost, wordCount, type KernelFunction, type Memory } from '../calls.js'
-import type { ProgramData } from '../format.js'
+import type { ProgramData, ProgramHeader } from '../format.js'
 import type { Host } from '../host.js'
 import { align64 } from '../plan.js'
 import { damaged } from '../validate.js'
@@ -12,16 +12,37 @@ const invalid = (cause: unknown): never => damaged('the wasm section', `is not v
 /**
  * A host of a program whose `wasm` or `wasm-relaxed` section exports one function per kernel and imports `env.memory`; with `steps.share`,
  * a run is one call. Throws `artefact-damaged` where it does not, `target-unavailable` where this engine lacks what it needs, `bad-option`
- * for threads that cannot be.
+ * for threads that cannot be. `given` holds the constants already; else they are copied once.
  */
-export async function wasmHost(program: ProgramData, threads = 1): Promise<Host> {
+export async function wasmHost(program: ProgramData, threads = 1, given?: WebAssembly.Memory): Promise<Host> {
   if (threads !== 1) return (await import('./threads.js')).threadedHost(program, threads, HOST_TOOLS)
-  const module = await compileModule(codeFor(program))
-  return callingHost(program.header, (arenaBytes) => wasmMemory(program, module, arenaBytes, 4 * wordCount(program.header)))
+  const { constants = new Uint8Array(0) } = program.sections
+  return hostOver(given ?? holding(constants), constants.length, await compileModule(codeFor(program)), program.header)
+}
+
+/** Not in `wasmHost`, whose program would then live as long as the host, with all that was read. */
+function hostOver(memory: WebAssembly.Memory, constantBytes: number, module: WebAssembly.Module, header: ProgramHeader): Host {
+  return callingHost(header, (arenaBytes) => wasmMemory(memory, constantBytes, module, header, arenaBytes, 4 * wordCount(header)), () => { memory = holding(new Uint8Array(memory.buffer, 0, constantBytes)) })
+}
+
+function holding(constants: Uint8Array): WebAssembly.Memory {
+  const memory = memoryOf(constants.length)
+  new Uint8Array(memory.buffer).set(constants)
+  return memory
+}
+
+const PAGE = 65536
+
+/** Memory for as many bytes; the module's import asks for at least one page. */
+export function memoryOf(bytes: number, shared = false): WebAssembly.Memory {
+  return allocated(bytes, () => {
+    const initial = Math.max(1, Math.ceil(bytes / PAGE))
+    return new WebAssembly.Memory({ initial, maximum: shared ? initial : undefined, shared } as WebAssembly.MemoryDescriptor)
+  })
 }
 
 /** What hosts with threads are made of too: they are loaded on demand, and bundlers keep in one piece what only comes as an argument. */
-export const HOST_TOOLS = { allocated, bindCalls, wordCount, codeFor, compileModule, wasmHost, wasmMemory }
+export const HOST_TOOLS = { allocated, bindCalls, wordCount, codeFor, compileModule, wasmHost, memoryOf, wasmMemory }
 export type HostTools = typeof HOST_TOOLS
 
 /** The section that this engine can make the most of. */
@@ -39,14 +60,12 @@ function compileModule(code: Uint8Array): Promise<WebAssembly.Module> {
 /** Memory with an instance of the module; `behind` is where the bytes behind the arena begin, of which the first hold the words of all steps. */
 export interface WasmMemory extends Memory { readonly memory: WebAssembly.Memory; readonly exports: WebAssembly.Exports; readonly behind: number }
 
-/** Memory for constants, an arena and `extraBytes` behind it, shared or not. */
-function wasmMemory({ header, sections }: ProgramData, module: WebAssembly.Module, arenaBytes: number, extraBytes: number, shared = false): WasmMemory {
-  const constants = sections.constants ?? new Uint8Array(0), start = align64(constants.length), behind = start + align64(arenaBytes)
-  // The module's import asks for at least one page.
-  const initial = Math.max(1, Math.ceil((behind + extraBytes) / 65536))
-  const memory = new WebAssembly.Memory(shared ? { initial, maximum: initial, shared } : { initial })
+/** Over a memory that begins with the constants: an arena behind them and `extraBytes` behind it. It grows where it is too small, which detaches all views of it. */
+function wasmMemory(memory: WebAssembly.Memory, constantBytes: number, module: WebAssembly.Module, header: ProgramHeader, arenaBytes: number, extraBytes: number): WasmMemory {
+  const start = align64(constantBytes), behind = start + align64(arenaBytes)
+  const missing = Math.ceil((behind + extraBytes - memory.buffer.byteLength) / PAGE)
+  if (missing > 0) memory.grow(missing)
   const all = new Uint8Array(memory.buffer)
-  all.set(constants)
   let exported: WebAssembly.Exports = {}
   try {
     exported = new WebAssembly.Instance(module, { env: { memory } }).exports

@@ -6,7 +6,7 @@
 import { IngotError } from '../../base/error.js'
 import type { BoundCalls } from '../calls.js'
 import type { NumericStorage } from '../feeds.js'
-import type { ProgramData } from '../format.js'
+import type { ProgramData, ProgramHeader } from '../format.js'
 import type { Binding, Host } from '../host.js'
 import type { Layout } from '../layout.js'
 import type { HostTools, WasmMemory } from './host.js'
@@ -50,12 +50,14 @@ class ThreadedHost implements Host {
   readonly sync = true
   readonly threads: number
   readonly notices: string[] = []
-  readonly #program: ProgramData
+  readonly #header: ProgramHeader
   readonly #module: WebAssembly.Module
   readonly #worth: number
   readonly #tools: HostTools
   readonly #team: Team
   readonly #waits = mayWait()
+  /** In the memory, where there is one. */
+  #constants: Uint8Array
   #memory: TeamMemory | undefined
   /** The memory that the workers are enrolled for, and the binding whose words stand in it. */
   #enrolled: TeamMemory | undefined
@@ -64,7 +66,8 @@ class ThreadedHost implements Host {
   #busy = false
 
   constructor(program: ProgramData, module: WebAssembly.Module, threads: number, worth: number, tools: HostTools, team: Team) {
-    this.#program = program
+    this.#header = program.header
+    this.#constants = program.sections.constants ?? new Uint8Array(0)
     this.#module = module
     this.threads = threads
     this.#worth = worth
@@ -73,14 +76,15 @@ class ThreadedHost implements Host {
     FORGOTTEN.register(this, team, this)
   }
 
-  release(): void {
+  release(grows: boolean): void {
     this.#team.dismiss()
+    if (!grows && this.#memory !== undefined) this.#constants = this.#constants.slice()
     this.#memory = this.#enrolled = undefined
   }
 
   dispose(): void {
     FORGOTTEN.unregister(this)
-    this.#team.end(new IngotError('session-disposed', `the session of ${this.#program.header.name} was disposed of while it ran`))
+    this.#team.end(new IngotError('session-disposed', `the session of ${this.#header.name} was disposed of while it ran`))
   }
 
   turn<T>(job: () => T | Promise<T>): Promise<T> {
@@ -90,7 +94,7 @@ class ThreadedHost implements Host {
   }
 
   bind(layout: Layout): Binding {
-    const { header } = this.#program
+    const header = this.#header
     const memory = (this.#memory ??= this.#tools.allocated(layout.arenaBytes, () => this.#allocate(layout.arenaBytes)))
     const calls = this.#tools.bindCalls(header, layout, memory), shared = header.steps.map((_, i) => this.#isShared(layout, i))
     const words = shared.includes(true) ? this.#wordsOf(calls, shared) : undefined
@@ -122,15 +126,19 @@ class ThreadedHost implements Host {
   }
 
   #allocate(arenaBytes: number): TeamMemory {
-    const table = 64 * Math.ceil(this.#tools.wordCount(this.#program.header) / 16)
-    const memory = this.#tools.wasmMemory(this.#program, this.#module, arenaBytes, 3 * table + TEAM_BYTES, true), { behind } = memory
+    const { wordCount, memoryOf, wasmMemory } = this.#tools, constants = this.#constants
+    const table = 64 * Math.ceil(wordCount(this.#header) / 16), extraBytes = 3 * table + TEAM_BYTES
+    const own = memoryOf(constants.length + arenaBytes + extraBytes + 128, true)
+    this.#constants = new Uint8Array(own.buffer, 0, constants.length)
+    this.#constants.set(constants)
+    const memory = wasmMemory(own, constants.length, this.#module, this.#header, arenaBytes, extraBytes), { behind } = memory
     return { ...memory, lead: behind + table, follow: behind + 2 * table, at: behind + 3 * table, member: undefined }
   }
 
   #enrol(memory: TeamMemory): void {
     this.#enrolled = memory
     this.#written = undefined
-    const { header } = this.#program
+    const header = this.#header
     const membership = (thread: number): Membership => ({
       module: this.#module, memory: memory.memory, at: memory.at, table: thread === 0 ? memory.lead : memory.follow, threads: this.threads, thread, report: !this.#waits,
       steps: header.steps.map(({ kernel, buffers, params }) => [header.kernels[kernel]?.code as string, buffers.length + params.length]),
@@ -141,7 +149,7 @@ class ThreadedHost implements Host {
 
   /** Whether threads share step `i`: where its kernel can be, and it takes long enough. */
   #isShared({ buffers, valueOf }: Layout, i: number): boolean {
-    const { header } = this.#program, step = header.steps[i]
+    const header = this.#header, step = header.steps[i]
     if (step === undefined || header.kernels[step.kernel]?.shared !== true) return false
     const bytes = step.buffers.reduce((sum, b) => sum + (buffers[b]?.bytes ?? 0), 0)
     return valueOf(step.flops ?? 0) / FLOPS + bytes / BYTES >= this.#worth

@@ -49,7 +49,7 @@ export function bindDevice(context: DeviceContext): DeviceBinding {
   checked.catch(() => undefined)
   const parts = new Map([...context.parts].map(([kernel, part]) => {
     const layout = context.tools.layOut(part.program.header, new Map(part.program.header.symbols.map(({ name }) => [name, context.layout.valueOf(name)])))
-    part.host.release()
+    part.host.release(true)
     return [kernel, part.host.bind(layout)] as const
   }))
   let first: Promise<void> | undefined = checked

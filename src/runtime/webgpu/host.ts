@@ -35,12 +35,12 @@ export async function webgpuHost(program: ProgramData, given: GPUDevice | undefi
   let last: Promise<unknown> = Promise.resolve()
   return {
     sync: false,
-    release() {
+    release(grows) {
       const old = arena
       arena = undefined
       void last.then(() => old?.destroy())
       for (const binding of bindings.splice(0)) void last.then(() => { binding.destroy() })
-      for (const part of parts.values()) part.host.release()
+      for (const part of parts.values()) part.host.release(grows)
     },
     dispose() { void last.then(() => { constants.dispose() }) },
     bind(layout): Binding {
