@@ -54,7 +54,7 @@ const CASES: readonly Case[] = [
   bad('compile model.onnx -o nowhere/x.ingot', 'file-unreadable', /folder does not exist/), bad('compile model.onnx -o folder', 'file-unreadable', /it is a folder/),
   bad('compile model.onnx --emit module -o nowhere/x.mjs', 'file-unreadable'), bad('compile model.onnx --emit module --target wasm', 'bad-option'), bad('run ok.ingot --output text.onnx', 'file-unreadable'),
   bad('compile model.onnx --target gpu', 'bad-option', /js, wasm/), bad('compile model.onnx --max-memory lots', 'bad-option'), bad('bench ok.ingot --runs 0', 'bad-option'), bad('verify model.onnx --tolerance wide', 'bad-option'),
-  bad('verify model.onnx --data nowhere', 'file-not-found'), bad('verify model.onnx --data folder', 'file-not-found', /input_0\.pb/), bad('frobnicate', 'bad-option', /frobnicate/), bad('compile', 'bad-option', /model/), bad('run ok.ingot --threads 4', 'bad-option', /--threads/),
+  bad('verify model.onnx --data nowhere', 'file-not-found'), bad('verify model.onnx --data folder', 'file-not-found', /input_0\.pb/), bad('frobnicate', 'bad-option', /frobnicate/), bad('compile', 'bad-option', /model/), bad('run ok.ingot --threads 0', 'bad-option', /threads/),
   { args: ['inspect', 'ok.ingot'], env: { INGOT_DEBUG: 'passes,fizz' }, code: 'bad-option', says: /'fizz'\n.*passes, schedule, kernels/ },
   { args: ['compile', 'model.onnx'], env: { INGOT_DUMP: 'text.onnx' }, code: 'file-unreadable' },
 ]
@@ -70,7 +70,7 @@ test.each(CASES.map((c) => [`${c.args.join(' ')}${c.env === undefined ? '' : ` w
   if (says !== undefined) expect(lines.join('\n')).toMatch(says)
   expect(r.out).toBe('')
   expect(r.cpuMs).toBeGreaterThan(0)
-  expect(r.cpuMs).toBeLessThan(1000)
+  expect(r.cpuMs).toBeLessThan(1500)
 })
 
 test('INGOT_DEBUG=stack adds the stack', async () => {
