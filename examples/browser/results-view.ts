@@ -24,7 +24,11 @@ const short = (n: number): string => String(Number(n.toPrecision(4)))
 
 function timesOf(run: Ran): HTMLElement[] {
   const total = run.steps.reduce((sum, s) => sum + s.ms, 0), slowest = [...run.steps].sort((a, b) => b.ms - a.ms)
-  const steps = (caption: string, shown: Ran['steps']): HTMLElement => table(caption, ['#Time', '#Share', '', 'Kernel', '#GFLOP/s', 'Where'], shown.map((s) => [duration(s.ms), ...share(s.ms, total, slowest[0]?.ms ?? 0), element('code', {}, s.kernel), s.gflops === null ? '' : s.gflops.toFixed(1), element('span', { class: 'long' }, s.origin)]))
+  // Not every kernel counts its operations, and on some targets none does.
+  const counted = run.steps.some((s) => s.gflops !== null)
+  const steps = (caption: string, shown: Ran['steps']): HTMLElement => table(caption, ['#Time', '#Share', '', 'Kernel', ...(counted ? ['#GFLOP/s'] : []), 'Where'], shown.map((s) => [
+    duration(s.ms), ...share(s.ms, total, slowest[0]?.ms ?? 0), element('code', {}, s.kernel), ...(counted ? [s.gflops === null ? '' : s.gflops.toFixed(1)] : []), element('span', { class: 'long' }, s.origin),
+  ]))
   const more = (summary: string, content: HTMLElement): HTMLElement => element('details', {}, element('summary', {}, summary), content)
   return [
     element('h3', {}, `Where the time goes: ${run.target}`),

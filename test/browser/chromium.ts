@@ -11,6 +11,9 @@ export function haveChromium(): boolean {
   return found
 }
 
+/** Arguments that give pages WebGPU on a software adapter. */
+export const SOFTWARE_ADAPTER: readonly string[] = ['--disable-gpu-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+
 /** A new browser process. */
 export function launchChromium(args: readonly string[] = []): Promise<Browser> {
   return chromium.launch({ executablePath: PATH, args: ['--no-sandbox', ...args] })

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildSite, policyOf } from '../../examples/browser/site.js'
 import { decodeProgram, inferenceMode, manualSeed, nn, toOnnx, trace } from '../../src/index.js'
 import { ROOT } from '../source-files.js'
-import { haveChromium, launchChromium } from './chromium.js'
+import { haveChromium, launchChromium, SOFTWARE_ADAPTER } from './chromium.js'
 import { servePages, type PageServer } from './serve-pages.js'
 
 /** A classifier with an axis of any extent. */
@@ -31,7 +31,7 @@ describe.skipIf(!haveChromium())('the page that compiles models', () => {
     files.set('probe.js', new TextEncoder().encode(PROBE))
     isolated = await servePages(files, true, policyOf(files))
     plain = await servePages(files, false)
-    withGpu = await launchChromium(['--disable-gpu-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'])
+    withGpu = await launchChromium(SOFTWARE_ADAPTER)
     withoutGpu = await launchChromium(['--disable-gpu'])
   }, 120_000)
   afterAll(async () => {
@@ -114,6 +114,16 @@ describe.skipIf(!haveChromium())('the page that compiles models', () => {
     await page.keyboard.press('Enter')
     await page.waitForSelector('#model form')
     expect(await page.isHidden('#problem')).toBe(true)
+    expect(troubles).toEqual([])
+    await page.close()
+  })
+
+  test('a file is opened where it is dropped', async () => {
+    const { page, troubles } = await visit(withoutGpu, isolated)
+    const bytes = JSON.stringify([...readFileSync(model)])
+    await page.evaluate(`{ const dataTransfer = new DataTransfer(); dataTransfer.items.add(new File([Uint8Array.from(${bytes})], 'dropped.onnx')); document.getElementById('drop').dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true })) }`)
+    await page.waitForSelector('#model form')
+    expect(await page.innerText('h2')).toBe('dropped.onnx')
     expect(troubles).toEqual([])
     await page.close()
   })
