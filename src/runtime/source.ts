@@ -38,7 +38,7 @@ export async function readSource(source: string | URL, decoding: Decoding, diges
       const { from, bytes, inMemory } = step.value, within = Math.max(0, Math.min(bytes, opened.size - from))
       if (inMemory === true) {
         memory = memoryOf(within)
-        lanes = await digestLanes(memory)
+        lanes = digestLanes(memory)
       }
       const content = await guarded(async () => {
         const into = inMemory === true ? new Uint8Array((memory as WebAssembly.Memory).buffer, 0, within) : new Uint8Array(within)

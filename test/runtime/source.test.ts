@@ -71,8 +71,8 @@ test('a session for wasm does not need the bytes that it was loaded from', async
   }
 })
 
-test('the checksum of what lies in WebAssembly memory is that of the same bytes elsewhere', async () => {
-  const memory = new WebAssembly.Memory({ initial: 2 }), all = new Uint8Array(memory.buffer), lanes = await digestLanes(memory)
+test('the checksum of what lies in WebAssembly memory is that of the same bytes elsewhere', () => {
+  const memory = new WebAssembly.Memory({ initial: 2 }), all = new Uint8Array(memory.buffer), lanes = digestLanes(memory)
   all.forEach((__, i) => { all[i] = Math.imul(i + 1, 0x9e3779b1) >>> 24 })
   for (const length of [0, 1, 4, 7, 8, 12, 16, 21, 4096, 65_535, 100_004, 131_072]) {
     expect(digest(all.subarray(0, length), lanes, 4 + length)).toBe(digest(all.slice(0, length)))

@@ -15,8 +15,11 @@ const MODULE = Uint8Array.of(
 
 type Lane = (from: number, to: number, a: number, b: number) => readonly number[]
 
-/** Lanes over views of `memory`, which is not shared. */
-export async function digestLanes(memory: WebAssembly.Memory): Promise<Lanes> {
-  const { instance } = await WebAssembly.instantiate(MODULE, { m: { m: memory } }), lane = instance.exports['f'] as Lane
+let compiled: WebAssembly.Module | undefined
+
+/** Lanes over views of `memory`, which is not shared. Compiled at once: it is too short to be worth a wait. */
+export function digestLanes(memory: WebAssembly.Memory): Lanes {
+  compiled ??= new WebAssembly.Module(MODULE)
+  const lane = new WebAssembly.Instance(compiled, { m: { m: memory } }).exports['f'] as Lane
   return ({ byteOffset, byteLength }, a, b) => lane(byteOffset, byteOffset + byteLength, a, b)
 }
