@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { digest } from '../../src/runtime/digest.js'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { digest, type Lanes } from '../../src/runtime/digest.js'
 import { encodeProgram } from '../../src/runtime/encode.js'
 import { load } from '../../src/runtime/session.js'
 import { digestLanes } from '../../src/runtime/wasm/digest-lanes.js'
@@ -71,10 +71,22 @@ test('a session for wasm does not need the bytes that it was loaded from', async
   }
 })
 
+test('where WebAssembly must not be compiled, files are checked by script', async () => {
+  vi.resetModules()
+  const { digestLanes: fresh } = await import('../../src/runtime/wasm/digest-lanes.js')
+  vi.stubGlobal('WebAssembly', { Module() { throw new Error('forbidden by a policy') } })
+  try {
+    expect(fresh({} as WebAssembly.Memory)).toBeUndefined()
+  } finally {
+    vi.unstubAllGlobals()
+  }
+})
+
 test('the checksum of what lies in WebAssembly memory is that of the same bytes elsewhere', () => {
   const memory = new WebAssembly.Memory({ initial: 2 }), all = new Uint8Array(memory.buffer), lanes = digestLanes(memory)
+  expect(lanes).toBeDefined()
   all.forEach((__, i) => { all[i] = Math.imul(i + 1, 0x9e3779b1) >>> 24 })
   for (const length of [0, 1, 4, 7, 8, 12, 16, 21, 4096, 65_535, 100_004, 131_072]) {
-    expect(digest(all.subarray(0, length), lanes, 4 + length)).toBe(digest(all.slice(0, length)))
+    expect(digest(all.subarray(0, length), lanes as Lanes, 4 + length)).toBe(digest(all.slice(0, length)))
   }
 })

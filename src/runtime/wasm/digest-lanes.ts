@@ -17,9 +17,13 @@ type Lane = (from: number, to: number, a: number, b: number) => readonly number[
 
 let compiled: WebAssembly.Module | undefined
 
-/** Lanes over views of `memory`, which is not shared. Compiled at once: it is too short to be worth a wait. */
-export function digestLanes(memory: WebAssembly.Memory): Lanes {
-  compiled ??= new WebAssembly.Module(MODULE)
-  const lane = new WebAssembly.Instance(compiled, { m: { m: memory } }).exports['f'] as Lane
-  return ({ byteOffset, byteLength }, a, b) => lane(byteOffset, byteOffset + byteLength, a, b)
+/** Lanes over views of `memory`, which is not shared; undefined where a page's policy forbids them. Compiled at once: it is too short to be worth a wait. */
+export function digestLanes(memory: WebAssembly.Memory): Lanes | undefined {
+  try {
+    compiled ??= new WebAssembly.Module(MODULE)
+    const lane = new WebAssembly.Instance(compiled, { m: { m: memory } }).exports['f'] as Lane
+    return ({ byteOffset, byteLength }, a, b) => lane(byteOffset, byteOffset + byteLength, a, b)
+  } catch {
+    return undefined
+  }
 }

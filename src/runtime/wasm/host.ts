@@ -42,7 +42,7 @@ export function memoryOf(bytes: number, shared = false): WebAssembly.Memory {
 }
 
 /** What hosts with threads are made of too: they are loaded on demand, and bundlers keep in one piece what only comes as an argument. */
-export const HOST_TOOLS = { allocated, bindCalls, wordCount, codeFor, compileModule, wasmHost, memoryOf, wasmMemory }
+export const HOST_TOOLS = { bindCalls, wordCount, codeFor, compileModule, wasmHost, memoryOf, wasmMemory }
 export type HostTools = typeof HOST_TOOLS
 
 /** The section that this engine can make the most of. */

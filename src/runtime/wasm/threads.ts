@@ -95,7 +95,7 @@ class ThreadedHost implements Host {
 
   bind(layout: Layout): Binding {
     const header = this.#header
-    const memory = (this.#memory ??= this.#tools.allocated(layout.arenaBytes, () => this.#allocate(layout.arenaBytes)))
+    const memory = (this.#memory ??= this.#allocate(layout.arenaBytes))
     const calls = this.#tools.bindCalls(header, layout, memory), shared = header.steps.map((_, i) => this.#isShared(layout, i))
     const words = shared.includes(true) ? this.#wordsOf(calls, shared) : undefined
     return {
