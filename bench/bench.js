@@ -18,20 +18,35 @@ import { OPS } from './ops/index.js'
 import { writeReport } from './report.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const { values: options } = parseArgs({ options: {
+const USAGE = `usage: npm run bench -- [--parts models,ops,cold,steps] [--models FOLDER] [--light FOLDER] [--nodes 20,24] [--threads 1,2]
+                        [--filter RE] [--fast] [--resume] [--report] [--document FILE]`
+const { values: options } = readOptions({
   parts: { type: 'string', default: 'models,ops,cold,steps' },
   models: { type: 'string', default: join(here, '../../shared/models') },
   light: { type: 'string', default: join(here, '../../shared/onnx-backend/light') },
   nodes: { type: 'string', default: '' }, threads: { type: 'string', default: '1,2' }, filter: { type: 'string', default: '' },
   fast: { type: 'boolean', default: false }, resume: { type: 'boolean', default: false }, report: { type: 'boolean', default: false },
-  document: { type: 'string', default: join(here, '../docs/performance.md') },
-} })
+  document: { type: 'string', default: join(here, '../docs/performance.md') }, help: { type: 'boolean', default: false },
+})
 const list = (text) => text.split(',').filter((word) => word !== '')
 const parts = list(options.parts), filter = new RegExp(options.filter)
 const nodes = findNodes(list(options.nodes)), newest = nodes.at(-1)
 const models = listModels([options.models, options.light]).filter(({ name }) => filter.test(name))
 const cache = join(here, '.cache')
 const programOf = ({ name }) => join(cache, 'programs', `${name}.ingot`)
+
+/** What the command line says; ends with the usage where it asks for it or says something else. */
+function readOptions(known) {
+  try {
+    const read = parseArgs({ options: known })
+    if (!read.values.help) return read
+    console.log(USAGE)
+    process.exit(0)
+  } catch (error) {
+    console.error(`${error.message}\n${USAGE}`)
+    process.exit(2)
+  }
+}
 
 /** Runs a part unless its result is there and may be kept. */
 function measure(node, part, name, job) {
