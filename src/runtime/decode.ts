@@ -28,13 +28,13 @@ export function decodeProgram(bytes: Uint8Array): ProgramData {
 export function* decoding(digestOf: (bytes: Uint8Array) => string = digest): Generator<Wanted, ProgramData, Uint8Array> {
   const start = yield { from: 0, bytes: 12 }
   const [magic, version, bytes] = new Uint32Array(start.buffer, start.byteOffset, start.length >>> 2)
-  if (magic !== MAGIC) throw new IngotError('not-ingot', 'this is no Ingot artefact: it does not start with INGT', { hint: 'ingot compile model.onnx makes one' })
-  if (bytes === undefined) damaged('the file', CUT)
+  if (magic !== MAGIC) throw new IngotError('not-ingot', 'this is no Ingot artefact', { hint: 'ingot compile model.onnx makes one' })
+  if (bytes === undefined) damaged('the file', cut(start.length))
   if (version !== FORMAT_VERSION) {
-    throw new IngotError('artefact-version', `the artefact has format version ${version}, this runtime reads version ${FORMAT_VERSION}`, { hint: 'compile the model with the version of ingot that loads it' })
+    throw new IngotError('artefact-version', `the artefact has format version ${version}, this runtime reads version ${FORMAT_VERSION}`, { hint: 'compile with the ingot that loads it' })
   }
   const found = yield { from: 12, bytes }
-  if (found.length < bytes) damaged('the file', CUT)
+  if (found.length < bytes) damaged('the file', cut(12 + found.length))
   const { digest: _, sections: table, ...header } = readHeader(found)
   const sections = yield* readSections(table, header['target'] === 'wasm', Math.ceil((12 + bytes) / 64) * 64, digestOf)
   return { header: validateProgram(header, sections), sections }
@@ -43,7 +43,7 @@ export function* decoding(digestOf: (bytes: Uint8Array) => string = digest): Gen
 /** INGT. */
 const MAGIC = 0x54474e49
 
-const CUT = 'is cut off'
+const cut = (bytes: number): string => `ends after ${bytes} bytes`
 
 function readHeader(bytes: Uint8Array): Record<string, unknown> {
   if (String.fromCharCode(...bytes.subarray(0, PREFIX_BYTES)) !== `{"digest":"${digest(bytes.subarray(PREFIX_BYTES))}",`) damaged('the header', 'does not match its digest')
@@ -67,7 +67,7 @@ function* readSections(table: unknown, wasm: boolean, body: number, digestOf: (b
     if (offset % 64 !== 0 || offset < end) damaged(field)
     end = offset + bytes
     const content = yield { from: body + offset, bytes, inMemory: wasm && name === 'constants' }
-    if (content.length < bytes) damaged(field, CUT)
+    if (content.length < bytes) damaged(field, cut(content.length))
     if (digestOf(content) !== wanted) damaged(field, 'does not match its digest')
     // Those of other names may come with later writers of this version; they are not needed to run.
     sections[name as SectionName] = content

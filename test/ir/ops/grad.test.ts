@@ -19,6 +19,9 @@ const WITHOUT: Readonly<Record<string, string>> = {
   'autograd.record': MARK, 'autograd.save': MARK, 'version.bump': MARK, 'version.check': MARK, 'view.track': MARK,
 }
 
+/** Ops that the wasm target's pass makes of convolutions, once gradients are there. */
+const FLOAT32_ONLY = /^winograd_/
+
 /** Elements in float64 away from whole numbers and halves, where ops have kinks. Samples of special values are drawn anew. */
 function smoothInput(input: SampleInput, seed: number, ranged: SampleInput | null | undefined): HostTensor {
   if (!isFloat(input.dtype)) return tensorOfSample(input, seed)
@@ -85,7 +88,7 @@ const floatInputs = (c: Case): readonly number[] => c.inputs.flatMap((t, i) => (
 
 describe('gradient rules', () => {
   it('are there for every op from floats to floats, but for those that are listed with a reason', () => {
-    const differentiable = [...OPS.values()].filter((op) => op.samples.some((_, i) => smoothCase(op, i) !== undefined))
+    const differentiable = [...OPS.values()].filter((op) => !FLOAT32_ONLY.test(op.name) && op.samples.some((_, i) => smoothCase(op, i) !== undefined))
     expect(differentiable.filter((op) => op.grad === undefined).map((op) => op.name).sort()).toEqual(Object.keys(WITHOUT).sort())
   })
 
