@@ -80,7 +80,7 @@ function slowestModels() {
 }
 
 if (!options.report) {
-  if (!options.resume && options.filter === '') for (const { key } of nodes) for (const part of parts) rmSync(join(cache, 'results', key, part), { recursive: true, force: true })
+  if (!options.resume && options.filter === '' && options.threads === '1,2') for (const { key } of nodes) for (const part of parts) rmSync(join(cache, 'results', key, part), { recursive: true, force: true })
   if (parts.some((part) => part !== 'ops')) for (const model of models) measure(newest, 'compile', model.name, { model, program: programOf(model) })
   measure(newest, 'sizes', 'sizes', {})
   if (parts.includes('models')) measureModels()
