@@ -31,9 +31,11 @@ export function mathExpander(buffers: readonly { readonly name: string; readonly
     const function_ = e.kind === 'unary' ? EXPANSIONS[e.op] : undefined
     if (e.kind === 'unary' && function_ !== undefined && isFloat(e.x)) return function_(expand(e.x), chain)
     if (e.kind === 'unary' && function_ !== undefined && typeOf(e.x) === 'f32x4') return inLanes(function_(ARGUMENT, chain), expand(e.x))
-    const exponent = e.kind === 'binary' && e.op === 'pow' && isFloat(e.a) ? numberOf(e.b) : undefined
-    const power = exponent === undefined ? undefined : powerOf(expand((e as { readonly a: Expr }).a), exponent)
-    return power ?? withOperands(e, operandsOf(e).map(expand))
+    if (e.kind === 'binary' && e.op === 'pow' && isFloat(e.a)) {
+      const exponent = numberOf(e.b), power = exponent === undefined ? undefined : powerOf(expand(e.a), exponent)
+      if (power !== undefined) return power
+    }
+    return withOperands(e, operandsOf(e).map(expand))
   }
   return expand
 }
