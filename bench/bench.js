@@ -2,7 +2,7 @@
  * Makes the tables of docs/performance.md: every figure from runs of Ingot and its peers in turns, each part in a process of its own.
  *
  *   npm run build && cd bench && npm ci --ignore-scripts && npm run bench
- *   npm run bench -- --parts models --filter 'mobilenet|vit'      parts: models, ops, cold, steps; the other tables keep their last figures
+ *   npm run bench -- --parts models --filter 'mobilenet|vit'      parts: models, ops, cold, webgpu, steps; the other tables keep their last figures
  *   npm run bench -- --nodes 24 --threads 1 --fast                fewer rounds, for a first look
  *   npm run bench -- --resume                                     only what has no result yet
  *   npm run bench -- --report                                     the document from the last results, without measuring
@@ -11,6 +11,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { missingBrowser } from './browser.js'
 import { runPart } from './job.js'
 import { listModels } from './model-folder.js'
 import { findNodes } from './nodes.js'
@@ -18,16 +19,18 @@ import { OPS } from './ops/index.js'
 import { writeReport } from './report.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const USAGE = `usage: npm run bench -- [--parts models,ops,cold,steps] [--models FOLDER] [--light FOLDER] [--nodes 20,24] [--threads 1,2]
+const USAGE = `usage: npm run bench -- [--parts models,ops,cold,webgpu,steps] [--models FOLDER] [--light FOLDER] [--nodes 20,24] [--threads 1,2]
                         [--filter RE] [--fast] [--resume] [--report] [--document FILE]`
 const { values: options } = readOptions({
-  parts: { type: 'string', default: 'models,ops,cold,steps' },
+  parts: { type: 'string', default: 'models,ops,cold,webgpu,steps' },
   models: { type: 'string', default: join(here, '../../shared/models') },
   light: { type: 'string', default: join(here, '../../shared/onnx-backend/light') },
   nodes: { type: 'string', default: '' }, threads: { type: 'string', default: '1,2' }, filter: { type: 'string', default: '' },
   fast: { type: 'boolean', default: false }, resume: { type: 'boolean', default: false }, report: { type: 'boolean', default: false },
   document: { type: 'string', default: join(here, '../docs/performance.md') }, help: { type: 'boolean', default: false },
 })
+/** Light nets whose runs a software adapter ends in seconds. */
+const SMALL_LIGHT = /^light_(?:squeezenet|shufflenet)$/
 const list = (text) => text.split(',').filter((word) => word !== '')
 const parts = list(options.parts), filter = new RegExp(options.filter)
 const nodes = findNodes(list(options.nodes)), newest = nodes.at(-1)
@@ -79,13 +82,21 @@ function slowestModels() {
   return models.filter(({ data }) => data !== null).toSorted((a, b) => over(a) - over(b)).slice(0, 3)
 }
 
+/** WebGPU in a browser, for whole models and the light nets that are small. */
+function measureWebgpu() {
+  const missing = missingBrowser()
+  if (missing !== undefined) console.error(`webgpu left out: ${missing}`)
+  else for (const model of models) if (model.data !== null || SMALL_LIGHT.test(model.name)) measure(newest, 'webgpu', model.name, { model, visits: options.fast ? 1 : 3, seconds: options.fast ? 4 : 10 })
+}
+
 if (!options.report) {
   if (!options.resume && options.filter === '' && options.threads === '1,2') for (const { key } of nodes) for (const part of parts) rmSync(join(cache, 'results', key, part), { recursive: true, force: true })
-  if (parts.some((part) => part !== 'ops')) for (const model of models) measure(newest, 'compile', model.name, { model, program: programOf(model) })
+  if (parts.some((part) => part !== 'ops' && part !== 'webgpu')) for (const model of models) measure(newest, 'compile', model.name, { model, program: programOf(model) })
   measure(newest, 'sizes', 'sizes', {})
   if (parts.includes('models')) measureModels()
   if (parts.includes('ops')) for (const node of nodes) for (const group of Object.keys(OPS)) measure(node, 'ops', group, { group, timing: opTiming })
   if (parts.includes('cold')) for (const model of models.filter(({ data }) => data !== null)) measure(newest, 'cold', model.name, { model, program: programOf(model), processes: options.fast ? 1 : 3, runs: 3 })
+  if (parts.includes('webgpu')) measureWebgpu()
   if (parts.includes('steps')) for (const model of slowestModels()) measure(newest, 'steps', model.name, { model, program: programOf(model) })
 }
 writeReport({ cache: join(cache, 'results'), nodes: findNodes([]), document: options.document })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { modelSections } from './report/models.js'
 import { opSections } from './report/ops.js'
 import { coldSection, stepSection } from './report/processes.js'
+import { webgpuSection } from './report/webgpu.js'
 
 /** All results of a part on one Node, by name. */
 function readResults(cache, { key }, part) {
@@ -19,7 +20,7 @@ const intro = (nodes) => `# Performance
 
 Every figure is from \`npm run bench\` in \`bench/\`, which runs Ingot and its peers in turns in one process (whole processes in turns, where
 start and memory are measured), warms everyone up first and takes medians. Ratios are times of the peer over Ingot's: above 1, Ingot is
-faster. Peers: onnxruntime-web ${versionOf('onnxruntime-web')} (WebAssembly), onnxruntime-node ${versionOf('onnxruntime-node')} (native), tfjs-wasm ${versionOf('@tensorflow/tfjs-backend-wasm')}, jax-js ${versionOf('@jax-js/jax')}. Machine: ${cpus().length} ×
+faster. Peers: onnxruntime-web ${versionOf('onnxruntime-web')} (WebAssembly, and WebGPU in Chromium), onnxruntime-node ${versionOf('onnxruntime-node')} (native), tfjs-wasm ${versionOf('@tensorflow/tfjs-backend-wasm')}, jax-js ${versionOf('@jax-js/jax')}. Machine: ${cpus().length} ×
 ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${nodes.map((n) => `Node ${n.version.slice(1)}`).join(' and ')}. One thread unless said otherwise. The machine's speed drifts: read the ratios.
 
 \`\`\`sh
@@ -34,7 +35,7 @@ export function writeReport({ cache, nodes, document }) {
   const newest = nodes.at(-1), last = (part) => readResults(cache, newest, part)
   const sections = [
     intro(nodes), ...modelSections(of('models')), ...opSections(of('ops')),
-    coldSection(last('cold'), last('compile'), last('sizes').get('sizes')), stepSection(last('steps'), last('models')),
+    coldSection(last('cold'), last('compile'), last('sizes').get('sizes')), webgpuSection(last('webgpu')), stepSection(last('steps'), last('models')),
   ]
   writeFileSync(document, `${sections.filter((s) => s !== undefined).join('\n\n')}\n`)
   console.log(`wrote ${document}`)
