@@ -7,7 +7,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { extname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { buildSite, policyOf } from './site.js'
 
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css' }
@@ -25,7 +25,9 @@ function serve(files: ReadonlyMap<string, Uint8Array>, port: number): Promise<Se
 
 const files = await buildSite(process.cwd()), folder = join('dist', 'site')
 await rm(folder, { recursive: true, force: true })
-await mkdir(folder, { recursive: true })
-for (const [name, bytes] of files) await writeFile(join(folder, name), bytes)
+for (const [name, bytes] of files) {
+  await mkdir(dirname(join(folder, name)), { recursive: true })
+  await writeFile(join(folder, name), bytes)
+}
 const server = await serve(files, Number(process.argv[2] ?? 0))
 console.log(`http://localhost:${(server.address() as AddressInfo).port}/   (the same files are in ${folder}, for any server)`)

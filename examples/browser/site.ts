@@ -1,17 +1,23 @@
-/** The files of the page, as any server of static files can have them: one folder, no inline script, no import that needs a map. */
-import { readFile } from 'node:fs/promises'
+/** The files of the page, as any server of static files can have them: its own modules one by one, and Ingot's as the package ships them. */
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { build } from 'esbuild'
+import { transform } from 'esbuild'
+import { browserFiles } from '../../scripts/browser-files.js'
 
-/** Files by name. Bundles the page, its worker and the runtime's threads from the sources under the project's folder `root`. */
+/** Modules of this folder that run in Node. */
+const OF_NODE = ['serve.ts', 'site.ts']
+
+/** Files by path. Nothing is bundled: types are taken out of the page's modules, and their import of Ingot is given the address it has on the site. */
 export async function buildSite(root: string): Promise<Map<string, Uint8Array>> {
-  const folder = join(root, 'examples', 'browser')
-  const built = await build({
-    entryPoints: [join(folder, 'page.ts'), join(folder, 'engine.ts'), join(root, 'src', 'runtime', 'wasm', 'worker.ts')],
-    outdir: join(root, 'site'), entryNames: '[name]', bundle: true, splitting: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022', write: false, logLevel: 'silent',
-  })
-  const files = new Map<string, Uint8Array>(built.outputFiles.map(({ path, contents }) => [path.replace(/^.*[/\\]/, ''), contents]))
-  for (const name of ['index.html', 'style.css']) files.set(name, await readFile(join(folder, name)))
+  const folder = join(root, 'examples', 'browser'), files = new Map<string, Uint8Array>()
+  for (const name of await readdir(folder)) {
+    const text = await readFile(join(folder, name), 'utf8')
+    if (/\.(html|css)$/.test(name)) files.set(name, Buffer.from(text))
+    if (!name.endsWith('.ts') || OF_NODE.includes(name)) continue
+    const { code } = await transform(text, { loader: 'ts', target: 'es2022', tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } } })
+    files.set(name.replace('.ts', '.js'), Buffer.from(code.replaceAll('../../src/index.js', './ingot/ingot.js')))
+  }
+  for (const [name, bytes] of await browserFiles(root)) files.set(`ingot/${name}`, bytes)
   return files
 }
 

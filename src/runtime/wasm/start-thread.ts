@@ -30,12 +30,21 @@ export async function threadStarter(): Promise<StartThread | undefined> {
   }
   if (typeof Worker === 'undefined') return undefined
   return (hear, fail) => {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'ingot' })
+    const worker = workerOfOrigin() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'ingot' })
     worker.addEventListener('message', ({ data }: MessageEvent<Report>) => hear(data))
     worker.addEventListener('error', (event) => fail(new Error(event.message ?? 'the worker could not be loaded')))
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker is no window
     return { post: (e) => worker.postMessage(e), hold: () => undefined, end: () => worker.terminate() }
   }
+}
+
+/** Where this file comes from another origin (from a CDN), a worker whose own script is of the page's and imports the other. */
+function workerOfOrigin(): Worker | undefined {
+  // The name stands in a variable so that bundlers do not take it for an asset.
+  const name = 'worker.js', url = new URL(name, import.meta.url)
+  if (url.origin === globalThis.origin || !url.protocol.startsWith('http')) return undefined
+  const script = URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)}`], { type: 'text/javascript' }))
+  return new Worker(script, { type: 'module', name: 'ingot' })
 }
 
 /** Why memory cannot be shared among threads here; undefined where it can. */

@@ -46,8 +46,8 @@ function serve({ enrolment, membership: m }: Enrolment, port: Port): void {
 if (typeof process === 'object' && process?.versions?.node) {
   // The name stands in a variable so that bundlers for browsers do not look for the module.
   const name = 'node:worker_threads'
-  const { parentPort: port } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as { readonly parentPort: NodePort }
-  port.on('message', (data) => serve(data, port))
+  // Bundlers make workers in a format that cannot wait at its top level.
+  void (import(/* webpackIgnore: true */ /* @vite-ignore */ name) as Promise<{ readonly parentPort: NodePort }>).then(({ parentPort: port }) => { port.on('message', (data) => serve(data, port)) })
 } else {
   const port = globalThis as unknown as PagePort
   port.addEventListener('message', ({ data }) => serve(data, port))
