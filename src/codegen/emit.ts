@@ -40,7 +40,7 @@ function emitCalls(lowered: Lowered, plan: MemoryPlan, options: EmitOptions): Em
   return { steps, kernels, sections: codeSections(lowered, steps, options) }
 }
 
-function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps, kernels, sections }: EmittedDevice): ProgramData {
+function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps, kernels, sections, pieces = [] }: EmittedDevice): ProgramData {
   const inputs = graph.inputs.map((v): Port => port(v.name, v, plan))
   const outputs = graph.outputs.map((o): Port => port(o.name, o.value, plan))
   const header: ProgramHeader = {
@@ -48,7 +48,7 @@ function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps,
     symbols: usedSymbols(graph, inputs, steps, plan),
     constraints: graph.constraints,
     inputs, outputs,
-    buffers: plan.buffers,
+    buffers: [...plan.buffers, ...pieces],
     steps,
     kernels,
     constants: plan.constants,

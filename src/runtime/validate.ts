@@ -76,7 +76,7 @@ const wgslCode = (sections: ProgramData['sections']): Check => (code, field) => 
   const { kind, offset, bytes } = code as WgslCode
   if (offset + bytes > (sections[kind === 'host' ? 'host' : 'wgsl']?.length ?? 0)) damaged(field)
   if (kind === 'host') return
-  object({ entryPoint: text, access: array(oneOf('read', 'read_write')), params: array(text), fault: oneOf(true, false) })(code, field)
+  object({ entryPoint: text, access: array(oneOf('read', 'read_write')), 'slots?': array(size), params: array(text), fault: oneOf(true, false) })(code, field)
   object({ groups: array(dimOf(new Set((code as { readonly params: readonly string[] }).params))) })(code, field)
 }
 

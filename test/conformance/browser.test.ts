@@ -12,8 +12,7 @@ const FOLDER = 'onnx-backend/node'
 const SAMPLE = 200
 const listed = readFileSync(new URL('node-wgsl.txt', import.meta.url), 'utf8').split('\n').filter((line) => line !== '')
 const sample = Array.from({ length: SAMPLE }, (_, i) => listed[Math.floor((i * listed.length) / SAMPLE)] as string)
-/** Without bilstm_tagger, whose LSTM kernel takes 12 buffers: the software adapter binds 10. */
-const MODELS = ['efficientnet_b0', 'gpt_mini_kv', 'minilm_l6', 'mlp_tiny', 'mnasnet0_5', 'mobilenet_v2', 'mobilenet_v3_small', 'resnet18', 'shufflenet_v2_x0_5', 'squeezenet1_1', 'unet_small', 'vit_tiny6']
+const MODELS = ['bilstm_tagger', 'efficientnet_b0', 'gpt_mini_kv', 'minilm_l6', 'mlp_tiny', 'mnasnet0_5', 'mobilenet_v2', 'mobilenet_v3_small', 'resnet18', 'shufflenet_v2_x0_5', 'squeezenet1_1', 'unet_small', 'vit_tiny6']
 
 const browser = haveChromium() ? await browserEngine() : undefined
 if (browser?.adapter === false) console.warn('skipped: the browser has no adapter for WebGPU, not in software either')

@@ -13,7 +13,7 @@ import { haveShared, SHARED } from './shared-data.js'
 const FOLDER = 'onnx-backend/node'
 const all = process.env['INGOT_CONFORMANCE'] === 'all'
 const listed = readFileSync(new URL('node-wgsl.txt', import.meta.url), 'utf8').split('\n').filter((line, i) => line !== '' && (all || i % 8 === 0))
-const MODELS = ['mlp_tiny', 'unet_small', 'shufflenet_v2_x0_5', 'minilm_l6', ...(all ? ['bilstm_tagger', 'gpt_mini_kv', 'mobilenet_v3_small', 'mobilenet_v2', 'efficientnet_b0', 'mnasnet0_5', 'squeezenet1_1', 'resnet18', 'vit_tiny6'] : [])]
+const MODELS = ['bilstm_tagger', 'mlp_tiny', 'unet_small', 'shufflenet_v2_x0_5', 'minilm_l6', ...(all ? ['gpt_mini_kv', 'mobilenet_v3_small', 'mobilenet_v2', 'efficientnet_b0', 'mnasnet0_5', 'squeezenet1_1', 'resnet18', 'vit_tiny6'] : [])]
 
 const found = await findDevice() !== undefined
 if (!found) console.warn('skipped: WebGPU finds no adapter; VK_DRIVER_FILES=$(scripts/software-adapter.sh) gives a software one')

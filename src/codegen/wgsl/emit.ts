@@ -3,55 +3,96 @@
  * shaders write lies in one GPU buffer, so what else of it a dispatch reads is bound for writing too, and never twice.
  */
 import type { Graph } from '../../ir/graph.js'
-import type { Kernel, Stmt } from '../../ir/kernel/kernel.js'
-import { exprsOf, mapExpr } from '../../ir/kernel/walk.js'
+import type { Kernel } from '../../ir/kernel/kernel.js'
 import type { ProgramBuffer, ProgramKernel, SectionName, Step, WgslCode } from '../../runtime/format.js'
 import type { LoweredStep } from '../lower.js'
 import type { MemoryPlan } from '../plan-memory.js'
 import type { DeviceLowered } from './lower.js'
+import { bindingSlots, MOST_BYTES, poolBindings, type ConstantRange } from './pool-bindings.js'
+import { rebind } from './rebind.js'
 import { renderWgsl } from './render.js'
+import { splitWeights, type Piece } from './split-weights.js'
 
 export interface EmittedDevice {
   readonly steps: readonly Step[]
   readonly kernels: readonly ProgramKernel[]
   readonly sections: Readonly<Partial<Record<SectionName, Uint8Array>>>
+  /** Parts of the plan's buffers, numbered after them. */
+  readonly pieces?: readonly ProgramBuffer[]
 }
 
 /** Origins that a shader's comment names at most. */
 const NAMED = 4
+/** Elements of a constant that every device binds at once. */
+const MOST_ELEMENTS = MOST_BYTES / 4
 
 /** Steps, kernels and code of a program. `compilePart` makes the artefact of a part that runs on the host. */
 export function emitDevice(lowered: DeviceLowered, plan: MemoryPlan, compilePart: (graph: Graph) => Uint8Array): EmittedDevice {
-  const text = new Section(), host = new Section()
-  const variants = new Map<string, Variant>(), order: (Variant | HostKernel)[] = []
-  const calls = lowered.steps.filter((s) => s.kind !== 'alias')
-  const drafts = calls.map((call, i): Draft => {
+  const text = new Section(), host = new Section(), table = new Variants(lowered, plan)
+  const steps = lowered.steps.filter((s) => s.kind !== 'alias').map((call, i): Step => {
     const buffers = plan.callBuffers[i] ?? []
-    if (call.kind === 'host') {
-      const name = lowered.parts[call.part]?.graph.name ?? 'host'
-      return { call, buffers, kernel: order.push({ name, code: { kind: 'host', ...host.add(compilePart(lowered.parts[call.part]?.graph as Graph)) } }) - 1 }
-    }
-    const places = placesOf(buffers, plan.buffers), key = `${call.kernel} ${places.join()}`
-    let variant = variants.get(key)
-    if (variant === undefined) {
-      const kernel = lowered.kernels[call.kernel]?.kernel as Kernel
-      variant = { ...bindOnce(kernel, places), number: order.length, origins: [] }
-      variants.set(key, variant)
-      order.push(variant)
-    }
-    variant.origins.push(call.origin)
-    return { call, buffers: variant.kept.map((k) => buffers[k] as number), kernel: variant.number }
+    if (call.kind === 'call') return { ...table.bind(call, buffers), params: call.params, ...(call.flops !== 0 && { flops: call.flops }), origin: call.origin }
+    const part = lowered.parts[call.part]?.graph as Graph
+    return { kernel: table.order.push({ name: part.name, code: { kind: 'host', ...host.add(compilePart(part)) } }) - 1, buffers, params: [], origin: call.origin }
   })
-  const kernels = order.map((item): ProgramKernel => ('code' in item ? item : { name: item.kernel.name, code: shaderOf(item, text) }))
-  const steps = drafts.map(({ call, buffers, kernel }): Step => ({
-    kernel, buffers, params: call.kind === 'host' ? [] : call.params, ...(call.kind === 'call' && call.flops !== 0 && { flops: call.flops }), origin: call.origin,
-  }))
-  return { steps, kernels, sections: { wgsl: text.bytes(), ...(host.length > 0 && { host: host.bytes() }) } }
+  const kernels = table.order.map((item): ProgramKernel => ('code' in item ? item : { name: item.kernel.name, code: shaderOf(item, text) }))
+  return { steps, kernels, sections: { wgsl: text.bytes(), ...(host.length > 0 && { host: host.bytes() }) }, pieces: table.pieces }
 }
 
-interface Draft { readonly call: Exclude<LoweredStep, { kind: 'alias' }>; readonly buffers: readonly number[]; readonly kernel: number }
 interface HostKernel { readonly name: string; readonly code: WgslCode }
-interface Variant { readonly kernel: Kernel; readonly kept: readonly number[]; readonly shared: ReadonlySet<string>; readonly number: number; readonly origins: string[] }
+interface Variant { readonly kernel: Kernel; readonly slots: readonly number[]; readonly shared: ReadonlySet<string>; readonly number: number; readonly origins: string[] }
+type Call = Extract<LoweredStep, { readonly kind: 'call' }>
+
+/** The kernels of a program, once for each way of binding them. */
+class Variants {
+  readonly order: (Variant | HostKernel)[] = []
+  readonly pieces: ProgramBuffer[] = []
+  readonly #lowered: DeviceLowered
+  readonly #plan: MemoryPlan
+  readonly #known = new Map<string, Variant>()
+  readonly #pieceNumbers = new Map<string, number>()
+
+  constructor(lowered: DeviceLowered, plan: MemoryPlan) {
+    this.#lowered = lowered
+    this.#plan = plan
+  }
+
+  /** Kernel and buffers of a call's step. */
+  bind(call: Call, buffers: readonly number[]): Pick<Step, 'kernel' | 'buffers'> {
+    const places = placesOf(buffers, this.#plan.buffers), once = bindOnce(this.#lowered.kernels[call.kernel]?.kernel as Kernel, places)
+    const split = splitWeights(once.kernel, (i) => places[once.kept[i] as number] === -1, MOST_ELEMENTS)
+    const kernel = split?.kernel ?? once.kernel
+    const bound = (split?.pieces ?? once.kept.map((_, of) => ({ of, start: 0, length: -1 }))).map((piece) => this.#pieceOf(buffers[once.kept[piece.of] as number] as number, piece))
+    const slots = bindingSlots(kernel, bound.map((b) => this.#rangeOf(b)))
+    const key = `${call.kernel} ${places.join()} ${slots.join()}`
+    let variant = this.#known.get(key)
+    if (variant === undefined) {
+      variant = { kernel: poolBindings(kernel, slots), slots, shared: once.shared, number: this.order.length, origins: [] }
+      this.#known.set(key, variant)
+      this.order.push(variant)
+    }
+    variant.origins.push(call.origin)
+    return { kernel: variant.number, buffers: bound }
+  }
+
+  /** The number of a piece of a buffer: the buffer's own where it is whole. */
+  #pieceOf(buffer: number, { start, length }: Piece): number {
+    if (length < 0) return buffer
+    const key = `${buffer} ${start}`, known = this.#pieceNumbers.get(key)
+    if (known !== undefined) return known
+    const { offset: _, ...whole } = this.#plan.buffers[buffer] as ProgramBuffer
+    const number = this.#plan.buffers.length + this.pieces.push({ ...whole, length, alias: buffer, aliasOffset: start * 4 }) - 1
+    this.#pieceNumbers.set(key, number)
+    return number
+  }
+
+  /** The bytes of a constant, which its root has the offset of. */
+  #rangeOf(buffer: number): ConstantRange {
+    const { buffers } = this.#plan, piece = this.pieces[buffer - buffers.length] ?? buffers[buffer] as ProgramBuffer
+    const root = piece.alias === undefined ? piece : buffers[piece.alias] as ProgramBuffer
+    return root.place === 'constant' ? { offset: (root.offset ?? 0) + Number(piece.aliasOffset ?? 0), bytes: (piece.length as number) * 4 } : undefined
+  }
+}
 
 /** Where each buffer of a call lies: the first of the call's buffers in the same place of the arena, or -1 for constants. */
 function placesOf(buffers: readonly number[], all: readonly ProgramBuffer[]): readonly number[] {
@@ -60,33 +101,21 @@ function placesOf(buffers: readonly number[], all: readonly ProgramBuffer[]): re
 }
 
 /** The kernel with one buffer for each place of the arena. */
-function bindOnce(kernel: Kernel, places: readonly number[]): Pick<Variant, 'kernel' | 'kept' | 'shared'> {
+function bindOnce(kernel: Kernel, places: readonly number[]): { readonly kernel: Kernel; readonly kept: readonly number[]; readonly shared: ReadonlySet<string> } {
   const kept = places.flatMap((first, i) => (first === i || first < 0 ? [i] : []))
   const nameAt = (i: number): string => kernel.buffers[i]?.name ?? ''
   const renamed = new Map(places.flatMap((first, i) => (first >= 0 && first !== i ? [[nameAt(i), nameAt(first)] as const] : [])))
   const shared = new Set(places.flatMap((first, i) => (first === i ? [nameAt(i)] : [])))
   if (renamed.size === 0) return { kernel, kept, shared }
-  return { kernel: { ...kernel, buffers: kept.map((i) => kernel.buffers[i] as Kernel['buffers'][number]), body: kernel.body.map((s) => renameLoads(s, renamed)) }, kept, shared }
+  const buffers = kept.map((i) => kernel.buffers[i] as Kernel['buffers'][number])
+  return { kernel: rebind(kernel, buffers, (name) => { const other = renamed.get(name); return other === undefined ? undefined : { load: (from) => ({ ...from, buffer: other }) } }), kept, shared }
 }
 
-function renameLoads(s: Stmt, renamed: ReadonlyMap<string, string>): Stmt {
-  const [first] = exprsOf(s)
-  const expr = (e: NonNullable<typeof first>): NonNullable<typeof first> => mapExpr(e, (x) => (x.kind === 'load' ? { ...x, buffer: renamed.get(x.buffer) ?? x.buffer } : x))
-  switch (s.kind) {
-    case 'for': return { ...s, body: s.body.map((inner) => renameLoads(inner, renamed)) }
-    case 'index': return s
-    // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
-    case 'if': return { ...s, condition: expr(s.condition), then: s.then.map((inner) => renameLoads(inner, renamed)), else: s.else.map((inner) => renameLoads(inner, renamed)) }
-    case 'set-all': return { ...s, sets: s.sets.map((t) => ({ ...t, value: expr(t.value) })) }
-    default: return { ...s, value: expr(s.value) }
-  }
-}
-
-function shaderOf({ kernel, shared, origins }: Variant, text: Section): WgslCode {
+function shaderOf({ kernel, slots, shared, origins }: Variant, text: Section): WgslCode {
   const { code, entryPoint, bindings, workgroups } = renderWgsl(kernel, { shared, origins: [...new Set(origins)].slice(0, NAMED) })
   return {
     kind: 'shader', ...text.add(new TextEncoder().encode(code)), entryPoint,
-    access: bindings.flatMap((b) => (b.kind === 'buffer' ? [b.access] : [])),
+    access: bindings.flatMap((b) => (b.kind === 'buffer' ? [b.access] : [])), ...(slots.some((s, i) => s !== i) && { slots }),
     params: kernel.params, fault: bindings.some((b) => b.kind === 'fault'), groups: workgroups,
   }
 }

@@ -7,6 +7,7 @@ import type { BufferPlace, Layout } from '../layout.js'
 import type { HostTools } from './host.js'
 import type { Constants } from './constants.js'
 import type { Pipeline } from './pipelines.js'
+import { CELL, makeDispatches, type Dispatch } from './dispatches.js'
 import { Readback } from './readback.js'
 import type { Itinerary, Segment, Source } from './segments.js'
 import type { Watch } from './watch.js'
@@ -28,12 +29,6 @@ export interface DeviceContext {
   readonly tools: HostTools
 }
 
-interface Dispatch { readonly step: number; readonly pipeline: GPUComputePipeline; readonly group: GPUBindGroup; readonly counts: readonly [number, number, number] }
-
-/** Multiples at which uniform blocks and fault cells may be bound on every device. */
-const CELL = 256
-const COPY_SRC = 4, COPY_DST = 8, UNIFORM = 0x40, STORAGE = 0x80
-
 /** A binding with memory of its own beside the arena. */
 export interface DeviceBinding extends Binding { destroy(): void }
 
@@ -41,7 +36,7 @@ export interface DeviceBinding extends Binding { destroy(): void }
 export function bindDevice(context: DeviceContext): DeviceBinding {
   const { watch, itinerary } = context
   const { made, checked } = watch.scoped('a binding', () => {
-    const { dispatches, faults, uniforms } = makeDispatches(context)
+    const { byStep: dispatches, faults, uniforms } = makeDispatches(context)
     const readbacks = itinerary.segments.map(({ reads }, i) => new Readback(context.device, context.arena, reads.map((b) => placeOf(context, b)), i === itinerary.segments.length - 1 ? faults : undefined))
     return { dispatches, faults, uniforms, readbacks }
   })
@@ -67,35 +62,6 @@ export function bindDevice(context: DeviceContext): DeviceBinding {
 }
 
 const placeOf = ({ layout }: DeviceContext, buffer: number): BufferPlace => layout.buffers[buffer] as BufferPlace
-
-/** Every step's bind group and group counts; steps with nothing to do are left out. */
-function makeDispatches(context: DeviceContext): { readonly dispatches: ReadonlyMap<number, Dispatch>; readonly faults: GPUBuffer | undefined; readonly uniforms: GPUBuffer | undefined } {
-  const { device, program: { header }, pipelines, layout, constants, arena } = context
-  const shaders = header.steps.flatMap((step, i) => { const pipeline = pipelines[step.kernel]; return pipeline === undefined ? [] : [{ step, i, pipeline }] })
-  const cells = (count: number, usage: number, label: string): GPUBuffer | undefined => (count === 0 ? undefined : device.createBuffer({ label, size: count * CELL, usage: usage | COPY_DST }))
-  const uniforms = cells(shaders.filter(({ pipeline }) => pipeline.code.params.length > 0).length, UNIFORM, 'parameters')
-  const faults = cells(shaders.filter(({ pipeline }) => pipeline.code.fault).length, STORAGE | COPY_SRC, 'faults')
-  const dispatches = new Map<number, Dispatch>()
-  let uniform = 0, fault = 0
-  for (const { step, i, pipeline: { pipeline, layout: groupLayout, code } } of shaders) {
-    const params = layout.params[i] as number[]
-    const entries: GPUBindingResource[] = step.buffers.map((b) => {
-      const { constant, offset, bytes } = placeOf(context, b), size = Math.max(4, bytes)
-      if (size > device.limits.maxStorageBufferBindingSize) throw new IngotError('out-of-memory', `a tensor of ${bytes} bytes is larger than what this WebGPU device can bind, ${device.limits.maxStorageBufferBindingSize} bytes`, { where: { origin: step.origin }, hint: 'feed smaller inputs, or compile for wasm' })
-      return constant ? { ...constants.at(offset), size } : { buffer: arena, offset, size }
-    })
-    if (code.params.length > 0 && uniforms !== undefined) {
-      device.queue.writeBuffer(uniforms, uniform, Int32Array.from(params))
-      entries.push({ buffer: uniforms, offset: uniform, size: Math.ceil(params.length / 4) * 16 })
-      uniform += CELL
-    }
-    if (code.fault && faults !== undefined) { entries.push({ buffer: faults, offset: fault, size: 16 }); fault += CELL }
-    const counts = code.groups.map((dim) => context.tools.evaluate(dim, (name) => params[code.params.indexOf(name)] ?? NaN)) as [number, number, number]
-    const group = device.createBindGroup({ layout: groupLayout, entries: entries.map((resource, binding) => ({ binding, resource })) })
-    if (!counts.includes(0)) dispatches.set(i, { step: i, pipeline, group, counts })
-  }
-  return { dispatches, faults, uniforms }
-}
 
 /** One run. */
 class Trip {

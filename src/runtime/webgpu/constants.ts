@@ -1,6 +1,7 @@
-/** A program's constants on a device, in as few buffers as its limits allow. */
+/** A program's constants on a device, in as few buffers as its limits allow: each binding's within one. */
 import { IngotError } from '../../base/error.js'
 import type { ProgramData } from '../format.js'
+import { spansOf } from './spans.js'
 
 /** Where the constants section's byte `offset` lies on the device. */
 export type ConstantPlace = (offset: number) => { readonly buffer: GPUBuffer; readonly offset: number }
@@ -9,17 +10,17 @@ export interface Constants { readonly at: ConstantPlace; readonly dispose: () =>
 
 const STORAGE = 0x80
 
-/** Uploads the constants section. Throws `out-of-memory` for a constant that is larger than a buffer can be. */
+/** Uploads what shaders need of the constants section. Throws `out-of-memory` for what is to be bound at once and is larger than a buffer can be. */
 export function uploadConstants(device: GPUDevice, { header, sections }: ProgramData): Constants {
   const section = sections.constants ?? new Uint8Array(0), most = device.limits.maxBufferSize
   const chunks: { readonly start: number; readonly buffer: GPUBuffer }[] = []
-  const constants = [...header.constants].sort((a, b) => a.offset - b.offset)
-  for (let i = 0; i < constants.length;) {
-    const start = constants[i]?.offset as number
+  const ranges = rangesOf(header)
+  for (let i = 0; i < ranges.length;) {
+    const start = ranges[i]?.lo as number
     let end = start
-    for (let next; (next = constants[i]) !== undefined && (next.offset + next.bytes - start <= most || end === start); i++) end = next.offset + next.bytes
+    for (let next; (next = ranges[i]) !== undefined && (next.hi - start <= most || end === start); i++) end = next.hi
     const size = Math.max(256, Math.ceil((end - start) / 4) * 4)
-    if (size > most) throw new IngotError('out-of-memory', `a constant of ${end - start} bytes is larger than a buffer of this WebGPU device, ${most} bytes`, { hint: 'use a device with larger buffers, or compile for wasm' })
+    if (size > most) throw new IngotError('out-of-memory', `constants of ${end - start} bytes, which a kernel needs at once, are larger than a buffer of this WebGPU device, ${most} bytes`, { hint: 'use a device with larger buffers, or compile for wasm' })
     const buffer = device.createBuffer({ label: 'constants', size, usage: STORAGE, mappedAtCreation: true })
     new Uint8Array(buffer.getMappedRange()).set(section.subarray(start, end))
     buffer.unmap()
@@ -32,4 +33,21 @@ export function uploadConstants(device: GPUDevice, { header, sections }: Program
     },
     dispose() { for (const { buffer } of chunks) buffer.destroy() },
   }
+}
+
+/** Ranges of the section that bindings need, in order; those that overlap are one. */
+function rangesOf({ buffers, constants, steps, kernels }: ProgramData['header']): readonly { readonly lo: number; readonly hi: number }[] {
+  const places = new Map(constants.map(({ buffer, offset, bytes }) => [buffer, { constant: true, offset, bytes }]))
+  buffers.forEach(({ length, alias, aliasOffset }, i) => {
+    const whole = alias === undefined ? undefined : places.get(alias), shift = Number(aliasOffset ?? 0)
+    if (whole !== undefined) places.set(i, { constant: true, offset: whole.offset + shift, bytes: (length as number) * 4 })
+  })
+  const arena = { constant: false, offset: 0, bytes: 0 }
+  const merged: { lo: number; hi: number }[] = []
+  for (const { lo, hi } of steps.flatMap((step) => spansOf(step, kernels[step.kernel]?.code, (b) => places.get(b) ?? arena)).filter((s) => s.constant).sort((a, b) => a.lo - b.lo)) {
+    const last = merged.at(-1)
+    if (last !== undefined && lo < last.hi) last.hi = Math.max(last.hi, hi)
+    else merged.push({ lo, hi })
+  }
+  return merged
 }

@@ -1,15 +1,15 @@
 /** Finding a WebGPU device: the page's or worker's own, or in Node that of the package `webgpu`, which users install. */
 import { IngotError } from '../../base/error.js'
 
-/** Limits that are asked for as far as the adapter goes: a program's weights and joins of many tensors may need them. */
-const RAISED = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupStorageSize', 'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupSizeX'] as const
+/** Limits that are asked for as far as the adapter goes, because shapes decide what is needed: kernels need no more than what every device has of the others. */
+const RAISED = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
 const FEATURES: readonly GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups']
 
 const HINT = 'in Node, npm install webgpu, and a Vulkan driver (without a GPU: Mesa 25 or later with lavapipe, named by VK_DRIVER_FILES); in a browser, one with WebGPU and a page served over https; or pass load a device; or compile for wasm'
 
 let found: Promise<GPUDevice> | undefined
 
-/** The device that all sessions share which are given none, with all limits that its adapter has. Throws `target-unavailable` where there is none. */
+/** The device that all sessions share which are given none, with the largest buffers that its adapter has. Throws `target-unavailable` where there is none. */
 export function findDevice(): Promise<GPUDevice> {
   found ??= requestDevice().then((device) => {
     // A lost device is replaced by the next call.

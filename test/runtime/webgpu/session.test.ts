@@ -1,9 +1,10 @@
 /** Programs on WebGPU, where an adapter is there: `VK_DRIVER_FILES=$(scripts/software-adapter.sh)` gives a software one. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { compile } from '../../../src/compile.js'
-import type { Graph } from '../../../src/ir/graph.js'
+import type { Graph, Value } from '../../../src/ir/graph.js'
 import { interpret } from '../../../src/ir/interpret.js'
 import { parseGraph } from '../../../src/ir/parse.js'
+import { tensorType } from '../../../src/ir/types.js'
 import { seededTensor } from '../../../src/ir/host-tensor.js'
 import { load, type Session } from '../../../src/runtime/session.js'
 import { findDevice } from '../../codegen/wgsl/device.js'
@@ -75,6 +76,35 @@ describe.skipIf(device === undefined)('a session on WebGPU', () => {
     delete (gpu.queue as unknown as Record<string, unknown>)['submit']
     expect(made).toEqual({ createCommandEncoder: 20 })
     expect(submits).toBe(20)
+    session.dispose()
+  })
+
+  test('kernels of more tensors than a device binds give what the interpreter gives', async () => {
+    const names = Array.from({ length: 70 }, (_, i) => `x${i}`), mixed = Array.from({ length: 11 }, (_, i) => `i${i}`)
+    const { graph, session } = await sessionOf(`graph @joined stage=inference (${names.map((x) => `${x}: float32[n, 3]`).join(', ')}, ${mixed.map((x) => `${x}: int32[n, 3]`).join(', ')}) -> (y: float32[n, 210], z: float32[n, 3]) {
+  symbol n = extent(x0, 0)
+  %y: float32[n, 210] = concat(${names.map((x) => `%${x}`).join(', ')}) {axis = 1}
+${mixed.map((x, i) => `  %f${i}: float32[n, 3] = cast(%${x}) {to = float32}\n  %s${i}: float32[n, 3] = add(%f${i}, ${i === 0 ? '%x0' : `%s${i - 1}`})`).join('\n')}
+  return y = %y, z = %s${mixed.length - 1}
+}`)
+    for (const n of [2, 50]) {
+      const feeds = Object.fromEntries([...names.map((x, i) => [x, seededTensor('float32', [n, 3], i)]), ...mixed.map((x, i) => [x, seededTensor('int32', [n, 3], 100 + i)])])
+      const wanted = interpret(graph, feeds), found = await session.run(feeds)
+      for (const name of ['y', 'z']) expect(found[name]?.data).toEqual(wanted[name]?.data)
+    }
+    session.dispose()
+  })
+
+  test('weights larger than what a device binds are read as if they were whole', async () => {
+    const rows = 2 ** 19 + 1, width = 64, w = new Float32Array(rows * width)
+    for (let i = 0; i < 2 * width; i++) w[w.length - 1 - i] = i + 0.5
+    const graph = parseGraph(GATHER), [node] = graph.nodes as readonly [Graph['nodes'][number]], [x, at] = node.inputs as readonly [Value, Value]
+    const weights: Value = { ...x, type: tensorType('float32', [rows, width]), data: { dtype: 'float32', shape: [rows, width], data: w } }
+    const y: Value = { name: 'y', type: tensorType('float32', [2, width]) }
+    const large: Graph = { ...graph, inputs: [at], nodes: [{ ...node, inputs: [weights, at], outputs: [y] }], outputs: [{ name: 'y', value: y }] }
+    const session = await load((await compile(large, { target: 'wgsl' })).data, { device: device as GPUDevice })
+    const found = (await session.run({ at: BigInt64Array.of(2n ** 19n - 1n, 2n ** 19n) }))['y']?.data
+    expect(found).toEqual(w.slice(-2 * width))
     session.dispose()
   })
 
