@@ -19,9 +19,16 @@ function showEnvironment(): void {
     'adapter' in webgpu ? item(true, 'WebGPU', webgpu.adapter) : item(false, 'WebGPU', `missing: ${webgpu.missing}`))
 }
 
+/** What has changed comes into view, where the form that began it has scrolled it out. */
+const bringUp = (id: string, block: ScrollLogicalPosition = 'start'): void => { requestAnimationFrame(() => { part(id).scrollIntoView({ block }) }) }
+
 function showProgress(target: string, name: string, ms: number | null): void {
   const progress = part('progress')
-  if (progress.hidden) { progress.hidden = false; progress.replaceChildren(element('p', { class: 'doing' }), element('ol', {})) }
+  if (progress.hidden) {
+    progress.hidden = false
+    progress.replaceChildren(element('p', { class: 'doing' }), element('ol', {}))
+    bringUp('progress', 'nearest')
+  }
   const doing = progress.querySelector('p'), list = progress.querySelector('ol')
   if (doing !== null) doing.textContent = name === 'run' ? `Running on ${target}…` : `Compiling for ${target}…`
   if (ms !== null) list?.append(element('li', {}, element('span', {}, `${target} `), name, element('span', {}, ` ${duration(ms)}`)))
@@ -30,6 +37,7 @@ function showProgress(target: string, name: string, ms: number | null): void {
 function showFailure(failure: Failure): void {
   part('problem').hidden = false
   part('problem').replaceChildren(failureView(failure))
+  bringUp('problem', 'nearest')
 }
 
 function busy(is: boolean): void {
@@ -45,7 +53,7 @@ function hear(reply: Reply): void {
     case 'progress': showProgress(reply.target, reply.name, reply.ms); return
     case 'artefact': save(reply.name, reply.bytes); return
     case 'opened': part('model').replaceChildren(modelView(reply.model, environment, { run: (options) => { start({ kind: 'run', options }) }, download: (target) => { ask({ kind: 'download', target }) } })); break
-    case 'ran': part('results').replaceChildren(resultsView(reply.results, reply.comparisons)); break
+    case 'ran': part('results').replaceChildren(resultsView(reply.results, reply.comparisons)); bringUp('results'); break
     case 'failed': showFailure(reply.failure); break
   }
   busy(false)

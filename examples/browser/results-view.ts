@@ -16,9 +16,15 @@ export function resultsView(results: readonly RunInfo[], comparisons: readonly C
     ran.length === 0 ? null : table('Times', ['Target', '#Load', '#First run', '#Median', '#Runs', '#Memory'], ran.map((r) => [r.target, duration(r.loadMs), duration(r.firstMs), element('strong', {}, duration(r.medianMs)), String(r.runs), size(r.arenaBytes)])),
     ...ran.flatMap((r) => r.notices.map((n) => element('p', { class: 'note' }, `${r.target}: ${n}`))),
     comparisons.length === 0 ? null : table('wgsl against wasm', ['Output', '#Difference of the peak', 'Largest at'], comparisons.map((c) => [element('code', {}, c.name), element('strong', { class: 'difference' }, c.ofPeak === 0 ? '0' : c.ofPeak.toExponential(1)), element('span', { class: 'long' }, c.what)])),
-    ran[0] === undefined ? null : table('Outputs', ['Target', 'Name', 'Type', 'Shape', '#Least', '#Greatest', 'First'], ran.flatMap((r) => r.outputs.map((o) => [r.target, element('code', {}, o.name), o.dtype, element('code', {}, o.shape), short(o.low), short(o.high), element('code', {}, o.first)]))),
+    ran[0] === undefined ? null : table('Outputs', ['Name', 'Target', 'Type', 'Shape', '#Least', '#Greatest', 'First'], outputRows(ran)),
     ...ran.flatMap(timesOf))
 }
+
+/** Every output as each target has it, one under the other. */
+const outputRows = (ran: readonly Ran[]): (string | HTMLElement)[][] => (ran[0]?.outputs ?? []).flatMap(({ name }, i) => ran.flatMap((r) => {
+  const o = r.outputs[i]
+  return o === undefined ? [] : [[element('code', {}, name), r.target, o.dtype, element('code', {}, o.shape), short(o.low), short(o.high), element('code', {}, o.first)]]
+}))
 
 const short = (n: number): string => String(Number(n.toPrecision(4)))
 
