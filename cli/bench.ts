@@ -3,11 +3,12 @@ import { Command } from 'commander'
 import pc from 'picocolors'
 import { load, type Target } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
+import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { programOf } from './model.js'
-import { countOption, shapeOption, targetOption, threadsOf, threadsOption, timeText, type Shapes } from './options.js'
+import { countOption, shapeOption, targetOption, threadsOf, threadsOption, timeText, valueOption } from './options.js'
 import { table } from './progress.js'
 
-interface Options { readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly runs: number; readonly target?: Target; readonly threads?: number; readonly json?: boolean }
+interface Options extends FixedInputs { readonly input?: Readonly<Record<string, string>>; readonly runs: number; readonly target?: Target; readonly threads?: number; readonly json?: boolean }
 
 /** The subcommand. */
 export function benchCommand(): Command {
@@ -17,6 +18,7 @@ export function benchCommand(): Command {
     .option('--runs <n>', 'counted runs', countOption, 20)
     .option('--input <name=source>', 'as for run', inputOption)
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
+    .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
     .option('--target <target>', 'wasm or js, for a model', targetOption)
     .option('--threads <n>', 'threads that share the work (wasm)', threadsOption)
     .option('--json', 'print all figures as JSON')
@@ -26,7 +28,7 @@ export function benchCommand(): Command {
 
 async function benchFile(file: string, options: Options): Promise<void> {
   const startCompile = performance.now()
-  const { data, compiled } = await programOf(file, { ...(options.target !== undefined && { target: options.target }) })
+  const { data, compiled } = await programOf(file, { ...await fixedInputs(options), ...(options.target !== undefined && { target: options.target }) })
   const compileMs = performance.now() - startCompile
   const feeds = await makeFeeds(data.header.inputs, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: 1, say: (line) => console.error(pc.dim(line)) })
   const startLoad = performance.now()

@@ -5,10 +5,11 @@ import { basename, dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, type CompileOptions, type Program, type Target } from '../src/index.js'
-import { bytesOption, shapeOption, sizeText, targetOption, threadsOf, threadsOption, timeText, type Shapes } from './options.js'
+import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
+import { bytesOption, shapeOption, sizeText, targetOption, threadsOf, threadsOption, timeText, valueOption } from './options.js'
 import { progressLine } from './progress.js'
 
-interface Options { readonly output?: string; readonly target?: Target; readonly threads?: number; readonly shape?: Shapes; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
+interface Options extends FixedInputs { readonly output?: string; readonly target?: Target; readonly threads?: number; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function compileCommand(): Command {
@@ -19,6 +20,7 @@ export function compileCommand(): Command {
     .option('--target <target>', 'wasm or js; wasm when absent, js for a module', targetOption)
     .option('--threads <n>', 'threads that sessions use unless they are told otherwise (wasm)', threadsOption)
     .option('--shape <name=extents>', 'fix an input\'s extents (repeatable); others stay symbolic', shapeOption)
+    .option('--value <name=value>', 'fix an input to a number, a list (1,2,3) or a .npy or .pb file, and so decide what depends on it (repeatable)', valueOption)
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
     .option('--max-memory <size>', 'refuse a program that needs more memory than this (symbolic extents counted as 1)', bytesOption)
@@ -39,7 +41,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
   let dump: string | undefined
   const settings: CompileOptions = {
     target, ...threadsOf(options),
-    ...(options.shape !== undefined && { shapes: options.shape }),
+    ...await fixedInputs(options),
     keepGraph: options.keepGraph ?? false,
     exact: options.exact ?? false,
     onProgress: (p) => {
@@ -70,6 +72,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
   console.log(`${pc.bold(output)}  ${sizeText(bytes)}, target ${target}, compiled in ${timeText(ms)}`)
   for (const [i, part] of (report.host ?? []).entries()) console.log(`  part ${i + 1} of ${report.host?.length} on the host: ${part.map((n) => `${n.origin} (${n.op}): ${n.why}`).join('; ')}`)
   console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
+  if (report.branches.length > 0) console.log(`  both branches are computed, and one picked while running: ${report.branches.join(', ')}`)
   const added = report.winograd.reduce((n, c) => n + c.weightBytes - c.exactWeightBytes, 0)
   if (report.winograd.length > 0) console.log(`  ${report.winograd.length} convolutions by Winograd's transforms, which take ${sizeText(added)} more for weights (none with --exact)`)
   const symbols = Object.keys(memory.symbols)

@@ -62,7 +62,8 @@ function choose(symbol: string, symbols: Map<string, number>, say: (line: string
   return 1
 }
 
-async function readTensor(path: string): Promise<HostTensor> {
+/** The tensor of a .npy or .pb file. */
+export async function readTensor(path: string): Promise<HostTensor> {
   const bytes = await readBytes(path)
   switch (extname(path)) {
     case '.npy': return readNpy(bytes, basename(path))

@@ -2,8 +2,9 @@
 import { Command } from 'commander'
 import pc from 'picocolors'
 import { importOnnx, inspectProgram, printShape, decodeProgram, type Graph, type ProgramDescription } from '../src/index.js'
+import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { isArtefact, readBytes } from './model.js'
-import { shapeOption, sizeText, type Shapes } from './options.js'
+import { shapeOption, sizeText, valueOption } from './options.js'
 import { table } from './progress.js'
 
 /** The subcommand. */
@@ -12,15 +13,16 @@ export function inspectCommand(): Command {
     .description('Show the ports, ops or kernels, memory and constants of a model or artefact.')
     .argument('<file>', 'an .onnx model or .ingot artefact')
     .option('--shape <name=extents>', 'extents to plan memory for, of an artefact with symbolic dims (repeatable)', shapeOption)
+    .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
     .option('--json', 'print everything as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot inspect model.ingot --shape input=8,3,224,224')
     .action(inspectFile)
 }
 
-async function inspectFile(file: string, options: { readonly shape?: Shapes; readonly json?: boolean }): Promise<void> {
+async function inspectFile(file: string, options: FixedInputs & { readonly json?: boolean }): Promise<void> {
   const bytes = await readBytes(file)
   if (!isArtefact(bytes)) {
-    const graph = await importOnnx(file)
+    const graph = await importOnnx(file, await fixedInputs(options))
     console.log(options.json === true ? JSON.stringify(describeGraph(graph), null, 2) : graphText(graph, bytes.length))
     return
   }

@@ -1,6 +1,6 @@
 /** What the commands take: a model to compile or an artefact to load, told apart by their first bytes. */
 import { readFile } from 'node:fs/promises'
-import { compile, decodeProgram, IngotError, importOnnx, type CompileOptions, type Graph, type ProgramData } from '../src/index.js'
+import { compile, decodeProgram, IngotError, importOnnx, type CompileOptions, type Graph, type ImportOnnxOptions, type ProgramData } from '../src/index.js'
 import { progressLine } from './progress.js'
 
 /** The bytes of a file; `file-not-found` or `file-unreadable` with the reason. */
@@ -38,8 +38,8 @@ export async function programOf(path: string, options: CompileOptions = {}): Pro
 }
 
 /** The graph of an ONNX model; refuses an artefact, which holds none that could be interpreted. */
-export async function graphOf(path: string): Promise<Graph> {
+export async function graphOf(path: string, options: ImportOnnxOptions = {}): Promise<Graph> {
   const bytes = await readBytes(path)
   if (isArtefact(bytes)) throw new IngotError('bad-option', `'${path}' is a compiled artefact; this needs the model it was made from`, { hint: 'give the .onnx file' })
-  return importOnnx(path)
+  return importOnnx(path, options)
 }

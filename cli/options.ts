@@ -13,6 +13,13 @@ export function shapeOption(text: string, previous: Shapes = {}): Shapes {
   return { ...previous, [text.slice(0, at)]: scalar ? [] : extents }
 }
 
+/** `sr=16000`, `scales=1,2` or `axes=FILE.npy`, collected over repeated options. */
+export function valueOption(text: string, previous: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const at = text.indexOf('=')
+  if (at < 1 || at === text.length - 1) throw new InvalidArgumentError("write NAME=16000, NAME=1,2,3 or NAME=FILE: an input's name and its value")
+  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
 /** One of the targets that programs can be compiled for. */
 export function targetOption(text: string): NonNullable<CompileOptions['target']> {
   const target = TARGETS.find((t) => t === text)

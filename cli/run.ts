@@ -5,11 +5,12 @@ import { Command } from 'commander'
 import pc from 'picocolors'
 import { compareTensors, IngotError, interpret, load, toNumbers, writeError, type HostTensor, type Target } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
+import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { graphOf, programOf } from './model.js'
 import { writeNpy } from './npy.js'
-import { seedOption, shapeOption, targetOption, threadsOf, threadsOption, timeText, type Shapes } from './options.js'
+import { seedOption, shapeOption, targetOption, threadsOf, threadsOption, timeText, valueOption } from './options.js'
 
-interface Options { readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly seed: number; readonly output?: string; readonly target?: Target; readonly threads?: number; readonly check?: boolean; readonly json?: boolean }
+interface Options extends FixedInputs { readonly input?: Readonly<Record<string, string>>; readonly seed: number; readonly output?: string; readonly target?: Target; readonly threads?: number; readonly check?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function runCommand(): Command {
@@ -18,6 +19,7 @@ export function runCommand(): Command {
     .argument('<file>', 'an .onnx model or .ingot artefact')
     .option('--input <name=source>', 'a .npy, .pb or .bin file, random or zeros (repeatable); random when absent', inputOption)
     .option('--shape <name=extents>', 'extents of an input that has no file (repeatable)', shapeOption)
+    .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
     .option('--seed <n>', 'seed of random inputs', seedOption, 1)
     .option('--output <folder>', 'write every output there as .npy')
     .option('--target <target>', 'wasm or js, for a model (an artefact has its own)', targetOption)
@@ -29,8 +31,8 @@ export function runCommand(): Command {
 }
 
 async function runFile(file: string, options: Options): Promise<void> {
-  const model = options.check === true ? await graphOf(file) : undefined
-  const { data } = await programOf(file, { ...(options.target !== undefined && { target: options.target }) })
+  const model = options.check === true ? await graphOf(file, await fixedInputs(options)) : undefined
+  const { data } = await programOf(file, { ...await fixedInputs(options), ...(options.target !== undefined && { target: options.target }) })
   const say = (line: string): void => console.error(pc.dim(line))
   const feeds = await makeFeeds(data.header.inputs, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: options.seed, say })
   const session = await load(data, threadsOf(options))

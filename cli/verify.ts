@@ -5,10 +5,11 @@ import { Command } from 'commander'
 import pc from 'picocolors'
 import { decodeTensorProto, IngotError, TARGETS, verifyTarget, type HostTensor, type Target, type VerifyReport } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
+import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { graphOf, readBytes } from './model.js'
-import { shapeOption, targetOption, threadsOf, threadsOption, toleranceOption, type Shapes } from './options.js'
+import { shapeOption, targetOption, threadsOf, threadsOption, toleranceOption, valueOption } from './options.js'
 
-interface Options { readonly data?: string; readonly target?: Target; readonly threads?: number; readonly tolerance: number; readonly input?: Readonly<Record<string, string>>; readonly shape?: Shapes; readonly json?: boolean }
+interface Options extends FixedInputs { readonly data?: string; readonly target?: Target; readonly threads?: number; readonly tolerance: number; readonly input?: Readonly<Record<string, string>>; readonly json?: boolean }
 
 /** The subcommand. */
 export function verifyCommand(): Command {
@@ -21,13 +22,14 @@ export function verifyCommand(): Command {
     .option('--tolerance <x>', 'allowed difference as a fraction of the tensor\'s peak', toleranceOption, 1e-4)
     .option('--input <name=source>', 'as for run', inputOption)
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
+    .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
     .option('--json', 'print the reports as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot verify model.onnx --data test_data_set_0')
     .action(verifyModel)
 }
 
 async function verifyModel(model: string, options: Options): Promise<void> {
-  const graph = await graphOf(model)
+  const graph = await graphOf(model, await fixedInputs(options))
   const ports = graph.inputs.map((v) => {
     if (v.type.kind !== 'tensor') throw new IngotError('unsupported-type', `the input '${v.name}' is a ${v.type.kind}; verify takes tensors`)
     return { name: v.name, dtype: v.type.dtype, shape: v.type.shape }

@@ -13,6 +13,7 @@ import { debugFromEnvironment } from './debug.js'
 import type { Graph } from './ir/graph.js'
 import { printGraph } from './ir/print.js'
 import { DEFAULT_PIPELINE, getPass, runPasses } from './passes/index.js'
+import { openChoices } from './passes/merge-branches.js'
 import { specializeShapes, type InputShapes } from './passes/specialize-shapes.js'
 import { Program, type WinogradConvolution } from './program.js'
 import { encodeProgram } from './runtime/encode.js'
@@ -95,8 +96,10 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const imported = isGraphSource(source) ? source : await timed('import', 'import', () => importOnnx(source, options), same)
   let graph = options.shapes === undefined ? imported : await timed('specialize', 'specialize-shapes', () => specializeShapes(imported, options.shapes ?? {}), same)
   const stripped = countBookkeeping(graph)
+  let branches: readonly string[] = []
   for (const pass of passes) {
     const before = graph
+    if (pass === 'merge-branches') branches = openChoices(graph)
     graph = await timed('pass', pass, () => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') }), same)
   }
   const onKernel: OnKernel = (k) => { debug.kernel(k); options.onKernel?.(k) }
@@ -107,7 +110,7 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, emitOptions) : emitDeviceProgram(graph, device, plan, emitOptions, hostArtefact)))
   debug.program(data.header)
   await debug.flush()
-  return new Program(data, { steps, ...(device !== undefined && { host: device.parts.map((p) => p.reasons) }), nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped, winograd: winogradIn(graph) })
+  return new Program(data, { steps, ...(device !== undefined && { host: device.parts.map((p) => p.reasons) }), nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped, branches, winograd: winogradIn(graph) })
 }
 
 /** The artefact of a part of a program for WebGPU that runs on the host. */

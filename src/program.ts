@@ -16,6 +16,8 @@ export interface CompileReport {
   readonly host?: readonly (readonly { readonly origin: string; readonly op: string; readonly why: string }[])[]
   /** Bookkeeping nodes stripped, by op name (`autograd.record`: 12). */
   readonly stripped: Readonly<Record<string, number>>
+  /** Origins of choices (ONNX If) that are made while running: both branches are computed, and the wanted results picked. */
+  readonly branches: readonly string[]
   /** Convolutions that are computed by Winograd's transforms; none with `exact`. */
   readonly winograd: readonly WinogradConvolution[]
 }

@@ -49,7 +49,7 @@ function readArtefact({ bytes }: ModelFile): ReadTarget {
 }
 
 function compiled(data: ProgramData, report: CompileReport | null, ms: number): ReadTarget {
-  const bytes = new Uint8Array(new Program(data, report ?? { steps: [], nodes: { before: 0, after: 0 }, kernels: 0, stripped: {}, winograd: [] }).encode()), { header, sections } = data
+  const bytes = new Uint8Array(new Program(data, report ?? { steps: [], nodes: { before: 0, after: 0 }, kernels: 0, stripped: {}, branches: [], winograd: [] }).encode()), { header, sections } = data
   return { data, bytes, error: null, info: { kind: 'compiled', target: header.target, ms, bytes: bytes.length, constantBytes: sections.constants?.length ?? 0, steps: header.steps.length, kernels: header.kernels.length, report } }
 }
 

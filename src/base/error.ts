@@ -40,6 +40,8 @@ export interface ErrorPlace {
 /** An error for people: `code`, what happened with the values in it, where, and a `hint` on what to do. */
 export class IngotError extends Error {
   readonly code: ErrorCode
+  /** The message without place and hint. */
+  readonly what: string
   readonly where: ErrorPlace
   readonly hint: string | undefined
 
@@ -50,6 +52,7 @@ export class IngotError extends Error {
     super(`${what}${place && ` [${place}]`}${hint === undefined ? '' : `\n  hint: ${hint}`}`, cause === undefined ? undefined : { cause })
     this.name = 'IngotError'
     this.code = code
+    this.what = what
     this.where = where
     this.hint = hint
   }

@@ -161,8 +161,7 @@ function withPlace<T>(op: string, origin: string, run: () => T): T {
     return run()
   } catch (error) {
     if (!(error instanceof IngotError) || error.where.op !== undefined) throw error
-    const what = error.message.split('\n  hint: ')[0] as string
-    throw new IngotError(error.code, what, { where: { ...error.where, op, origin }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
+    throw new IngotError(error.code, error.what, { where: { ...error.where, op, origin }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
   }
 }
 

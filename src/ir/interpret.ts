@@ -136,7 +136,6 @@ function withOrigin<T>(node: Node, run: () => T): T {
     return run()
   } catch (error) {
     if (!(error instanceof IngotError) || error.where.origin !== undefined || error.code === 'internal') throw error
-    const what = error.message.split('\n  hint: ')[0] as string
-    throw new IngotError(error.code, what, { where: { origin: node.origin, op: node.op }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
+    throw new IngotError(error.code, error.what, { where: { origin: node.origin, op: node.op }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
   }
 }

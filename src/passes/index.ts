@@ -13,6 +13,7 @@ import { foldConstants } from './fold-constants.js'
 import { foldConvBatchnorm } from './fold-conv-batchnorm.js'
 import { functionalize } from './functionalize.js'
 import { fuse } from './fuse.js'
+import { mergeBranches } from './merge-branches.js'
 import { recogniseAttention } from './recognise-attention.js'
 import { recogniseGelu } from './recognise-gelu.js'
 import { recogniseGroupNorm } from './recognise-group-norm.js'
@@ -28,7 +29,7 @@ import { stripVersion } from './strip-version.js'
 
 const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
-  foldConstants, canonicalize, simplifyArithmetic, shareCommon, dropDead,
+  foldConstants, canonicalize, mergeBranches, simplifyArithmetic, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
   foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, chooseLayout, chooseWinograd,
 ]
@@ -39,7 +40,7 @@ export const PASSES: ReadonlyMap<string, Pass> = new Map(LIST.map((pass) => [pas
 /** The passes that `compile` runs on every graph, in order; targets add their own (`expand-padding`, `recognise-attention`) before `fuse`. */
 export const DEFAULT_PIPELINE: readonly string[] = [
   'functionalize', 'strip-autograd', 'strip-version',
-  'fold-constants', 'canonicalize', 'share-common', 'drop-dead',
+  'fold-constants', 'canonicalize', 'merge-branches', 'share-common', 'drop-dead',
   'recognise-layer-norm', 'recognise-group-norm', 'recognise-softmax', 'recognise-gelu', 'recognise-swish', 'fold-conv-batchnorm', 'expand-batch-norm',
   'simplify-arithmetic', 'fold-constants', 'canonicalize', 'share-common', 'drop-dead',
   'fuse',
@@ -89,8 +90,6 @@ function verifyAfter(pass: Pass, graph: Graph): void {
     verifyGraph(graph)
   } catch (error) {
     if (!(error instanceof IngotError)) throw error
-    // The message ends in place and hint already; they are added again from the parts.
-    const what = (error.message.split('\n  hint: ')[0] as string).replace(/ \[(?:at|op|dtype) [^[\]]*\]$/, '')
-    throw new IngotError(error.code, `after pass '${pass.name}': ${what}`, { where: error.where, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
+    throw new IngotError(error.code, `after pass '${pass.name}': ${error.what}`, { where: error.where, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
   }
 }

@@ -155,7 +155,6 @@ export function withOp<T>(op: string, run: () => T): T {
     return run()
   } catch (error) {
     if (!(error instanceof IngotError) || error.where.op !== undefined || error.code === 'internal') throw error
-    const what = error.message.split('\n  hint: ')[0] as string
-    throw new IngotError(error.code, what, { where: { origin: callSite(), ...error.where, op }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
+    throw new IngotError(error.code, error.what, { where: { origin: callSite(), ...error.where, op }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
   }
 }

@@ -26,7 +26,7 @@ function checkOne(saved: SavedValue, recorder: TraceRecorder): void {
   } catch (error) {
     if (!(error instanceof IngotError)) throw error
     const origin = error.where.origin ?? recorder.writtenAt(tensor)
-    throw new IngotError(error.code, error.message.split('\n  hint: ')[0] as string, {
+    throw new IngotError(error.code, error.what, {
       where: { ...error.where, ...(origin !== undefined && { origin }) }, cause: error,
       hint: 'change a clone instead; or trace in inference mode, where nothing is saved and no backward pass can follow',
     })

@@ -146,6 +146,5 @@ class Ports {
 function placed(error: unknown, origin: string): unknown {
   if (!(error instanceof IngotError) || error.where.origin !== undefined || error.code === 'internal') return error
   const found = siteIn(error.stack?.slice(error.stack.indexOf('\n    at ') + 1))
-  const what = error.message.split('\n  hint: ')[0] as string
-  return new IngotError(error.code, what, { where: { ...error.where, origin: found === '?' ? origin : found }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
+  return new IngotError(error.code, error.what, { where: { ...error.where, origin: found === '?' ? origin : found }, ...(error.hint !== undefined && { hint: error.hint }), cause: error })
 }

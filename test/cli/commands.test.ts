@@ -62,6 +62,13 @@ describe('ingot compile', () => {
     expect(existsSync(cli.path('n.ingot'))).toBe(false)
   })
 
+  test('--value fixes inputs, and says what cannot be one', async () => {
+    expect((await ok(['run', 'two.onnx', '--value', 'x=5,-7', '--json'])).out).toMatch(/"name": "a_b",[^}]*"min": -5,\s*"max": 7/)
+    expect((await ok(['compile', 'model.onnx', '--value', 'x=1,2,3', '-o', 'fixed.ingot'])).out).toContain('0 kernels')
+    expect(await cli.run(['compile', 'model.onnx', '--value', 'x=some'])).toMatchObject({ code: 1, err: expect.stringMatching(/^error bad-option: --value x=some: .*\n {2}hint: /) as string })
+    expect(await cli.run(['compile', 'model.onnx', '--value', 'z=1'])).toMatchObject({ code: 1, err: expect.stringContaining("its inputs are 'x'") as string })
+  })
+
   test('--emit module gives a module that runs where evaluation is forbidden, and an artefact there is refused', async () => {
     await ok(['compile', 'model.onnx', '--emit', 'module'])
     await ok(['compile', 'model.onnx', '--target', 'js', '-o', 'eval.ingot'])

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compile, cond, DEFAULT_PIPELINE, IngotError, inferenceMode, interpret, ones, parseGraph, printGraph, randn, runPasses, tensor, toNumbers, trace, where, whileLoop, type HostTensor, type Tensor } from '../../src/index.js'
+import { compile, cond, DEFAULT_PIPELINE, IngotError, inferenceMode, interpret, load, ones, parseGraph, printGraph, randn, runPasses, tensor, toNumbers, trace, where, whileLoop, type HostTensor, type Tensor } from '../../src/index.js'
 import { verifyGraph } from '../../src/ir/verify.js'
 import { expectEveryWay } from './every-way.js'
 
@@ -80,8 +80,23 @@ describe('passes', () => {
 })
 
 describe('targets', () => {
-  it('say clearly that they cannot run control flow', async () => {
-    const graph = inferenceMode(() => trace((x: Tensor) => cond(x.sum().gt(0), () => x, () => x.mul(2)), [ones([2])]))
-    for (const target of ['js', 'wasm'] as const) await expect(compile(graph, { target })).rejects.toMatchObject({ code: 'unsupported-op' })
+  const fn = (x: Tensor): Tensor => cond(x.sum().gt(0), () => x.mul(w), () => cond(x.prod().gt(0), () => w.sub(x), () => w))
+  const w = tensor([10, 20])
+
+  it.each(['js', 'wasm'] as const)('%s computes both branches and picks one, and the report names the choice', async (target) => {
+    const program = await compile(inferenceMode(() => trace(fn, [{ shape: [2] }])), { target })
+    expect(program.report.branches).toHaveLength(2)
+    const session = await load(program)
+    for (const x of [tensor([1, 2]), tensor([-1, -2]), tensor([-3, 2])]) expect(numbers((await session.run({ x0: x }))['output'])).toEqual(numbers(inferenceMode(() => fn(x))))
+    session.dispose()
+  })
+
+  it('say clearly that they cannot run loops, and choices whose branches look up what may not be there', async () => {
+    const loop = inferenceMode(() => trace((x: Tensor) => whileLoop((y) => y.sum().lt(9), (y) => [y.mul(2)], [x]), [ones([2])]))
+    const lookUp = inferenceMode(() => trace((x: Tensor, i: Tensor) => cond(x.sum().gt(0), () => x, () => w.indexSelect(0, i)), [ones([2]), { shape: [2], dtype: 'int64' }]))
+    for (const target of ['js', 'wasm'] as const) {
+      await expect(compile(loop, { target })).rejects.toMatchObject({ code: 'unsupported-op' })
+      await expect(compile(lookUp, { target })).rejects.toMatchObject({ code: 'unsupported-op' })
+    }
   })
 })

@@ -3,7 +3,7 @@ import type { DType, HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import { dimsOf, type GraphBuilder } from '../../ir/build.js'
 import { visitSymbols, type Dim } from '../../base/dim.js'
-import { tensorOf, type Attrs, type Value } from '../../ir/graph.js'
+import { tensorOf, type Attrs, type Graph, type Value } from '../../ir/graph.js'
 import { fromNumbers } from '../../ir/host-tensor.js'
 import type { AttributeReader } from './attributes.js'
 import { decided } from './rules/bounds.js'
@@ -33,8 +33,10 @@ export interface NodeCallParts {
   readonly builder: GraphBuilder
   /** Symbols that may stand for negative numbers: elements of inputs rather than extents. */
   readonly signed: ReadonlySet<string>
-  /** Replays a nested graph in place and gives its outputs. */
-  readonly inline: (graph: Message<'GraphProto'>) => readonly Value[]
+  /** Replays a nested graph in place, with values for its inputs, and gives its outputs. */
+  readonly inline: (graph: Message<'GraphProto'>, inputs: readonly Value[]) => readonly Value[]
+  /** A nested graph without inputs as a graph of its own, for an attribute. */
+  readonly nested: (graph: Message<'GraphProto'>) => Graph
 }
 
 /** One ONNX node being replayed. */
@@ -141,8 +143,11 @@ export class NodeCall {
   /** Takes two dims to be equal (or `a` ≤ `b`). */
   assume(a: Dim, b: Dim, why: string, kind: 'eq' | 'le' = 'eq'): void { this.#parts.builder.assume(a, b, `${why} (${this.origin})`, kind) }
 
-  /** Replays a nested graph in place. */
-  inline(graph: Message<'GraphProto'>): readonly Value[] { return this.#parts.inline(graph) }
+  /** Replays a nested graph in place, with values for its inputs; gives its outputs. */
+  inline(graph: Message<'GraphProto'>, inputs: readonly Value[] = []): readonly Value[] { return this.#parts.inline(graph, inputs) }
+
+  /** A nested graph without inputs as a graph of its own, which uses values of the one around it. */
+  nested(graph: Message<'GraphProto'>): Graph { return this.#parts.nested(graph) }
 
   /** Throws an error; the importer adds node, op and opset to it. */
   fail(code: IngotError['code'], what: string, hint?: string): never {

@@ -8,12 +8,13 @@ import { GraphBuilder } from '../../ir/build.js'
 import type { Graph, Value } from '../../ir/graph.js'
 import { AttributeReader } from './attributes.js'
 import { NodeCall } from './call.js'
+import { fixedTensor, type FixedValue } from './fixed-inputs.js'
 import { FunctionTable, type OnnxFunction } from './functions.js'
 import { nodeName, sortNodes } from './order.js'
 import { domainName, opsetsOf, refuseUnsupported, ruleFor, type Opsets } from './opsets.js'
-import { declareInputs } from './ports.js'
+import { declareInputs, type FixedShapes } from './ports.js'
 import type { Message } from './schema.js'
-import { denseFromSparse, dtypeOfNumber, tensorFromProto, type ExternalReader } from './tensor.js'
+import { denseFromSparse, tensorFromProto, type ExternalReader } from './tensor.js'
 import { usedSymbols } from './used-symbols.js'
 
 type NodeProto = Message<'NodeProto'>
@@ -25,7 +26,9 @@ export interface ImportOptions {
   /** Initialisers that are graph inputs too (IR 3 lists them all) become inputs instead of constants. */
   readonly overridableInitializers?: boolean
   /** Inputs fixed to a value: they become constants and are no longer inputs. */
-  readonly constants?: Readonly<Record<string, HostTensor>>
+  readonly constants?: Readonly<Record<string, FixedValue>>
+  /** Extents fixed by input name, so that what depends on them is decided here. */
+  readonly shapes?: FixedShapes
 }
 
 /** Functions that call functions may multiply without end: a model may not grow beyond this many nodes, or nest deeper than this. */
@@ -80,7 +83,7 @@ function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: Fun
   const ports = graph.input.filter((v) => (overridable || !initialised.has(v.name ?? '')) && !Object.hasOwn(fixed, v.name ?? ''))
   fixInputs(replay, scope, graph, fixed)
   refuseTwice(ports.map((v) => v.name ?? ''), 'graph inputs')
-  declareInputs(replay.builder, ports, wantsElements, replay.signed).forEach((value, i) => scope.values.set(ports[i]?.name ?? '', value))
+  declareInputs(replay.builder, ports, wantsElements, replay.signed, options.shapes).forEach((value, i) => scope.values.set(ports[i]?.name ?? '', value))
   if (graph.output.length === 0) throw new IngotError('onnx-invalid', 'the graph has no outputs', { hint: 'the file may be truncated' })
   addInitializers(replay, scope, graph)
   replayNodes(replay, scope, graph.node)
@@ -88,14 +91,8 @@ function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: Fun
   return replay.builder.finish()
 }
 
-function fixInputs(replay: Replay, scope: Scope, graph: GraphProto, fixed: Readonly<Record<string, HostTensor>>): void {
-  for (const [name, tensor] of Object.entries(fixed)) {
-    const elemType = graph.input.find((v) => v.name === name)?.type?.tensorType?.elemType
-    if (elemType === undefined) throw new IngotError('bad-option', `the model has no tensor input '${name}' to fix`, { hint: `its inputs are ${graph.input.map((v) => v.name).join(', ')}` })
-    const dtype = dtypeOfNumber(elemType, `input '${name}'`)
-    if (dtype !== tensor.dtype) throw new IngotError('feed-dtype', `input '${name}' is fixed to a value of ${tensor.dtype}, and is ${dtype}`, { where: { origin: name, dtype } })
-    scope.values.set(name, replay.builder.constant(tensor, name))
-  }
+function fixInputs(replay: Replay, scope: Scope, graph: GraphProto, fixed: Readonly<Record<string, FixedValue>>): void {
+  for (const [name, value] of Object.entries(fixed)) scope.values.set(name, replay.builder.constant(fixedTensor(graph.input, name, value), name))
 }
 
 function refuseTwice(names: readonly string[], what: string): void {
@@ -155,7 +152,8 @@ function replayNode(replay: Replay, scope: Scope, node: NodeProto, origin: strin
   const attrs = new AttributeReader(attributes, replay.options.external)
   const call = new NodeCall({
     opType: node.opType ?? '', domain, opset, origin, inputs: trimmed(inputs), outputs: node.output, attrs, builder: replay.builder, signed: replay.signed,
-    inline: (graph) => inlineGraph(replay, scope, graph, origin),
+    inline: (graph, values) => inlineGraph(replay, scope, graph, origin, values),
+    nested: (graph) => nestGraph(replay, scope, graph, origin),
   })
   return withPlace(node, opset, origin, inputs, () => {
     const results = rule(call)
@@ -196,12 +194,19 @@ function inlineFunction(replay: Replay, scope: Scope, body: OnnxFunction, inputs
   return proto.output.map((name) => lookUp(inner, name))
 }
 
-function inlineGraph(replay: Replay, scope: Scope, graph: GraphProto, origin: string): readonly Value[] {
-  const inner: Scope = { ...scope, values: new Map(), outer: scope, prefix: `${origin}/` }
+function inlineGraph(replay: Replay, scope: Scope, graph: GraphProto, origin: string, inputs: readonly Value[]): readonly Value[] {
+  if (graph.input.length !== inputs.length) throw new IngotError('onnx-invalid', `the graph '${graph.name || 'nested'}' takes ${graph.input.length} inputs, not ${inputs.length}`, { where: { origin } })
+  const inner: Scope = { ...scope, values: new Map(inputs.map((value, i) => [graph.input[i]?.name ?? '', value])), outer: scope, prefix: `${origin}/` }
   refuseUnsupported(graph.node, scope.opsets, replay.functions)
   addInitializers(replay, inner, graph)
   replayNodes(replay, inner, graph.node)
   return graph.output.map((o) => outputValue(inner, o.name ?? ''))
+}
+
+function nestGraph(replay: Replay, scope: Scope, graph: GraphProto, origin: string): Graph {
+  const builder = new GraphBuilder({ name: graph.name || 'nested', stage: 'traced', outer: replay.builder })
+  inlineGraph({ ...replay, builder }, scope, graph, origin, []).forEach((value, i) => { builder.output(graph.output[i]?.name || `result_${i}`, value) })
+  return builder.finish()
 }
 
 /** Errors of rules and of `infer` gain the ONNX op, its opset and node, and the dtype of the first input. */
@@ -210,10 +215,9 @@ function withPlace<T>(node: NodeProto, opset: number, origin: string, inputs: re
     return run()
   } catch (error) {
     if (!(error instanceof IngotError) || error.where.opset !== undefined) throw error
-    const what = error.message.split('\n  hint: ')[0]?.replace(/ \[(at|op) [^\]]*\]$/, '') ?? ''
     const type = inputs[0]?.type
     const dtype = error.where.dtype ?? (type?.kind === 'tensor' ? type.dtype : undefined)
-    throw new IngotError(error.code, what, {
+    throw new IngotError(error.code, error.what, {
       where: { origin, op: node.opType ?? '', opset, ...(dtype !== undefined && { dtype }) }, ...(error.hint !== undefined && { hint: error.hint }), cause: error,
     })
   }

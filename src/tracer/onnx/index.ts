@@ -5,12 +5,15 @@ import { nodeModule } from '../../base/node-modules.js'
 import type { Graph } from '../../ir/graph.js'
 import { decodeChecked, decodeModel } from './decode.js'
 import { locationsOf, readerOf, readFiles, type ExternalData } from './external-data.js'
+import type { FixedValue } from './fixed-inputs.js'
 import { importModel } from './import.js'
+import type { FixedShapes } from './ports.js'
 import type { Message } from './schema.js'
 import { tensorFromProto } from './tensor.js'
 import { decodeMessage } from './wire.js'
 
 export type { ExternalData } from './external-data.js'
+export type { FixedValue } from './fixed-inputs.js'
 export { toOnnx, type ToOnnxOptions } from '../onnx-export/index.js'
 
 export interface ImportOnnxOptions {
@@ -18,8 +21,10 @@ export interface ImportOnnxOptions {
   readonly externalData?: ExternalData
   /** Initialisers that are graph inputs too become inputs instead of constants. */
   readonly overridableInitializers?: boolean
-  /** Inputs fixed to a value: they become constants of the graph. For models whose inputs say axes, scales or other things that must be known while compiling. */
-  readonly constants?: Readonly<Record<string, HostTensor>>
+  /** Inputs fixed to a value, `{ sample_rate: 16000 }`: they become constants of the graph. For inputs that decide a branch, axes, scales or other things while compiling. */
+  readonly constants?: Readonly<Record<string, FixedValue>>
+  /** Extents to fix, by input name; what depends on them is decided while importing. Others stay symbolic. */
+  readonly shapes?: FixedShapes
 }
 
 /** Imports an ONNX model from its bytes or, where there is a file system, from a path; external data are then read from the model's own folder only. */
@@ -42,6 +47,7 @@ function importDecoded(model: Message<'ModelProto'>, options: ImportOnnxOptions)
   return importModel(model, {
     ...(options.externalData !== undefined && { external: readerOf(options.externalData) }),
     ...(options.constants !== undefined && { constants: options.constants }),
+    ...(options.shapes !== undefined && { shapes: options.shapes }),
     ...(options.overridableInitializers !== undefined && { overridableInitializers: options.overridableInitializers }),
   })
 }

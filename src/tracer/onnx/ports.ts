@@ -4,7 +4,7 @@ import { visitSymbols } from '../../base/dim.js'
 import { elementCount } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import type { GraphBuilder } from '../../ir/build.js'
-import { isStatic } from '../../ir/dims.js'
+import { isStatic, substituteDim } from '../../ir/dims.js'
 import { parseDim } from '../../ir/dims-text.js'
 import type { Value } from '../../ir/graph.js'
 import { tensorType, type TensorType } from '../../ir/types.js'
@@ -16,13 +16,41 @@ const SHAPE_INPUT_ELEMENTS = 8
 
 type DimensionProto = Message<'DimensionProto'>
 
+/** Extents that are fixed, by input name; those of unknown inputs or other ranks fix nothing. */
+export type FixedShapes = Readonly<Record<string, readonly number[]>>
+
 /** Declares the inputs in order. `wantsElements` says of which integer inputs the elements are to be symbols; those symbols are added to `signed`. */
-export function declareInputs(builder: GraphBuilder, inputs: readonly Message<'ValueInfoProto'>[], wantsElements: (input: number) => boolean, signed: Set<string>): Value[] {
-  const plain = plainSymbols(inputs)
+export function declareInputs(builder: GraphBuilder, infos: readonly Message<'ValueInfoProto'>[], wantsElements: (input: number) => boolean, signed: Set<string>, shapes: FixedShapes = {}): Value[] {
+  const named = fixedNames(infos, shapes), inputs = infos.map((info) => withShape(info, shapes, named)), plain = plainSymbols(infos)
   return inputs.map((info, i) => {
-    const type = inputType(builder, info, i, plain)
+    const type = inputType(builder, info, i, plain, named)
     return builder.input(info.name ?? `input_${i}`, type, wantsElements(i) ? elementSymbols(builder, info.name ?? `input_${i}`, type, i, signed) : undefined)
   })
+}
+
+/** The extents that are fixed for an input; none where they do not fit its rank, which is for the caller to find. */
+function fixedExtents(info: Message<'ValueInfoProto'>, shapes: FixedShapes): readonly number[] {
+  const given = Object.hasOwn(shapes, info.name ?? '') ? shapes[info.name ?? ''] ?? [] : []
+  return given.length === info.type?.tensorType?.shape?.dim.length && given.every((d) => Number.isInteger(d) && d >= 0) ? given : []
+}
+
+/** What fixed extents make of the names that stand in their places. */
+function fixedNames(inputs: readonly Message<'ValueInfoProto'>[], shapes: FixedShapes): ReadonlyMap<string, number> {
+  return new Map(inputs.flatMap((info) => fixedExtents(info, shapes).flatMap((extent, i): [string, number][] => {
+    const d = info.type?.tensorType?.shape?.dim[i]
+    return d === undefined || d.dimValue !== undefined || !isName(paramOf(d)) ? [] : [[paramOf(d), extent]]
+  })))
+}
+
+/** `info` with fixed extents declared as numbers; a number that it declares itself stays. */
+function withShape(info: Message<'ValueInfoProto'>, shapes: FixedShapes, named: ReadonlyMap<string, number>): Message<'ValueInfoProto'> {
+  const tensor = info.type?.tensorType, own = fixedExtents(info, shapes)
+  if (tensor?.shape === undefined) return info
+  const dim = tensor.shape.dim.map((d, i): DimensionProto => {
+    const extent = d.dimValue ?? named.get(paramOf(d)) ?? (paramOf(d) === '' ? own[i] : undefined)
+    return extent === undefined ? d : { ...d, dimValue: extent }
+  })
+  return { ...info, type: { ...info.type, tensorType: { ...tensor, shape: { ...tensor.shape, dim } } } }
 }
 
 const isName = (text: string): boolean => /^[A-Za-z_$][\w$.]*$/.test(text)
@@ -32,7 +60,7 @@ function plainSymbols(inputs: readonly Message<'ValueInfoProto'>[]): Set<string>
   return new Set(inputs.flatMap((v) => v.type?.tensorType?.shape?.dim.map(paramOf).filter(isName) ?? []))
 }
 
-function inputType(builder: GraphBuilder, info: Message<'ValueInfoProto'>, input: number, plain: ReadonlySet<string>): TensorType {
+function inputType(builder: GraphBuilder, info: Message<'ValueInfoProto'>, input: number, plain: ReadonlySet<string>, named: ReadonlyMap<string, number>): TensorType {
   const name = info.name ?? ''
   const tensor = info.type?.tensorType
   if (tensor === undefined) {
@@ -41,20 +69,23 @@ function inputType(builder: GraphBuilder, info: Message<'ValueInfoProto'>, input
   }
   const dtype = dtypeOfNumber(tensor.elemType ?? 0, `input '${name}'`)
   if (tensor.shape === undefined) throw new IngotError('unsupported-type', `input '${name}' has no declared rank`, { where: { origin: name, dtype }, hint: 'declare its shape in the model; extents may be symbols' })
-  const shape = tensor.shape.dim.map((d, axis) => extentOf(builder, d, name, input, axis, plain))
+  const shape = tensor.shape.dim.map((d, axis) => extentOf(builder, d, name, input, axis, plain, named))
   const fixed = shape.filter((d) => typeof d === 'number')
   if (elementCount(fixed) > 2 ** 40) throw new IngotError('onnx-bad-dim', `input '${name}' would have ${elementCount(fixed)} elements`, { where: { origin: name, dtype }, hint: 'the model is damaged, or made to exhaust memory' })
   return tensorType(dtype, shape)
 }
 
-function extentOf(builder: GraphBuilder, d: DimensionProto, name: string, input: number, axis: number, plain: ReadonlySet<string>): Dim {
+function extentOf(builder: GraphBuilder, d: DimensionProto, name: string, input: number, axis: number, plain: ReadonlySet<string>, named: ReadonlyMap<string, number>): Dim {
   if (d.dimValue !== undefined) {
     if (d.dimValue >= 0 && d.dimValue <= MAX_EXTENT) return d.dimValue
     throw new IngotError('onnx-bad-dim', `input '${name}' has the extent ${d.dimValue} on axis ${axis}`, { where: { origin: name }, hint: 'extents lie between 0 and 2147483647; a dynamic extent is written as a dim_param' })
   }
   const param = paramOf(d)
   const source = { kind: 'extent', input, axis } as const
-  if (param !== '') return expressionOf(param, plain) ?? builder.symbol(param, source)
+  if (param !== '') {
+    const dim = expressionOf(param, plain)
+    return dim === undefined ? builder.symbol(param, source) : substituteDim(dim, (symbol) => named.get(symbol))
+  }
   let symbol = `${name}_${axis}`
   while (plain.has(symbol) || builder.hasSymbol(symbol)) symbol += '_'
   return builder.symbol(symbol, source)

@@ -83,6 +83,8 @@ describe('constants', () => {
     const bytes = model({ inputs: [port('x', [2])], nodes: [node('Relu', ['x'], ['y'])] })
     expect((await errorOf(() => importOnnxSync(bytes, { constants: { z: i64([1]) } }))).code).toBe('bad-option')
     expect((await errorOf(() => importOnnxSync(bytes, { constants: { x: i64([1, 2]) } }))).code).toBe('feed-dtype')
+    expect((await errorOf(() => importOnnxSync(bytes, { constants: { x: f32([3], [1, 2, 3]) } }))).code).toBe('feed-extent')
+    expect((await errorOf(() => importOnnxSync(bytes, { constants: { x: 'two' } }))).code).toBe('bad-tensor')
   })
 
   test.each<readonly [string, Parameters<typeof node>[3], readonly number[]]>([
@@ -147,9 +149,68 @@ describe('If', () => {
     expect(run(graph, { x: f32([1], [3]) })).toEqual([expected])
   })
 
-  test('a condition that is only known while running is unsupported, and says so', async () => {
-    const error = await errorOf(() => load({ inputs: [port('x', [1]), port('c', [], DATA_TYPE.BOOL)], nodes }))
+  test('a condition that is only known while running picks between the branches', () => {
+    const graph = load({ inputs: [port('x', [1]), port('c', [1], DATA_TYPE.BOOL)], nodes })
+    const runWith = (c: number): number[] => run(graph, { x: f32([1], [3]), c: hostTensor('bool', [1], [c]) })
+    expect([runWith(1), runWith(0)]).toEqual([[-3], [3]])
+  })
+
+  test('branches of different ranks need a condition known while compiling, which fixed extents or values can give', async () => {
+    const ranks = [node('Shape', ['x'], ['s']), node('Gather', ['s', 'zero'], ['n']), node('Equal', ['n', 'one'], ['c']), node('If', ['c'], ['y'], {
+      then_branch: { type: ATTRIBUTE_TYPE.GRAPH, g: { name: 'a', node: [node('Squeeze', ['x', 'axes'], ['r'])], output: [{ name: 'r' }] } }, else_branch: branch('Neg'),
+    })]
+    const parts: ModelParts = { inputs: [port('x', ['n', 2])], nodes: ranks, initializers: [int64('zero', [0], []), int64('one', [1], []), int64('axes', [0])] }
+    const error = await errorOf(() => load(parts))
     expect(error).toMatchObject({ code: 'unsupported-op', where: { op: 'If' } })
+    expect(error.hint).toContain('--shape')
+    expect(outputShape(load(parts, { shapes: { x: [1, 2] } }))).toEqual(['2'])
+    expect(outputShape(load(parts, { shapes: { x: [3, 2] } }))).toEqual(['3', '2'])
+  })
+})
+
+describe('Loop and Scan', () => {
+  const graphAttribute = (g: object): object => ({ type: ATTRIBUTE_TYPE.GRAPH, g })
+  const scalar = (name: string, elemType: number) => port(name, [], elemType)
+
+  test('a Loop whose number of iterations is known is written out, with what it collects in a row', () => {
+    const body = graphAttribute({
+      name: 'body', input: [scalar('i', DATA_TYPE.INT64), scalar('go', DATA_TYPE.BOOL), port('s', [2])],
+      node: [node('Cast', ['i'], ['f'], { to: DATA_TYPE.FLOAT }), node('Add', ['s', 'f'], ['t']), node('Identity', ['go'], ['go2']), node('Mul', ['t', 't'], ['q'])],
+      output: [{ name: 'go2' }, { name: 't' }, { name: 'q' }],
+    })
+    const parts = (trips: number): ModelParts => ({ inputs: [port('x', [2])], outputs: ['y', 'all'], nodes: [node('Loop', ['trips', '', 'x'], ['y', 'all'], { body })], initializers: [int64('trips', [trips], [])] })
+    const out = interpret(load(parts(3)), { x: f32([2], [1, 2]) })
+    expect(Array.from(toNumbers(out['y'] as HostTensor))).toEqual([4, 5])
+    expect([out['all']?.shape, Array.from(toNumbers(out['all'] as HostTensor))]).toEqual([[3, 2], [1, 4, 4, 9, 16, 25]])
+    const none = interpret(load(parts(0)), { x: f32([2], [1, 2]) })
+    expect([Array.from(toNumbers(none['y'] as HostTensor)), none['all']?.shape]).toEqual([[1, 2], [0, 2]])
+  })
+
+  test('a Loop stops where its condition is known to be false, and is refused where it is not known', async () => {
+    const body = (condition: string) => graphAttribute({
+      name: 'body', input: [scalar('i', DATA_TYPE.INT64), scalar('go', DATA_TYPE.BOOL), port('s', [])],
+      node: [node('Less', [condition, 'three'], ['go2']), node('Add', ['s', 'step'], ['t'])], output: [{ name: 'go2' }, { name: 't' }],
+    })
+    const parts = (condition: string): ModelParts => ({
+      inputs: [port('x', [])], nodes: [node('Loop', ['', '', 'x'], ['y'], { body: body(condition) })],
+      initializers: [int64('three', [3], []), { name: 'step', dims: [], dataType: DATA_TYPE.FLOAT, floatData: [10] }],
+    })
+    expect(run(load(parts('i')), { x: f32([], [1]) })).toEqual([41])
+    const fed = parts('fed')
+    const error = await errorOf(() => load({ ...fed, inputs: [port('x', []), port('fed', [], DATA_TYPE.INT64)] }))
+    expect(error).toMatchObject({ code: 'unsupported-op', where: { op: 'Loop' } })
+  })
+
+  test('a Scan runs over its axis, backwards where it says so', () => {
+    const body = graphAttribute({ name: 'body', input: [port('s', [2]), port('e', [2])], node: [node('Add', ['s', 'e'], ['t']), node('Identity', ['t'], ['o'])], output: [{ name: 't' }, { name: 'o' }] })
+    const parts = (direction: number): ModelParts => ({
+      inputs: [port('s0', [2]), port('x', [2, 3])], outputs: ['last', 'sums'],
+      nodes: [node('Scan', ['s0', 'x'], ['last', 'sums'], { body, num_scan_inputs: 1, scan_input_axes: [1], scan_input_directions: [direction], scan_output_axes: [1] })],
+    })
+    const feeds = { s0: f32([2], [0, 0]), x: f32([2, 3], [1, 2, 3, 10, 20, 30]) }
+    const sums = (direction: number): number[] => Array.from(toNumbers(interpret(load(parts(direction)), feeds)['sums'] as HostTensor))
+    expect(sums(0)).toEqual([1, 3, 6, 10, 30, 60])
+    expect(sums(1)).toEqual([3, 5, 6, 30, 50, 60])
   })
 })
 

@@ -1,7 +1,7 @@
-/** Rules for constants, names and control flow that is decided while compiling. */
+/** Rules for constants and names. */
 import { allocate, type HostTensor, type TensorStorage } from '../../../base/dtype.js'
-import { fromNumbers, toNumbers } from '../../../ir/host-tensor.js'
-import { always, type NodeCall, type Rule, type RuleTable } from '../call.js'
+import { fromNumbers } from '../../../ir/host-tensor.js'
+import { always, type NodeCall, type RuleTable } from '../call.js'
 
 function constantTensor(call: NodeCall): HostTensor {
   const { attrs } = call
@@ -26,19 +26,8 @@ function int64(shape: readonly number[], elements: readonly bigint[]): HostTenso
   return { dtype: 'int64', shape, data: data satisfies TensorStorage }
 }
 
-/** A branch is taken while compiling, so the condition must be known by then. */
-const ifRule: Rule = (call) => {
-  call.arity(1)
-  const yes = call.attrs.graph('then_branch'), no = call.attrs.graph('else_branch')
-  if (yes === undefined || no === undefined) return call.fail('bad-attribute', 'If needs then_branch and else_branch')
-  const condition = call.constantOf(0)
-  if (condition === undefined) return call.fail('unsupported-op', 'If with a condition that is only known while running is not supported', 'fix the input shapes or export the model without the branch')
-  return call.inline(toNumbers(condition)[0] !== 0 ? yes : no)
-}
-
-/** Constants and decided branches of the default domain. */
+/** Constants and names of the default domain. */
 export const CONSTANTS: RuleTable = {
   Constant: always((call) => { call.arity(0); return call.constant(constantTensor(call), call.outputName(0)) }),
   Identity: always((call) => { call.arity(1); return call.input(0) }),
-  If: always(ifRule),
 }

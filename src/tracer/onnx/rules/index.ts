@@ -3,6 +3,7 @@ import type { RuleTable } from '../call.js'
 import { ATTENTION } from './attention.js'
 import { CONSTANTS } from './constants.js'
 import { CONTRACTIONS, MICROSOFT_CONTRACTIONS } from './contractions.js'
+import { CONTROL_FLOW } from './control-flow.js'
 import { EINSUM } from './einsum.js'
 import { ELEMENTWISE, MICROSOFT_ELEMENTWISE } from './elementwise.js'
 import { INDEXING } from './indexing.js'
@@ -20,7 +21,7 @@ import { SLICES } from './slices.js'
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY,
   }],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS }],
 ])

@@ -1,0 +1,30 @@
+/** Inputs of a model that the command line fixes: extents by `--shape`, values by `--value`. */
+import { IngotError, type FixedValue, type ImportOnnxOptions } from '../src/index.js'
+import { readTensor } from './feeds.js'
+import type { Shapes } from './options.js'
+
+/** Options of a command that fix a model's inputs. */
+export interface FixedInputs { readonly shape?: Shapes; readonly value?: Readonly<Record<string, string>> }
+
+/** What they fix while a model is imported. Throws `bad-option` for a value that cannot be read. */
+export async function fixedInputs({ shape, value = {} }: FixedInputs): Promise<Pick<ImportOnnxOptions, 'shapes' | 'constants'>> {
+  const constants = await Promise.all(Object.entries(value).map(async ([name, text]) => [name, await valueOf(name, text)] as const))
+  return { ...(shape !== undefined && { shapes: shape }), ...(constants.length > 0 && { constants: Object.fromEntries(constants) }) }
+}
+
+async function valueOf(name: string, text: string): Promise<FixedValue> {
+  if (/\.(npy|pb)$/.test(text)) return readTensor(text)
+  const elements = text.split(',').map((part) => elementOf(part.trim()) ?? refuse(name, text))
+  return elements.length === 1 ? elements[0] as FixedValue : elements
+}
+
+function elementOf(text: string): bigint | number | boolean | undefined {
+  if (text === 'true' || text === 'false') return text === 'true'
+  const number = Number(text)
+  if (text === '' || Number.isNaN(number)) return undefined
+  return /^[+-]?\d+$/.test(text) && !Number.isSafeInteger(number) ? BigInt(text) : number
+}
+
+function refuse(name: string, text: string): never {
+  throw new IngotError('bad-option', `--value ${name}=${text}: it is neither a number, a list of numbers nor a .npy or .pb file`, { hint: `for example --value ${name}=1` })
+}
