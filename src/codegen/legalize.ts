@@ -9,6 +9,7 @@ import type { Kernel } from '../ir/kernel/kernel.js'
 import { exprsOf, visitExprs, visitStmts } from '../ir/kernel/walk.js'
 import type { Target } from '../runtime/format.js'
 import { scalarise } from './scalarise.js'
+import { hasShaderVectors } from './wgsl/vectors.js'
 import { roundBeforeSteps } from './js/round-steps.js'
 
 /** Register types that a target lacks. */
@@ -18,14 +19,14 @@ const MISSING: Readonly<Record<Target, ReadonlySet<RegisterType>>> = {
   wgsl: new Set<RegisterType>(['i64', 'u64', 'f64']),
 }
 
-/** A kernel in what `target` has: in scalars where it has no lanes. Throws `unsupported-dtype` naming the kernel and the type. */
+/** A kernel in what `target` has: in scalars where it has no lanes, or not all of their operations. Throws `unsupported-dtype` naming the kernel and the type. */
 export function legalize(written: Kernel, target: Target): Kernel {
-  const kernel = target === 'wasm' ? written : scalarise(written)
+  const kernel = target === 'wasm' || (target === 'wgsl' && hasShaderVectors(written)) ? written : scalarise(written)
   const missing = MISSING[target]
   const refuse = (dtype: string, what: string): never => {
     throw new IngotError('unsupported-dtype', `kernel ${kernel.name} ${what}, which the ${target} target does not have`, { where: { origin: kernel.name, dtype }, hint: 'compile for the wasm or js target' })
   }
-  for (const b of kernel.buffers) {
+  for (const b of [...kernel.buffers, ...(kernel.shared ?? [])]) {
     if (DTYPES[b.dtype].kind === 'string' || DTYPES[b.dtype].bits < 8 || b.dtype.startsWith('float8')) refuse(b.dtype, `has the ${b.dtype} buffer ${b.name}`)
     if (missing.has(REGISTER[b.dtype])) refuse(b.dtype, `has the ${b.dtype} buffer ${b.name}`)
   }

@@ -34,6 +34,8 @@ import { spellOut } from './spell-out.js'
 import { splitExtremes } from './split-extremes.js'
 import { besideEachOther, spreadStores } from './wgsl/spread-stores.js'
 import { unrollLoops } from './unroll-loops.js'
+import { writeKernel } from './schedule/write-kernel.js'
+import { schedulePoints } from './schedules/wgsl/points.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
 export type CallBuffer =
@@ -43,8 +45,8 @@ export type CallBuffer =
 /** Instruction sets that a wasm program is made for; `auto` is both. */
 export type FeatureSet = Features | 'auto'
 
-/** A kernel, and with the features `auto` the same for relaxed SIMD: other loops over the same buffers. */
-export interface LoweredKernel { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly flops?: Dim }
+/** A kernel, and the same in other loops over the same buffers: with the features `auto` for relaxed SIMD, on wgsl `plain` for adapters that are no GPUs. */
+export interface LoweredKernel { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly plain?: Kernel; readonly flops?: Dim }
 
 /** One step before memory is planned: a kernel call, or a result that is another value's storage. */
 export type LoweredStep =
@@ -100,15 +102,15 @@ export class KernelTable {
 
   /** The number of a node's kernel: that of an equal one, where there is one. */
   add(made: LoweredNode, origin: string): number {
-    const code = JSON.stringify([{ ...made.kernel, name: '' }, { ...made.relaxed, name: '' }])
+    const code = JSON.stringify([{ ...made.kernel, name: '' }, { ...made.relaxed, name: '' }, { ...made.plain, name: '' }])
     const known = this.#byCode.get(code)
     if (known !== undefined) return known
     const kernel = { ...made.kernel, name: unique(made.kernel.name, this.#names) }
     const relaxed = made.relaxed && { ...made.relaxed, name: kernel.name }
-    verifyKernel(kernel)
-    if (relaxed !== undefined) verifyKernel(relaxed)
+    const plain = made.plain && { ...made.plain, name: kernel.name }
+    for (const one of [kernel, relaxed, plain]) if (one !== undefined) verifyKernel(one)
     this.#onKernel?.({ compute: made.compute, schedule: made.schedule, kernel, origin })
-    this.#byCode.set(code, this.kernels.push({ kernel, ...(relaxed !== undefined && { relaxed }) }) - 1)
+    this.#byCode.set(code, this.kernels.push({ kernel, ...(relaxed !== undefined && { relaxed }), ...(plain !== undefined && { plain }) }) - 1)
     return this.kernels.length - 1
   }
 }
@@ -124,7 +126,7 @@ function unique(wish: string, taken: Set<string>): string {
 export interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number; readonly packing?: Packing }
 
 /** A node's kernel; `slots` in the order of its buffers, undefined for temps; `then` are kernels to be called after it. Dims are over the node's local symbols. */
-export interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim; readonly then?: readonly LoweredNode[] }
+export interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly plain?: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim; readonly then?: readonly LoweredNode[] }
 
 /** A node over local symbols; `symbols` says what they stand for, which shows in the kernel's name only. */
 export interface LocalNode {
@@ -213,12 +215,13 @@ function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, wi
 /** The kernels of a compute on WebGPU, still with all its types: one, and where stages overwrite each other those that follow it. */
 function lowerSpread(compute: Compute, name: string, slotOf: (buffer: string) => Slot | undefined): LoweredNode {
   const [first, ...then] = spreadStores(compute).map((group): LoweredNode => {
-    const parts = group.map((part) => {
-      const flat = flattenCompute(part), schedule = scheduleFor(flat, 'wgsl'), prepared = prepareCompute(flat, schedule)
-      return { schedule, kernel: applySchedule(prepared.compute, prepared.schedule, name) }
-    })
-    const kernel = besideEachOther(parts.map((p) => p.kernel))
-    return { kernel, schedule: parts.flatMap((p) => p.schedule), compute, slots: kernel.buffers.map((b) => slotOf(b.name)), flops: 0 }
+    const flats = group.map(flattenCompute), schedules = flats.map((flat) => (group.length === 1 ? scheduleFor(flat, 'wgsl') : schedulePoints(flat)))
+    const kernelBy = (plans: readonly Plan[]): Kernel => besideEachOther(flats.map((flat, i) => {
+      const prepared = prepareCompute(flat, plans[i] as Plan)
+      return writeKernel(prepared.compute, prepared.schedule, name)
+    }))
+    const kernel = kernelBy(schedules), plain = kernel.shared === undefined ? undefined : kernelBy(flats.map(schedulePoints))
+    return { kernel, ...(plain !== undefined && { plain }), schedule: schedules.flat(), compute, slots: kernel.buffers.map((b) => slotOf(b.name)), flops: 0 }
   }) as [LoweredNode, ...LoweredNode[]]
   return { ...first, then }
 }

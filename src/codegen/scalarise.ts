@@ -12,7 +12,7 @@ export function scalarise(kernel: Kernel): Kernel {
   let found = false
   visitStmts(kernel.body, (s) => visitExprs(exprsOf(s), (e) => { if (e.kind === 'madd' || e.kind === 'splat' || e.kind === 'vector' || e.kind === 'lane' || (e.kind === 'load' && e.lanes !== undefined)) found = true }))
   if (!found) return kernel
-  const dtypes = new Map(kernel.buffers.map((b) => [b.name, b.dtype]))
+  const dtypes = new Map([...kernel.buffers, ...(kernel.shared ?? [])].map((b) => [b.name, b.dtype]))
   return { ...kernel, body: new Scalars((name) => dtypes.get(name) ?? 'float32').body(kernel.body) }
 }
 
@@ -30,7 +30,7 @@ class Scalars {
   #stmt(s: Stmt): readonly Stmt[] {
     switch (s.kind) {
       case 'for': return [{ ...s, body: this.body(s.body) }]
-      case 'index': return [s]
+      case 'index': case 'barrier': return [s]
       case 'data-index': return [{ ...s, value: this.#lane(s.value, 0) }]
       case 'let': case 'var': {
         const { type } = s

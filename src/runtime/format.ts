@@ -55,12 +55,26 @@ export interface ProgramKernel {
  * A step's code in a wgsl program. `shader`: bytes of the wgsl section, one module; bound at group 0 are the step's buffers in
  * order, then the parameters (i32 each, a uniform block) where there are any, then the fault cell (4 i32) where there is one;
  * `groups` is what to dispatch, over the parameters. With `slots`, the step's buffers have these bindings, and those that share
- * one, from the first of them to the last, each have a parameter after the step's own: where they begin in it, in 256 bytes. `host`: bytes of the host section, an artefact for wasm whose inputs and
+ * one, from the first of them to the last, each have a parameter after the step's own: where they begin in it, in 256 bytes. `plain` is the same for
+ * adapters that are no GPUs. `host`: bytes of the host section, an artefact for wasm whose inputs and
  * then outputs are the step's buffers; where it has symbols, one more input holds their values, in its own order.
  */
 export type WgslCode =
-  | { readonly kind: 'shader'; readonly offset: number; readonly bytes: number; readonly entryPoint: string; readonly access: readonly ('read' | 'read_write')[]; readonly slots?: readonly number[]; readonly params: readonly string[]; readonly fault: boolean; readonly groups: readonly [Dim, Dim, Dim] }
+  | ShaderCode
   | { readonly kind: 'host'; readonly offset: number; readonly bytes: number }
+
+export interface ShaderCode {
+  readonly kind: 'shader'
+  readonly offset: number
+  readonly bytes: number
+  readonly entryPoint: string
+  readonly access: readonly ('read' | 'read_write')[]
+  readonly slots?: readonly number[]
+  readonly params: readonly string[]
+  readonly fault: boolean
+  readonly groups: readonly [Dim, Dim, Dim]
+  readonly plain?: ShaderCode
+}
 
 /** A named range of the constants section; bytes from a multiple of 64. `buffer` is its index in `buffers`. */
 export interface ProgramConstant { readonly name: string; readonly dtype: DType; readonly shape: readonly number[]; readonly offset: number; readonly bytes: number; readonly buffer: number }

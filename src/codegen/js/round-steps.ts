@@ -29,7 +29,7 @@ export function roundBeforeSteps(kernel: Kernel): Kernel {
   const expr = (e: Expr): Expr => mapExpr(e, rewrite, memo)
   const stmt = (s: Stmt): Stmt => {
     switch (s.kind) {
-      case 'index': return s
+      case 'index': case 'barrier': return s
       case 'for': return { ...s, body: s.body.map(stmt) }
       case 'if': return { ...s, condition: expr(s.condition), then: s.then.map(stmt), else: s.else.map(stmt) }
       case 'set-all': return { ...s, sets: s.sets.map((t) => ({ ...t, value: expr(t.value) })) }

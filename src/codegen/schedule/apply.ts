@@ -58,7 +58,7 @@ export function applySchedule(compute: Compute, schedule: Schedule, name: string
 }
 
 /** Names bound between stages that other stages read. */
-function sharedLets(compute: Compute): ReadonlySet<string> {
+export function sharedLets(compute: Compute): ReadonlySet<string> {
   const shared = new Set<string>(), bound = new Map<string, Stage>()
   for (const stage of compute.stages) {
     if (stage.kind === 'let') for (const l of stage.lets) bound.set(l.name, stage)
@@ -109,7 +109,7 @@ function writeStage(work: Work, stage: Stage, nest: Nest, tile: readonly TilePoi
 }
 
 /** Registers for what may change later, and for what other stages use, which would each compute it. */
-function writeLets(work: Work, stage: LetStage, point: TilePoint, shared: ReadonlySet<string>): TilePoint {
+export function writeLets(work: Work, stage: LetStage, point: TilePoint, shared: ReadonlySet<string>): TilePoint {
   const env = bindLets(work, stage.lets, point, new Memo())
   const kept = [...env.locals].flatMap(([name, value]) => [value].flat().filter((node) => node.pinned >= 0 || shared.has(name))).map((value): Pending => ({ kind: 'keep', value }))
   work.writer.write(kept)
@@ -156,7 +156,7 @@ function loadsFrom(stage: StoreStage, buffer: string): boolean {
 }
 
 /** The stores of one point: one of a scalar, one of a vector to consecutive elements, or one for each lane. */
-function storesAt({ writer, values }: Work, stage: StoreStage, env: Env, memo: Memo): Pending[] {
+export function storesAt({ writer, values }: Work, stage: StoreStage, env: Env, memo: Memo): Pending[] {
   const buffer = values.getBuffer(stage.buffer)
   const index = values.flatIndex(buffer, stage.index.map((d) => values.dim(d, env, writer)))
   const store = (at: Dim, value: ValueNode): Pending => ({ kind: 'store', buffer: stage.buffer, index: at, value })

@@ -58,7 +58,7 @@ export function drainTile(work: Work, stage: StoreStage, sum: string, axes: read
   writer.write(tile.flatMap((p) => storesAt(raw, p, new Memo())))
   values.touch()
   const stored: Expr = { kind: 'load', buffer: stage.buffer, index: stage.index }
-  writer.loop('drained', 0, rolled.step * rolled.count, rolled.step, false, (variable) => {
+  writer.loop('drained', 0, rolled.step * rolled.count, rolled.step, undefined, (variable) => {
     const pending = rolled.points.flatMap((p) => {
       const dims = new Map([...p.dims].map(([name, d]) => [name, name === rolled.axis ? add(d, variable) : d]))
       const memo = new Memo(), value = values.buildWhole(stored, { ...p, dims, locals: new Map() }, writer, memo)

@@ -61,7 +61,7 @@ function run(walk: Walk, name: string, bounds: Bounds, at: number, points: reado
   const vectorized = nest.vectorized === name
   if (!nest.unrolled.has(name) && !vectorized) {
     if (parallel && nest.order.slice(0, at).some((outer) => !nest.parallel.has(outer) && !nest.unrolled.has(outer) && nest.vectorized !== outer)) throw new IngotError('bad-option', `schedule: ${name} is parallel, but loops that are not are around it`)
-    return writer.loop(name, bounds.lo, bounds.hi, bounds.step, parallel, (variable) => inside([variable]))
+    return writer.loop(name, bounds.lo, bounds.hi, bounds.step, parallel ? 'parallel' : undefined, (variable) => inside([variable]))
   }
   const extent = simplifyDim(sub(bounds.hi, bounds.lo), writer.rangeOf)
   if (typeof extent !== 'number') throw new IngotError('bad-option', `schedule: ${name} cannot be ${vectorized ? 'vectorized' : 'unrolled'}, because its extent is not a number`, { hint: 'split it first and take the inner part' })

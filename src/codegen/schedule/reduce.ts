@@ -15,7 +15,7 @@ import { Memo, type Env, type LocalValue, type ValueNode } from './values.js'
 import type { Pending } from './writer.js'
 
 /** The registers of one accumulator at one point: one, or one for each lane where its type has no vectors. */
-interface Register { readonly names: readonly string[]; readonly type: RegisterType }
+export interface Register { readonly names: readonly string[]; readonly type: RegisterType }
 
 /** Parts that one accumulator is folded into at once, at most. */
 const MOST_PARTS = 8
@@ -126,7 +126,7 @@ function contentsOf({ writer, values }: Work, register: Register, depth = writer
 }
 
 /** The statements that advance a stage's accumulators by one point of its axes. */
-function nextValues(work: Work, stage: ReduceStage, registers: readonly Register[], at: Env): Pending[] {
+export function nextValues(work: Work, stage: ReduceStage, registers: readonly Register[], at: Env): Pending[] {
   const locals = new Map(at.locals)
   stage.accumulators.forEach((a, i) => locals.set(a.name, contentsOf(work, registers[i] as Register)))
   const memo = new Memo()
@@ -161,13 +161,15 @@ const IDENTITIES: Readonly<Partial<Record<RegisterType, Readonly<Partial<Record<
   f32: { add: 0, mul: 1, max: '-inf', min: 'inf', pmax: '-inf', pmin: 'inf' },
   bool: { and: 1, or: 0 },
   i32: { add: 0, mul: 1, max: -2147483648, min: 2147483647 },
+  u32: { add: 0, mul: 1, max: 0, min: 4294967295 },
 }
 
 const identityOf = (a: Accumulator): number | string | undefined => (a.combine === undefined ? undefined : IDENTITIES[a.type]?.[a.combine])
-const identity = (a: Accumulator): Expr => constant(a.type, identityOf(a) ?? 0)
+/** A value that changes nothing when it is folded in. */
+export const identity = (a: Accumulator): Expr => constant(a.type, identityOf(a) ?? 0)
 
 /** True where every accumulator may be folded in parts. */
-function canSplit(stage: ReduceStage): boolean {
+export function canSplit(stage: ReduceStage): boolean {
   const names = new Set(stage.accumulators.map((a) => a.name))
   let reads = false
   visitExprs([...stage.lets.map((l) => l.value), ...stage.accumulators.map((a) => a.value)], (e) => { if (e.kind === 'local' && names.has(e.name)) reads = true })
@@ -188,15 +190,18 @@ function foldParts(work: Work, a: Accumulator, register: Register, parts: readon
   const { writer, values } = work
   const { combine } = a
   if (parts.length === 0 || combine === undefined) return
-  const fold = (x: ValueNode, y: ValueNode): ValueNode => values.operation({ kind: 'binary', op: combine, a: x.shell, b: y.shell }, [x, y])
-  const halve = (nodes: readonly ValueNode[]): ValueNode => {
-    const [first] = nodes
-    if (nodes.length === 1 && first !== undefined) return first
-    const pairs = Array.from({ length: Math.ceil(nodes.length / 2) }, (_, i) => { const x = nodes[2 * i] as ValueNode, y = nodes[2 * i + 1]; return y === undefined ? x : fold(x, y) })
-    return halve(pairs)
-  }
-  const whole = halve(parts.flatMap((p) => contentsOf(work, p)))
-  const lanes = halve(LANE_NUMBERS.map((k) => values.laneOf(whole, k)))
+  const whole = halve(work, combine, parts.flatMap((p) => contentsOf(work, p)))
+  const lanes = halve(work, combine, LANE_NUMBERS.map((k) => values.laneOf(whole, k)))
   const current = contentsOf(work, register) as ValueNode
-  writer.write([{ kind: 'set', name: register.names[0] as string, value: fold(current, lanes) }])
+  writer.write([{ kind: 'set', name: register.names[0] as string, value: halve(work, combine, [current, lanes]) }])
+}
+
+/** Values folded in pairs, and so on. */
+export function halve(work: Work, op: BinaryOp, nodes: readonly ValueNode[]): ValueNode {
+  const [first] = nodes
+  if (nodes.length === 1 && first !== undefined) return first
+  return halve(work, op, Array.from({ length: Math.ceil(nodes.length / 2) }, (_, i) => {
+    const x = nodes[2 * i] as ValueNode, y = nodes[2 * i + 1]
+    return y === undefined ? x : work.values.operation({ kind: 'binary', op, a: x.shell, b: y.shell }, [x, y])
+  }))
 }

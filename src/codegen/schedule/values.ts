@@ -60,14 +60,21 @@ const PLAIN = { operands: [], dims: [], safe: true, pinned: UNPINNED } as const
 type Load = Extract<Expr, { kind: 'load' }>
 
 export class ValueTable {
-  readonly #buffers: ReadonlyMap<string, Buffer>
+  readonly #buffers: Map<string, Buffer>
   /** Buffers that the kernel writes, with the number of times it may have done so far. */
   readonly #written: Map<string, number>
   readonly #nodes = new Map<string, ValueNode>()
+  #touched = 0
 
   constructor(buffers: readonly Buffer[], written: readonly string[]) {
     this.#buffers = new Map(buffers.map((b) => [b.name, b]))
     this.#written = new Map(written.map((name) => [name, 0]))
+  }
+
+  /** Adds a buffer that the kernel writes. */
+  addBuffer(buffer: Buffer): void {
+    this.#buffers.set(buffer.name, buffer)
+    this.#written.set(buffer.name, 0)
   }
 
   readonly dtypeOf = (name: string): DType => this.getBuffer(name).dtype
@@ -78,8 +85,12 @@ export class ValueTable {
     return buffer
   }
 
+  /** A number that grows whenever a buffer may have other contents. */
+  ages(): number { return this.#touched }
+
   /** Says that `buffer` (or with none, any written buffer) may have other contents from here on. */
   touch(buffer?: string): void {
+    this.#touched++
     for (const name of buffer === undefined ? this.#written.keys() : [buffer]) this.#written.set(name, (this.#written.get(name) ?? 0) + 1)
   }
 

@@ -87,10 +87,10 @@ export class KernelWriter implements ValueContext {
   }
 
   /** A loop around what `body` writes; `body` gets its variable, or the only value where there is just one iteration. */
-  loop(wish: string, lo: Dim, hi: Dim, step: number, parallel: boolean, body: (variable: Dim) => void): void {
+  loop(wish: string, lo: Dim, hi: Dim, step: number, spread: 'parallel' | 'local' | undefined, body: (variable: Dim) => void): void {
     const first = simplifyDim(lo, this.rangeOf), end = simplifyDim(hi, this.rangeOf), extent = sub(end, first)
     if (typeof extent === 'number' && extent <= 0) return
-    if (extent === step) return body(first)
+    if (extent === step && spread !== 'local') return body(first)
     const runs = isNeverNegative(sub(extent, step), this.rangeOf)
     const written = { lo: this.#bound(first), hi: this.#bound(end) }
     const variable = this.#loopVariable(wish)
@@ -102,7 +102,29 @@ export class KernelWriter implements ValueContext {
     this.#levels = new Map()
     const inner = this.#scopes.pop() as Scope
     this.#loopDepth.delete(variable)
-    if (inner.stmts.length > 0) this.#scope.stmts.push({ kind: 'for', variable, ...written, step, ...(parallel && { parallel: true }), body: inner.stmts })
+    if (inner.stmts.length > 0) this.#scope.stmts.push({ kind: 'for', variable, ...written, step, ...(spread === 'parallel' && { parallel: true }), ...(spread === 'local' && { local: true }), body: inner.stmts })
+  }
+
+  /** What `body` writes happens only where `condition` holds. */
+  when(condition: ValueNode, body: () => void): void {
+    const test = this.#written(condition)
+    this.#scopes.push(freshScope(false))
+    this.#levels = new Map()
+    body()
+    this.#levels = new Map()
+    const inner = this.#scopes.pop() as Scope
+    // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
+    if (inner.stmts.length > 0) this.#scope.stmts.push({ kind: 'if', condition: test, then: inner.stmts, else: [] })
+  }
+
+  /** A barrier here; values of shared memory that were built before must not be used after it. */
+  barrier(): void { this.#scope.stmts.push({ kind: 'barrier' }) }
+
+  #written(value: ValueNode): Expr {
+    this.#uses = new Map()
+    this.#sums = new Map()
+    this.#count(value)
+    return this.#value(value, this.depth)
   }
 
   /** A loop bound: evaluated once, before the loop. */

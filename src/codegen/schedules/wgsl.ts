@@ -1,51 +1,13 @@
 /**
- * Policy for WebGPU: every point of the outer axes has an invocation of its own, or in a contraction every tile of points, whose
- * operands then serve several of them from registers.
+ * Policy for WebGPU: what several invocations can share goes to workgroups, all else to single ones. Adapters that are no GPUs
+ * are slow at barriers and have no memory that is nearer than the rest: for them there is `schedulePoints`.
  */
-import { visitSymbols } from '../../base/dim.js'
-import { divExact, mul, product } from '../../ir/dims.js'
-import type { Axis, Compute } from '../../ir/kernel/compute.js'
-import type { Directive, Plan, Preparation } from '../../ir/kernel/schedule.js'
-import { findReuse } from './reuse.js'
-
-/** Points of a tile along each axis: 16 accumulators and 8 operands stay in the registers of any GPU. */
-const TILE = 4
-/** With fewer invocations than this a GPU idles, and smaller tiles are better. */
-const ENOUGH = 4096
+import type { Compute } from '../../ir/kernel/compute.js'
+import type { Plan } from '../../ir/kernel/schedule.js'
+import { schedulePoints } from './wgsl/points.js'
+import { scheduleRows } from './wgsl/rows.js'
 
 /** The plan for `compute` on the wgsl target. */
 export function scheduleWgsl(compute: Compute): Plan {
-  const tiles = tilesOf(compute), inner = new Set(tiles.map((t) => t.inner))
-  const joins: Preparation[] = []
-  let [axis, ...rest] = compute.axes.map((a): Axis => { const tile = tiles.find((t) => t.axis === a.name); return tile === undefined ? a : { name: tile.outer, hi: divExact(a.hi, tile.factor) ?? a.hi } })
-  if (axis === undefined) return []
-  for (; canJoin(axis, rest[0], compute); rest = rest.slice(1)) {
-    const next: Axis = rest[0] as Axis, joined: string = `${axis.name}_${next.name}`
-    joins.push({ kind: 'join', outer: axis.name, inner: next.name, axis: joined })
-    axis = { name: joined, hi: mul(axis.hi, next.hi) }
-  }
-  return [...tiles, ...joins, { kind: 'parallel', axis: axis.name } satisfies Directive, ...[...inner].map((name): Directive => ({ kind: 'unroll', axis: name }))]
-}
-
-/** The axes of a contraction along which a loaded operand serves several points, as far as there are points enough. */
-function tilesOf(compute: Compute): readonly Extract<Preparation, { kind: 'tile' }>[] {
-  const reuse = findReuse(compute)
-  if (reuse === undefined || reuse.streaming || reuse.stage.axes.length === 0) return []
-  const tiles: Extract<Preparation, { kind: 'tile' }>[] = []
-  let points = product(compute.axes.map((a) => a.hi))
-  for (const axis of [reuse.rows, reuse.columns]) {
-    if (axis === undefined || axis.lo !== undefined || typeof axis.hi !== 'number' || axis.hi % TILE !== 0 || axis.hi === 0) continue
-    if (typeof points === 'number' && points / TILE < ENOUGH) continue
-    tiles.push({ kind: 'tile', axis: axis.name, factor: TILE, outer: `${axis.name}o`, inner: `${axis.name}i` })
-    points = divExact(points, TILE) ?? points
-  }
-  return tiles
-}
-
-function canJoin(outer: Axis, inner: Axis | undefined, { axes }: Compute): boolean {
-  if (inner === undefined || outer.lo !== undefined || inner.lo !== undefined || inner.hi === 0) return false
-  let used = false
-  const names = new Set(axes.map((a) => a.name))
-  for (const a of axes) for (const d of [a.lo ?? 0, a.hi]) visitSymbols(d, (s) => { if (names.has(s)) used = true })
-  return !used
+  return scheduleRows(compute) ?? schedulePoints(compute)
 }

@@ -4,14 +4,14 @@
  */
 import type { Graph } from '../../ir/graph.js'
 import type { Kernel } from '../../ir/kernel/kernel.js'
-import type { ProgramBuffer, ProgramKernel, SectionName, Step, WgslCode } from '../../runtime/format.js'
-import type { LoweredStep } from '../lower.js'
+import type { ProgramBuffer, ProgramKernel, SectionName, ShaderCode, Step, WgslCode } from '../../runtime/format.js'
+import type { LoweredKernel, LoweredStep } from '../lower.js'
 import type { MemoryPlan } from '../plan-memory.js'
 import type { DeviceLowered } from './lower.js'
 import { bindingSlots, MOST_BYTES, poolBindings, type ConstantRange } from './pool-bindings.js'
 import { rebind } from './rebind.js'
 import { renderWgsl } from './render.js'
-import { splitWeights, type Piece } from './split-weights.js'
+import { splitWeights, type Piece, type Split } from './split-weights.js'
 
 export interface EmittedDevice {
   readonly steps: readonly Step[]
@@ -40,7 +40,7 @@ export function emitDevice(lowered: DeviceLowered, plan: MemoryPlan, compilePart
 }
 
 interface HostKernel { readonly name: string; readonly code: WgslCode }
-interface Variant { readonly kernel: Kernel; readonly slots: readonly number[]; readonly shared: ReadonlySet<string>; readonly number: number; readonly origins: string[] }
+interface Variant { readonly kernel: Kernel; readonly plain?: Kernel; readonly slots: readonly number[]; readonly shared: ReadonlySet<string>; readonly number: number; readonly origins: string[] }
 type Call = Extract<LoweredStep, { readonly kind: 'call' }>
 
 /** The kernels of a program, once for each way of binding them. */
@@ -59,15 +59,16 @@ class Variants {
 
   /** Kernel and buffers of a call's step. */
   bind(call: Call, buffers: readonly number[]): Pick<Step, 'kernel' | 'buffers'> {
-    const places = placesOf(buffers, this.#plan.buffers), once = bindOnce(this.#lowered.kernels[call.kernel]?.kernel as Kernel, places)
-    const split = splitWeights(once.kernel, (i) => places[once.kept[i] as number] === -1, MOST_ELEMENTS)
-    const kernel = split?.kernel ?? once.kernel
+    const places = placesOf(buffers, this.#plan.buffers), lowered = this.#lowered.kernels[call.kernel] as LoweredKernel, once = bindOnce(lowered.kernel, places)
+    const splitIn = (kernel: Kernel): Split | undefined => splitWeights(kernel, (i) => places[once.kept[i] as number] === -1, MOST_ELEMENTS)
+    const split = splitIn(once.kernel), kernel = split?.kernel ?? once.kernel
     const bound = (split?.pieces ?? once.kept.map((_, of) => ({ of, start: 0, length: -1 }))).map((piece) => this.#pieceOf(buffers[once.kept[piece.of] as number] as number, piece))
     const slots = bindingSlots(kernel, bound.map((b) => this.#rangeOf(b)))
     const key = `${call.kernel} ${places.join()} ${slots.join()}`
     let variant = this.#known.get(key)
     if (variant === undefined) {
-      variant = { kernel: poolBindings(kernel, slots), slots, shared: once.shared, number: this.order.length, origins: [] }
+      const other = lowered.plain && bindOnce(lowered.plain, places).kernel
+      variant = { kernel: poolBindings(kernel, slots), ...(other !== undefined && { plain: poolBindings(splitIn(other)?.kernel ?? other, slots) }), slots, shared: once.shared, number: this.order.length, origins: [] }
       this.#known.set(key, variant)
       this.order.push(variant)
     }
@@ -111,7 +112,12 @@ function bindOnce(kernel: Kernel, places: readonly number[]): { readonly kernel:
   return { kernel: rebind(kernel, buffers, (name) => { const other = renamed.get(name); return other === undefined ? undefined : { load: (from) => ({ ...from, buffer: other }) } }), kept, shared }
 }
 
-function shaderOf({ kernel, slots, shared, origins }: Variant, text: Section): WgslCode {
+function shaderOf({ kernel, plain, ...bound }: Variant, text: Section): WgslCode {
+  const code = shaderText(kernel, bound, text)
+  return plain === undefined ? code : { ...code, plain: shaderText(plain, bound, text) }
+}
+
+function shaderText(kernel: Kernel, { slots, shared, origins }: Pick<Variant, 'slots' | 'shared' | 'origins'>, text: Section): ShaderCode {
   const { code, entryPoint, bindings, workgroups } = renderWgsl(kernel, { shared, origins: [...new Set(origins)].slice(0, NAMED) })
   return {
     kind: 'shader', ...text.add(new TextEncoder().encode(code)), entryPoint,

@@ -1,11 +1,15 @@
 /** Kernel expressions and indices as WGSL text. */
+import { add, divExact } from '../../ir/dims.js'
 import type { Dim } from '../../base/dim.js'
 import type { DType } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
-import { isVector, REGISTER, type BinaryOp, type Expr, type RegisterType, type UnaryOp } from '../../ir/kernel/expr.js'
+import { isVector, laneType, LANES, REGISTER, vectorOf, type BinaryOp, type Expr, type RegisterType, type UnaryOp, type VectorType } from '../../ir/kernel/expr.js'
 
 /** Register types that WGSL has. */
-export type WgslType = 'f32' | 'i32' | 'u32' | 'bool'
+export type WgslType = 'f32' | 'i32' | 'u32' | 'bool' | VectorType
+
+/** The type as WGSL writes it. */
+export const typeText = (type: WgslType): string => (isVector(type) ? `vec4<${laneType(type)}>` : type)
 
 /** Text with its binding strength: 4 a primary, 3 a product, 2 a sum, 1 anything else. */
 export interface Text { readonly text: string; readonly level: number }
@@ -16,7 +20,8 @@ export interface IndexText extends Text { readonly positive: boolean }
 export interface WgslScope {
   index(name: string): { readonly id: string; readonly positive: boolean }
   register(name: string): { readonly id: string; readonly type: WgslType }
-  buffer(name: string): { readonly id: string; readonly dtype: DType }
+  /** `wide`: an array of vectors of four elements. */
+  buffer(name: string): { readonly id: string; readonly dtype: DType; readonly wide: boolean }
   /** Notes that a helper is used and gives its name. */
   use(helper: string): string
 }
@@ -32,7 +37,6 @@ const minus = (x: Text): Text => ({ text: `-${at(x, 4)}`, level: 1 })
 /** Throws `unsupported-dtype` for register types that WGSL lacks. */
 export function wgslType(type: RegisterType): WgslType {
   if (type === 'f64' || type === 'i64' || type === 'u64') throw new IngotError('unsupported-dtype', `WGSL has no ${type}`, { where: { dtype: type }, hint: 'compile for the wasm or js target' })
-  if (isVector(type)) throw new IngotError('internal', `WGSL kernels are written in scalars, not ${type}`)
   return type
 }
 
@@ -62,6 +66,14 @@ function renderTest(dim: Dim, scope: WgslScope): string {
   return loose('!=', renderIndex(dim, scope), { text: '0', level: 4 }).text
 }
 
+const LANE_NUMBERS = Array.from({ length: LANES }, (_, k) => k)
+
+/** Where in an array of vectors the one lies that begins at element `index`. */
+export function quarterOf(index: Dim, scope: WgslScope): string {
+  const exact = divExact(index, LANES)
+  return exact === undefined ? infix('/', 3, renderIndex(index, scope), { text: String(LANES), level: 4 }).text : renderIndex(exact, scope).text
+}
+
 /** The value of an expression. */
 export function renderExpr(e: Expr, scope: WgslScope): Typed {
   switch (e.kind) {
@@ -69,8 +81,11 @@ export function renderExpr(e: Expr, scope: WgslScope): Typed {
     case 'index': return { ...renderIndex(e.index, scope), type: 'i32' }
     case 'local': { const { id, type } = scope.register(e.name); return { text: id, level: 4, type } }
     case 'load': {
-      const { id, dtype } = scope.buffer(e.buffer), element = { text: `${id}[${renderIndex(e.index[0] ?? 0, scope).text}]`, level: 4 }
-      return dtype === 'bool' ? { ...loose('!=', element, { text: '0u', level: 4 }), type: 'bool' } : { ...element, type: wgslType(REGISTER[dtype]) }
+      const { id, dtype, wide } = scope.buffer(e.buffer), index = e.index[0] ?? 0, type = wgslType(REGISTER[dtype])
+      if (wide) return { text: `${id}[${quarterOf(index, scope)}]`, level: 4, type: vectorOf(type) }
+      if (e.lanes !== undefined) return { text: `vec4<${type}>(${LANE_NUMBERS.map((k) => `${id}[${renderIndex(add(index, k), scope).text}]`).join(', ')})`, level: 4, type: vectorOf(type) }
+      const element = { text: `${id}[${renderIndex(index, scope).text}]`, level: 4 }
+      return dtype === 'bool' ? { ...loose('!=', element, { text: '0u', level: 4 }), type: 'bool' } : { ...element, type }
     }
     case 'unary': { const x = renderExpr(e.x, scope); return renderUnary(e.op, x, scope) }
     case 'binary': return renderBinary(e.op, renderExpr(e.a, scope), renderExpr(e.b, scope), scope)
@@ -78,8 +93,10 @@ export function renderExpr(e: Expr, scope: WgslScope): Typed {
     case 'cast': return renderCast(wgslType(e.to), renderExpr(e.x, scope))
     case 'narrow': return renderNarrow(e.dtype, renderCast(wgslType(REGISTER[e.dtype]), renderExpr(e.x, scope)), scope)
     case 'madd': return renderExpr({ kind: 'binary', op: 'add', a: { kind: 'binary', op: 'mul', a: e.a, b: e.b }, b: e.c }, scope)
-    case 'bitcast': return { ...call(`bitcast<${wgslType(e.to)}>`, renderExpr(e.x, scope)), type: wgslType(e.to) }
-    case 'splat': case 'vector': case 'lane': throw new IngotError('internal', `WGSL kernels are written in scalars, without ${e.kind}`)
+    case 'bitcast': return { ...call(`bitcast<${typeText(wgslType(e.to))}>`, renderExpr(e.x, scope)), type: wgslType(e.to) }
+    case 'splat': { const x = renderExpr(e.x, scope), type = vectorOf(x.type) as VectorType; return { ...call(typeText(type), x), type } }
+    case 'vector': { const items = e.items.map((x) => renderExpr(x, scope)), type = vectorOf((items[0] as Typed).type) as VectorType; return { ...call(typeText(type), ...items), type } }
+    case 'lane': { const x = renderExpr(e.x, scope); return { text: `${at(x, 4)}.${'xyzw'[e.lane]}`, level: 4, type: wgslType(laneType(x.type)) } }
   }
 }
 
@@ -109,7 +126,7 @@ function renderUnary(op: UnaryOp, x: Typed, scope: WgslScope): Typed {
   if (op === 'not') return typed(type === 'bool' ? { text: `!${at(x, 4)}`, level: 1 } : loose('==', x, { text: '0', level: 4 }), 'bool')
   if (type === 'bool') return refuse(op, type)
   if (op === 'neg') return typed(type === 'u32' ? loose('-', { text: '0u', level: 4 }, x) : minus(x))
-  if (type === 'f32') {
+  if (laneType(type) === 'f32') {
     const direct = FLOAT_CALLS[op], helper = FLOAT_HELPERS[op]
     if (direct !== undefined) return typed(call(direct, x))
     if (helper !== undefined) return typed(call(scope.use(helper), x), op === 'isnan' || op === 'isinf' ? 'bool' : type)
@@ -132,12 +149,12 @@ function renderBinary(op: BinaryOp, a: Typed, b: Typed, scope: WgslScope): Typed
   if (type !== b.type) throw new IngotError('verify-kernel', `operation ${op} on ${type} and ${b.type}`)
   const symbol = SYMBOLS[op] ?? ''
   if (type === 'bool') return { ...renderBool(op, a, b), type: 'bool' }
-  if (COMPARISONS.has(op)) return { ...loose(symbol, a, b), type: 'bool' }
+  if (COMPARISONS.has(op)) return { ...loose(symbol, a, b), type: isVector(type) ? 'b32x4' : 'bool' }
   const typed = (t: Text): Typed => ({ ...t, type })
   switch (op) {
     case 'add': case 'sub': return typed(infix(symbol, 2, a, b))
     case 'mul': return typed(infix(symbol, 3, a, b))
-    case 'div': return typed(type === 'f32' ? infix(symbol, 3, a, b) : call(scope.use(`divide_${type}`), a, b))
+    case 'div': return typed(laneType(type) === 'f32' ? infix(symbol, 3, a, b) : call(scope.use(`divide_${type}`), a, b))
     case 'rem': return typed(type === 'f32' ? call(scope.use('remainder_f32'), a, b) : infix(symbol, 3, a, b))
     case 'mod': return typed(call(scope.use(`modulo_${type}`), a, b))
     case 'pow': return typed(call(scope.use(`power_${type}`), a, b))
@@ -166,7 +183,7 @@ function renderBool(op: BinaryOp, a: Text, b: Text): Text {
 
 function renderCast(to: WgslType, x: Typed): Typed {
   if (x.type === to) return x
-  return to === 'bool' ? { ...loose('!=', x, { text: '0', level: 4 }), type: to } : { ...call(to, x), type: to }
+  return to === 'bool' ? { ...loose('!=', x, { text: '0', level: 4 }), type: to } : { ...call(typeText(to), x), type: to }
 }
 
 /** A value of `dtype`'s register type as the element that a buffer of it holds: 0 or 1 for a bool, rounded or wrapped where the dtype is narrower. */

@@ -13,7 +13,7 @@ import { callOf, KernelTable, localSymbols, lowerNode, type Lowered, type Lowere
 import { nodeKey } from '../node-key.js'
 import { legalize } from '../legalize.js'
 import { intervalOfDType, union, type Interval } from './interval.js'
-import { narrowIntegers } from './narrow-integers.js'
+import { narrowIntegers, type Narrowed } from './narrow-integers.js'
 import { placeNodes } from './place.js'
 
 /** Nodes that run on the host, as a graph: its inputs are what they need, its outputs what others need of them. */
@@ -116,7 +116,9 @@ function attempt<T>(lower: () => T): T | IngotError {
 /** The kernel with only what shaders have. Throws `unsupported-dtype` where it cannot be had. */
 function deviceNode(made: LoweredNode, node: Node, elements: readonly (Interval | undefined)[]): Made {
   const slotOf = (buffer: string): LoweredNode['slots'][number] => made.slots[made.kernel.buffers.findIndex((b) => b.name === buffer)]
-  const { kernel, written: stored } = narrowIntegers(made.kernel, (buffer) => { const slot = slotOf(buffer); return slot?.side === 'inputs' ? elements[slot.index] : undefined })
+  const narrowed = [made.plain, made.kernel].flatMap((k) => (k === undefined ? [] : [narrowIntegers(k, (buffer) => { const slot = slotOf(buffer); return slot?.side === 'inputs' ? elements[slot.index] : undefined })]))
+  // Sums across invocations are harder to bound: where the kernel for workgroups cannot be had, the plain one is the only one.
+  const [{ kernel: first, written: stored }, last] = narrowed as [Narrowed, Narrowed?], kernel = last?.kernel ?? first
   if (kernel === undefined) throw new IngotError('unsupported-dtype', '64-bit integers are not known to fit in 32 bits', { where: { origin: node.origin, op: node.op } })
   const outputs = node.outputs.map((value, i) => {
     const buffer = made.kernel.buffers.find((_, k) => made.slots[k]?.side === 'outputs' && made.slots[k]?.index === i)
@@ -124,7 +126,8 @@ function deviceNode(made: LoweredNode, node: Node, elements: readonly (Interval 
   })
   const then = (made.then ?? []).map((one) => deviceNode(one, node, elements))
   const written = outputs.map((own, i) => then.reduce((all, one) => { const more = one.written[i]; return all && more ? union(all, more) : undefined }, own))
-  return { made: { ...made, kernel: legalize(kernel, 'wgsl'), then: then.map((one) => one.made) }, written }
+  const { plain: _, ...rest } = made
+  return { made: { ...rest, kernel: legalize(kernel, 'wgsl'), ...(first !== undefined && first !== kernel && { plain: legalize(first, 'wgsl') }), then: then.map((one) => one.made) }, written }
 }
 
 /** The graph of a host part. */

@@ -43,8 +43,9 @@ class Facts {
   constructor(kernel: Kernel, elementsOf: (buffer: string) => Interval | undefined) {
     this.#kernel = kernel
     this.#elementsOf = elementsOf
-    this.#written = new Set(kernel.buffers.filter((b) => b.role !== 'in').map((b) => b.name))
-    this.#dtypes = new Map(kernel.buffers.map((b) => [b.name, b.dtype]))
+    const shared = kernel.shared ?? []
+    this.#written = new Set([...kernel.buffers.filter((b) => b.role !== 'in'), ...shared].map((b) => b.name))
+    this.#dtypes = new Map([...kernel.buffers, ...shared].map((b) => [b.name, b.dtype]))
     for (let round = 0; round <= ROUNDS; round++) {
       this.#memo = new Map()
       if (!this.#grow(round === ROUNDS)) break
@@ -137,7 +138,7 @@ function rewrite(kernel: Kernel): Kernel {
   const stmt = (s: Stmt): Stmt => {
     switch (s.kind) {
       case 'for': return { ...s, body: s.body.map(stmt) }
-      case 'index': return s
+      case 'index': case 'barrier': return s
       // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
       case 'if': return { ...s, condition: expr(s.condition), then: s.then.map(stmt), else: s.else.map(stmt) }
       case 'set-all': return { ...s, sets: s.sets.map((t) => ({ ...t, value: expr(t.value) })) }
@@ -145,5 +146,6 @@ function rewrite(kernel: Kernel): Kernel {
       default: return { ...s, value: expr(s.value) }
     }
   }
-  return { ...kernel, buffers: kernel.buffers.map((b) => ({ ...b, dtype: NARROW_DTYPE[b.dtype] ?? b.dtype })), body: kernel.body.map(stmt) }
+  const narrow = <B extends { readonly dtype: DType }>(b: B): B => ({ ...b, dtype: NARROW_DTYPE[b.dtype] ?? b.dtype })
+  return { ...kernel, buffers: kernel.buffers.map(narrow), ...(kernel.shared !== undefined && { shared: kernel.shared.map(narrow) }), body: kernel.body.map(stmt) }
 }

@@ -6,13 +6,15 @@
 import type { Dim } from '../../base/dim.js'
 import type { DType } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
-import { ceilDiv, max, min, sub } from '../../ir/dims.js'
-import { REGISTER } from '../../ir/kernel/expr.js'
-import type { Kernel, Stmt } from '../../ir/kernel/kernel.js'
-import { renderExpr, renderIndex, renderStored, wgslType, type Typed, type WgslScope, type WgslType } from './expression.js'
+import { add, ceilDiv, max, min, sub } from '../../ir/dims.js'
+import { isVector, LANES, REGISTER } from '../../ir/kernel/expr.js'
+import type { Kernel, SharedBuffer, Stmt } from '../../ir/kernel/kernel.js'
+import { visitStmts } from '../../ir/kernel/walk.js'
+import { quarterOf, renderExpr, renderIndex, renderStored, typeText, wgslType, type Typed, type WgslScope, type WgslType } from './expression.js'
 import { HELPERS, helperText } from './helpers.js'
 import { Identifiers } from './names.js'
 import { storedAs } from '../../base/stored-as.js'
+import { wideBuffers } from './wide-buffers.js'
 
 /** Most workgroups in one dimension of a dispatch: `maxComputeWorkgroupsPerDimension` of every WebGPU device. */
 const MAX_GROUPS = 65535
@@ -43,20 +45,23 @@ export interface WgslOptions {
 /** The shader of a kernel. Throws `unsupported-dtype` for what WGSL lacks. */
 export function renderWgsl(kernel: Kernel, { origins = [], shared = new Set() }: WgslOptions = {}): WgslKernel {
   const scope = new ShaderScope(kernel)
-  const loops = spreadLoops(kernel.body)
-  const lines = loops === undefined ? renderBlock(kernel.body, scope, '  ') : renderSpread(kernel.body, loops, scope)
+  const loops = spreadLoops(kernel.body), invocations = invocationsOf(kernel.body)
+  // An invocation has a point of the parallel loops, or with a local loop inside a workgroup has.
+  const each = invocations === undefined ? GROUP_SIZE : 1, size = invocations ?? (loops === undefined ? 1 : GROUP_SIZE)
+  const lines = loops === undefined ? renderBlock(kernel.body, scope, '  ') : renderSpread(kernel.body, loops, each, scope)
   const bindings = bindingsOf(kernel, scope.used.has('data_index'), shared)
   const code = [
     `// ${[kernel.name, ...origins].join(' · ').replace(/[^ -~·]/g, '?')}`,
     ...bindings.flatMap((b) => declare(b, kernel, scope)),
+    ...(kernel.shared ?? []).map((b) => declareShared(b, kernel, scope)),
     ...[helperText(scope.used)].filter((t) => t !== ''),
     '',
-    `@compute @workgroup_size(${loops === undefined ? 1 : GROUP_SIZE})`,
+    `@compute @workgroup_size(${size})`,
     `fn ${scope.entryPoint}(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {`,
     lines.trimEnd(),
     '}', '',
   ].join('\n')
-  const groups = loops === undefined ? 1 : ceilDiv(max(...loops.map(countOf)), GROUP_SIZE)
+  const groups = loops === undefined ? 1 : ceilDiv(max(...loops.map(countOf)), each)
   return { code, entryPoint: scope.entryPoint, bindings, workgroups: [min(groups, MAX_GROUPS), ceilDiv(groups, MAX_GROUPS), 1] }
 }
 
@@ -70,8 +75,15 @@ function spreadLoops(body: readonly Stmt[]): readonly For[] | undefined {
   return loops.length > 0 && loops.every((s) => s.parallel === true) && body.every((s) => s.kind === 'for' || s.kind === 'index' || s.kind === 'let') ? loops : undefined
 }
 
+/** How many invocations a workgroup has, where a local loop says so. */
+function invocationsOf(body: readonly Stmt[]): number | undefined {
+  let found: number | undefined
+  visitStmts(body, (s) => { if (s.kind === 'for' && s.local === true && typeof s.hi === 'number') found = s.hi })
+  return found
+}
+
 /** The bodies of the parallel loops, each for the iteration that this invocation has; one that has none of the last one's is done. */
-function renderSpread(body: readonly Stmt[], loops: readonly For[], scope: ShaderScope): string {
+function renderSpread(body: readonly Stmt[], loops: readonly For[], each: number, scope: ShaderScope): string {
   const lines = body.map((s): string => {
     if (s.kind !== 'for') return `  ${renderStmt(s, scope, '  ')}\n`
     const last = s === loops.at(-1), indent = last ? '  ' : '    '
@@ -83,7 +95,8 @@ function renderSpread(body: readonly Stmt[], loops: readonly For[], scope: Shade
       return last ? `  if (point >= ${count.level < 2 ? `(${count.text})` : count.text}) { return; }\n${inner}` : `  if (point < ${count.level < 2 ? `(${count.text})` : count.text}) {\n${inner}  }\n`
     })
   })
-  return `  let point = i32((group.y * groups.x + group.x) * ${GROUP_SIZE}u + local);\n${lines.join('')}`
+  const number = each === 1 ? 'group.y * groups.x + group.x' : `(group.y * groups.x + group.x) * ${each}u + local`
+  return `  let point = i32(${number});\n${lines.join('')}`
 }
 
 function bindingsOf(kernel: Kernel, faults: boolean, shared: ReadonlySet<string>): WgslBinding[] {
@@ -101,12 +114,21 @@ function declare(b: WgslBinding, kernel: Kernel, scope: ShaderScope): string[] {
     case 'params': return [`struct Params { ${b.names.map((n) => `${scope.paramField(n)}: i32`).join(', ')} }`, `${place} var<uniform> params: Params;`]
     case 'fault': return [`${place} var<storage, read_write> fault: vec4<i32>;`]
     case 'buffer': {
-      const { id, dtype } = scope.buffer(b.name)
-      const stored = storedAs(dtype), element = stored && ELEMENTS[stored]
-      if (element === undefined) throw new IngotError('unsupported-dtype', `kernel ${kernel.name} has the ${dtype} buffer ${b.name}, which the wgsl target does not have`, { where: { origin: kernel.name, dtype }, hint: 'compile for the wasm or js target' })
-      return [`${place} var<storage, ${b.access}> ${id}: array<${element}>;`]
+      const { id, dtype, wide } = scope.buffer(b.name)
+      return [`${place} var<storage, ${b.access}> ${id}: array<${elementText(b.name, dtype, wide, kernel)}>;`]
     }
   }
+}
+
+function declareShared({ name, length }: SharedBuffer, kernel: Kernel, scope: ShaderScope): string {
+  const { id, dtype, wide } = scope.buffer(name)
+  return `var<workgroup> ${id}: array<${elementText(name, dtype, wide, kernel)}, ${wide ? length / LANES : length}>;`
+}
+
+function elementText(name: string, dtype: DType, wide: boolean, kernel: Kernel): string {
+  const stored = storedAs(dtype), element = stored && ELEMENTS[stored]
+  if (element === undefined) throw new IngotError('unsupported-dtype', `kernel ${kernel.name} has the ${dtype} buffer ${name}, which the wgsl target does not have`, { where: { origin: kernel.name, dtype }, hint: 'compile for the wasm or js target' })
+  return wide ? `vec4<${element}>` : element
 }
 
 /** Names in scope and helpers used. */
@@ -115,13 +137,15 @@ class ShaderScope implements WgslScope {
   readonly entryPoint: string
   readonly #kernel: Kernel
   readonly #ids = new Identifiers(['point', ...Object.keys(HELPERS)])
+  readonly #wide: ReadonlySet<string>
   #indices: Map<string, boolean>
   #registers = new Map<string, WgslType>()
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel
     this.#indices = new Map(kernel.params.map((p) => [p, true]))
-    for (const b of kernel.buffers) this.#ids.of('buffer', b.name)
+    this.#wide = wideBuffers(kernel)
+    for (const b of [...kernel.buffers, ...(kernel.shared ?? [])]) this.#ids.of('buffer', b.name)
     this.entryPoint = this.#ids.of('kernel', kernel.name)
   }
 
@@ -138,9 +162,9 @@ class ShaderScope implements WgslScope {
     return type === undefined ? this.#unknown(`register ${name}`) : { id: this.#ids.of('register', name), type }
   }
 
-  buffer(name: string): { readonly id: string; readonly dtype: DType } {
-    const found = this.#kernel.buffers.find((b) => b.name === name)
-    return found === undefined ? this.#unknown(`buffer ${name}`) : { id: this.#ids.of('buffer', name), dtype: found.dtype }
+  buffer(name: string): { readonly id: string; readonly dtype: DType; readonly wide: boolean } {
+    const found = [...this.#kernel.buffers, ...(this.#kernel.shared ?? [])].find((b) => b.name === name)
+    return found === undefined ? this.#unknown(`buffer ${name}`) : { id: this.#ids.of('buffer', name), dtype: found.dtype, wide: this.#wide.has(name) }
   }
 
   use(helper: string): string {
@@ -183,7 +207,9 @@ function renderBlock(body: readonly Stmt[], scope: ShaderScope, indent: string):
 function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
   const inner = (body: readonly Stmt[]): string => `{\n${renderBlock(body, scope, `${indent}  `)}${indent}}`
   switch (s.kind) {
+    case 'barrier': return 'workgroupBarrier();'
     case 'for': return scope.block(() => {
+      if (s.local === true) return `{\n${indent}  let ${scope.declareIndex(s.variable, true)} = i32(local);\n${renderBlock(s.body, scope, `${indent}  `)}${indent}}`
       const lo = renderIndex(s.lo, scope), hi = renderIndex(s.hi, scope)
       const v = scope.declareIndex(s.variable, lo.positive)
       return `for (var ${v}: i32 = ${lo.text}; ${v} < ${hi.level < 2 ? `(${hi.text})` : hi.text}; ${s.step === 1 ? `${v}++` : `${v} += ${s.step}`}) ${inner(s.body)}`
@@ -196,7 +222,7 @@ function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
     }
     case 'let': case 'var': {
       const value = typed(renderExpr(s.value, scope), wgslType(s.type))
-      return `${s.kind} ${scope.declareRegister(s.name, wgslType(s.type))}: ${s.type} = ${value};`
+      return `${s.kind} ${scope.declareRegister(s.name, wgslType(s.type))}: ${typeText(wgslType(s.type))} = ${value};`
     }
     case 'set': { const { id, type } = scope.register(s.name); return `${id} = ${typed(renderExpr(s.value, scope), type)};` }
     case 'set-all': {
@@ -205,7 +231,8 @@ function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
       return `{\n${lines.map((l) => `${indent}  ${l}\n`).join('')}${indent}}`
     }
     case 'store': {
-      const { id, dtype } = scope.buffer(s.buffer), value = renderExpr(s.value, scope)
+      const { id, dtype, wide } = scope.buffer(s.buffer), value = renderExpr(s.value, scope)
+      if (isVector(value.type)) return renderWideStore(id, wide, s.index, value, scope, indent)
       typed(value, wgslType(REGISTER[dtype]))
       return `${id}[${renderIndex(s.index, scope).text}] = ${renderStored(dtype, value, scope).text};`
     }
@@ -214,6 +241,14 @@ function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
       return `if (${typed(renderExpr(s.condition, scope), 'bool')}) ${inner(s.then)}${otherwise}`
     }
   }
+}
+
+/** Four elements: one of an array of vectors, or each by itself. */
+function renderWideStore(id: string, wide: boolean, index: Dim, value: Typed, scope: ShaderScope, indent: string): string {
+  if (wide) return `${id}[${quarterOf(index, scope)}] = ${value.text};`
+  const four = scope.temporary('four')
+  const lines = [`let ${four} = ${value.text};`, ...Array.from({ length: LANES }, (_, k) => `${id}[${renderIndex(add(index, k), scope).text}] = ${four}[${k}];`)]
+  return `{\n${lines.map((l) => `${indent}  ${l}\n`).join('')}${indent}}`
 }
 
 function typed(value: Typed, type: WgslType): string {

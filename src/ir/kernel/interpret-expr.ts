@@ -13,8 +13,8 @@ export interface Frame { readonly ints: number[]; readonly registers: Register[]
 export type Register = Scalar | readonly Scalar[]
 export type Evaluate<T> = (frame: Frame) => T
 
-/** A buffer bound to storage: how elements are decoded and encoded. */
-export interface BoundBuffer { readonly name: string; readonly dtype: DType; readonly data: TensorStorage; readonly length: number }
+/** A buffer bound to storage: how elements are decoded and encoded. `guard` is told of every access. */
+export interface BoundBuffer { readonly name: string; readonly dtype: DType; readonly data: TensorStorage; readonly length: number; readonly guard?: (first: number, lanes: number, writes: boolean) => void }
 
 /** What closures are compiled against: slots of names, buffers, and whether f32 results are rounded. */
 export interface Scope {
@@ -51,6 +51,7 @@ function checkedIndex(buffer: BoundBuffer, index: Dim, scope: Scope, what: strin
     if (!(i >= 0 && i + lanes - 1 < buffer.length && Number.isInteger(i))) {
       throw new IngotError('verify-kernel', `kernel ${scope.kernel} ${what} ${buffer.name}[${printDim(index)}] at element ${i}, but it has ${buffer.length}`, { where: { origin: scope.kernel } })
     }
+    buffer.guard?.(i, lanes, what === 'writes')
     return i
   }
 }

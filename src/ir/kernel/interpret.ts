@@ -9,6 +9,7 @@ import { printDim } from '../dims-text.js'
 import type { Scalar } from './arithmetic.js'
 import { isVector, typeOfExpr } from './expr.js'
 import { compileDim, compileExpr, compileStore, compileVectorStore, type BoundBuffer, type Evaluate, type Frame, type Register, type Scope } from './interpret-expr.js'
+import { compileLocal, Turns } from './interpret-local.js'
 import type { Kernel, Stmt } from './kernel.js'
 
 export interface InterpretOptions {
@@ -23,7 +24,8 @@ type Run = (frame: Frame) => void
  * Throws `verify-kernel` for an access out of bounds, `index-out-of-range` for an index in data that is outside its extent.
  */
 export function interpretKernel(kernel: Kernel, params: Readonly<Record<string, number>>, buffers: Readonly<Record<string, TensorStorage>>, options: InterpretOptions = {}): void {
-  const bound = bindBuffers(kernel, params, buffers)
+  const bound = bindBuffers(kernel, params, buffers), turns = new Turns()
+  for (const b of kernel.shared ?? []) bound.set(b.name, turns.bind(b, kernel.name))
   const ints = new Map<string, number>(), registers = new Map<string, number>()
   const slot = (slots: Map<string, number>, name: string): number => {
     const known = slots.get(name)
@@ -40,7 +42,7 @@ export function interpretKernel(kernel: Kernel, params: Readonly<Record<string, 
   }
   const frame: Frame = { ints: [], registers: [] }
   for (const p of kernel.params) frame.ints[slot(ints, p)] = params[p] ?? unknown(kernel, `parameter ${p}`)
-  compileBody(kernel.body, scope)(frame)
+  compileBody(kernel.body, scope, turns)(frame)
 }
 
 function unknown(kernel: Kernel, what: string): never {
@@ -58,15 +60,17 @@ function bindBuffers(kernel: Kernel, params: Readonly<Record<string, number>>, b
   }))
 }
 
-function compileBody(body: readonly Stmt[], scope: Scope): Run {
-  const runs = body.map((s) => compileStmt(s, scope))
+function compileBody(body: readonly Stmt[], scope: Scope, turns: Turns): Run {
+  const runs = body.map((s) => compileStmt(s, scope, turns))
   if (runs.length === 1) return runs[0] as Run
   return (frame) => { for (const run of runs) run(frame) }
 }
 
-function compileStmt(s: Stmt, scope: Scope): Run {
+function compileStmt(s: Stmt, scope: Scope, turns: Turns): Run {
+  const body = (inner: readonly Stmt[]): Run => compileBody(inner, scope, turns)
   switch (s.kind) {
-    case 'for': return compileFor(s.variable, compileDim(s.lo, scope), compileDim(s.hi, scope), s.step, s.body, scope)
+    case 'for': return s.local === true ? compileLocal(s, scope, turns, body) : compileFor(s.variable, compileDim(s.lo, scope), compileDim(s.hi, scope), s.step, body(s.body), scope)
+    case 'barrier': return () => { throw new IngotError('verify-kernel', `kernel ${scope.kernel} has a barrier outside local loops`, { where: { origin: scope.kernel } }) }
     case 'index': { const slot = scope.intSlot(s.name), value = compileDim(s.value, scope); return (f) => { f.ints[slot] = value(f) } }
     case 'data-index': return compileDataIndex(s, scope)
     case 'let': case 'var': case 'set': { const slot = scope.registerSlot(s.name), value = compileExpr(s.value, scope); return (f) => { f.registers[slot] = value(f) } }
@@ -80,14 +84,14 @@ function compileStmt(s: Stmt, scope: Scope): Run {
       return compileStore(buffer, s.index, value as Evaluate<Scalar>, scope)
     }
     case 'if': {
-      const condition = compileExpr(s.condition, scope), then = compileBody(s.then, scope), otherwise = compileBody(s.else, scope)
+      const condition = compileExpr(s.condition, scope), then = body(s.then), otherwise = body(s.else)
       return (f) => { if (condition(f) !== 0) then(f); else otherwise(f) }
     }
   }
 }
 
-function compileFor(variable: string, lo: Evaluate<number>, hi: Evaluate<number>, step: number, body: readonly Stmt[], scope: Scope): Run {
-  const slot = scope.intSlot(variable), run = compileBody(body, scope)
+function compileFor(variable: string, lo: Evaluate<number>, hi: Evaluate<number>, step: number, run: Run, scope: Scope): Run {
+  const slot = scope.intSlot(variable)
   return (f) => {
     const end = hi(f)
     for (let i = lo(f); i < end; i += step) { f.ints[slot] = i; run(f) }

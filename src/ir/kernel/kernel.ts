@@ -9,9 +9,18 @@ import type { Expr, RegisterType } from './expr.js'
 
 export interface KernelBuffer { readonly name: string; readonly dtype: DType; readonly length: Dim; readonly role: 'in' | 'out' | 'temp' }
 
+/** Memory of one run of a local loop, of undefined contents at its start. */
+export interface SharedBuffer { readonly name: string; readonly dtype: DType; readonly length: number }
+
 export type Stmt =
-  /** `for (variable = lo; variable < hi; variable += step)`; `hi - lo` is a multiple of `step`. `parallel`: iterations are independent and may be shared among threads, with those of parallel loops around it. */
-  | { readonly kind: 'for'; readonly variable: string; readonly lo: Dim; readonly hi: Dim; readonly step: number; readonly parallel?: boolean; readonly body: readonly Stmt[] }
+  /**
+   * `for (variable = lo; variable < hi; variable += step)`; `hi - lo` is a multiple of `step`, unless `lo` is another one in each iteration of a loop
+   * around it. `parallel`: iterations are independent and may be shared among threads, with those of parallel loops around it. `local`: iterations
+   * are the invocations of a workgroup, side by side; they share the kernel's `shared` buffers and meet at barriers.
+   */
+  | { readonly kind: 'for'; readonly variable: string; readonly lo: Dim; readonly hi: Dim; readonly step: number; readonly parallel?: boolean; readonly local?: boolean; readonly body: readonly Stmt[] }
+  /** No invocation of the local loop around it goes on before all are here; then each sees what the others wrote to shared buffers. */
+  | { readonly kind: 'barrier' }
   /** An integer local, immutable: hoisted index arithmetic. */
   | { readonly kind: 'index'; readonly name: string; readonly value: Dim }
   /** An integer local read from data, wrapped once if negative, checked against `extent` (fault `index-out-of-range`). */
@@ -34,5 +43,7 @@ export interface Kernel {
   readonly params: readonly string[]
   /** In call order: inputs, outputs, temps. */
   readonly buffers: readonly KernelBuffer[]
+  /** Only in kernels with a local loop. */
+  readonly shared?: readonly SharedBuffer[]
   readonly body: readonly Stmt[]
 }

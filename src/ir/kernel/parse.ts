@@ -2,7 +2,7 @@
 import { isDType, type DType } from '../../base/dtype.js'
 import { Cursor } from '../cursor.js'
 import type { RegisterType } from './expr.js'
-import type { Kernel, KernelBuffer, Stmt } from './kernel.js'
+import type { Kernel, KernelBuffer, SharedBuffer, Stmt } from './kernel.js'
 import { parseExpr, REGISTER_TYPES, type Locals } from './parse-expr.js'
 
 const ROLES = ['in', 'out', 'temp'] as const
@@ -16,9 +16,11 @@ export function parseKernel(text: string): Kernel {
   cursor.expect('{')
   const buffers: KernelBuffer[] = []
   for (let role = takeRole(cursor); role !== undefined; role = takeRole(cursor)) buffers.push(parseBuffer(cursor, role))
+  const shared: SharedBuffer[] = []
+  while (cursor.takeWord('shared')) shared.push(parseShared(cursor))
   const body = parseBody(cursor, new Map())
   if (!cursor.atEnd) cursor.fail('the end of the kernel')
-  return { name, params, buffers, body }
+  return { name, params, buffers, ...(shared.length > 0 && { shared }), body }
 }
 
 function takeRole(cursor: Cursor): KernelBuffer['role'] | undefined {
@@ -33,6 +35,11 @@ function parseBuffer(cursor: Cursor, role: KernelBuffer['role']): KernelBuffer {
   const length = cursor.dim()
   cursor.expect(']')
   return { name, dtype, length, role }
+}
+
+function parseShared(cursor: Cursor): SharedBuffer {
+  const at = cursor.offset, { name, dtype, length } = parseBuffer(cursor, 'temp')
+  return typeof length === 'number' ? { name, dtype, length } : cursor.fail('a shared buffer with a number of elements', at)
 }
 
 function parseDType(cursor: Cursor): DType {
@@ -54,8 +61,10 @@ function parseBody(cursor: Cursor, outer: Locals): Stmt[] {
 function parseStmt(cursor: Cursor, locals: Map<string, RegisterType>): Stmt {
   if (cursor.take('data-index ')) return parseDataIndex(cursor, locals)
   if (cursor.take('set-all ')) return parseSetAll(cursor, locals)
-  if (cursor.takeWord('parallel')) { cursor.expectWord('for'); return parseFor(cursor, locals, true) }
-  if (cursor.takeWord('for')) return parseFor(cursor, locals, false)
+  if (cursor.takeWord('parallel')) { cursor.expectWord('for'); return parseFor(cursor, locals, { parallel: true }) }
+  if (cursor.takeWord('local')) { cursor.expectWord('for'); return parseFor(cursor, locals, { local: true }) }
+  if (cursor.takeWord('for')) return parseFor(cursor, locals, {})
+  if (cursor.takeWord('barrier')) return { kind: 'barrier' }
   if (cursor.takeWord('index')) {
     const name = cursor.name('a name')
     cursor.expect('=')
@@ -79,7 +88,7 @@ function parseStmt(cursor: Cursor, locals: Map<string, RegisterType>): Stmt {
   return { kind: 'store', buffer, index, value: parseExpr(cursor, locals) }
 }
 
-function parseFor(cursor: Cursor, locals: Locals, parallel: boolean): Stmt {
+function parseFor(cursor: Cursor, locals: Locals, spread: { readonly parallel?: true; readonly local?: true }): Stmt {
   const variable = cursor.name('a loop variable')
   cursor.expectWord('in')
   cursor.expect('[')
@@ -89,7 +98,7 @@ function parseFor(cursor: Cursor, locals: Locals, parallel: boolean): Stmt {
   cursor.expect(')')
   const step = cursor.takeWord('step') ? cursor.int('a step') : 1
   cursor.expect('{')
-  return { kind: 'for', variable, lo, hi, step, ...(parallel && { parallel: true }), body: parseBody(cursor, locals) }
+  return { kind: 'for', variable, lo, hi, step, ...spread, body: parseBody(cursor, locals) }
 }
 
 function parseDataIndex(cursor: Cursor, locals: Locals): Stmt {

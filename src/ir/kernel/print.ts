@@ -64,7 +64,8 @@ const range = (lo: Dim, hi: Dim, step: number): string => `[${printDim(lo)}, ${p
 export function printStmt(s: Stmt, indent = ''): string {
   const block = (body: readonly Stmt[]): string => `{\n${body.map((t) => `${printStmt(t, `${indent}  `)}\n`).join('')}${indent}}`
   switch (s.kind) {
-    case 'for': return `${indent}${s.parallel === true ? 'parallel ' : ''}for ${printDim(s.variable)} in ${range(s.lo, s.hi, s.step)} ${block(s.body)}`
+    case 'for': return `${indent}${s.parallel === true ? 'parallel ' : s.local === true ? 'local ' : ''}for ${printDim(s.variable)} in ${range(s.lo, s.hi, s.step)} ${block(s.body)}`
+    case 'barrier': return `${indent}barrier`
     case 'index': return `${indent}index ${printDim(s.name)} = ${printDim(s.value)}`
     case 'data-index': return `${indent}data-index ${printDim(s.name)} = ${printExpr(s.value)} within ${printDim(s.extent)}`
     case 'let': case 'var': return `${indent}${s.kind} ${s.name}: ${s.type} = ${printExpr(s.value)}`
@@ -78,5 +79,6 @@ export function printStmt(s: Stmt, indent = ''): string {
 /** The text of a kernel; `parseKernel(printKernel(k))` is `k`. */
 export function printKernel(kernel: Kernel): string {
   const buffers = kernel.buffers.map((b) => `  ${b.role} ${b.name}: ${b.dtype}[${printDim(b.length)}]\n`).join('')
-  return `kernel ${kernel.name}(${kernel.params.map(printDim).join(', ')}) {\n${buffers}${kernel.body.map((s) => `${printStmt(s, '  ')}\n`).join('')}}\n`
+  const shared = (kernel.shared ?? []).map((b) => `  shared ${b.name}: ${b.dtype}[${b.length}]\n`).join('')
+  return `kernel ${kernel.name}(${kernel.params.map(printDim).join(', ')}) {\n${buffers}${shared}${kernel.body.map((s) => `${printStmt(s, '  ')}\n`).join('')}}\n`
 }

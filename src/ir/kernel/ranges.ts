@@ -167,9 +167,9 @@ export function isInside(index: Dim, extent: Dim, rangeOf: RangeOf): boolean {
   return lo !== undefined && hi !== undefined && isNonNegative(lo) && isNonNegative(add(extent, -1, mul(-1, hi)))
 }
 
-/** The range of a loop variable `lo ≤ v < hi` with `step`, given the ranges around the loop. */
+/** The range of a loop variable `lo ≤ v < hi` with `step`, given the ranges around the loop. Loops that begin at another place in each iteration of one around them may end anywhere before `hi`. */
 export function loopRange(lo: Dim, hi: Dim, step: number, rangeOf: RangeOf): Range {
-  const last = sub(hi, step)
+  const last = sub(hi, step === 1 || !varies(lo, rangeOf) || multipleOf(sub(hi, lo), rangeOf) % step === 0 ? step : 1)
   const multiple = multipleOf(lo, rangeOf, step)
   return { lo: boundsOf(lo, rangeOf).lo, hi: boundsOf(last, rangeOf).hi, ...(multiple > 1 && { multiple }) }
 }

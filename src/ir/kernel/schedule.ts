@@ -23,6 +23,18 @@ export type Directive =
   | { readonly kind: 'interleave'; readonly points: number }
   /** Stores the sums of a tile as they are, and computes what is stored in a loop over the tile that reads them back. */
   | { readonly kind: 'drain' }
+  /** Workgroups of `threads` invocations take `points` points of the only outer axis each (all there is, where there is none); the invocations of a point share the loops of its stages. Stands alone. */
+  | { readonly kind: 'group'; readonly axis?: string; readonly points: number; readonly threads: number }
+  /**
+   * Workgroups compute tiles of a contraction whose one factor moves along the outer axes `rows`, the other along `columns`, both along the rest: in
+   * steps of `depth` points of the sum, both factors are brought to shared memory. Stands alone.
+   */
+  | GroupTile
+
+/** The invocations of a workgroup, and the vectors of four points that each has, along one side of a tile. */
+export interface TileSide { readonly axes: readonly string[]; readonly invocations: number; readonly vectors: number }
+
+export interface GroupTile { readonly kind: 'group-tile'; readonly rows: TileSide; readonly columns: TileSide; readonly depth: number }
 
 /** How a split goes on after its first `from` points, a multiple of its own factor. */
 export interface SplitRest { readonly from: number; readonly factor: number }

@@ -11,6 +11,7 @@ import type { Kernel, KernelBuffer, Stmt } from './kernel.js'
 import { boundsOf, isInside, isNeverNegative, loopRange, termsOf, type Range } from './ranges.js'
 import { printStmt } from './print.js'
 import { checkExpr } from './verify-expr.js'
+import { childrenOf, visitExprs } from './walk.js'
 
 /** How many loads and stores there are, and how many of them are proven to stay inside their buffers for all parameters ≥ 0. */
 export interface KernelFacts { readonly accesses: number; readonly proven: number }
@@ -29,6 +30,8 @@ interface Scope {
   /** Names whose bounds are reached: variables of loops with numeric bounds. */
   readonly exact: Set<string>
   readonly facts: { accesses: number; proven: number }
+  /** Inside a local loop: what is the same in all its invocations, and whether all of them are here. Undefined outside. */
+  readonly local?: { readonly uniform: Set<string>; readonly together: boolean }
 }
 
 /** Throws `verify-kernel` with the statement at fault where `kernel` breaks a rule. */
@@ -45,6 +48,11 @@ export function verifyKernel(kernel: Kernel): KernelFacts {
     buffers.set(b.name, b)
     visitSymbols(b.length, (s) => { if (!kernel.params.includes(s)) fail(kernel, `the length ${printDim(b.length)} of ${b.name} uses ${s}, which is no parameter`) })
   }
+  for (const b of kernel.shared ?? []) {
+    declare(b.name)
+    buffers.set(b.name, { ...b, role: 'temp' })
+  }
+  checkShared(kernel)
   const facts = { accesses: 0, proven: 0 }
   checkBody(kernel.body, { kernel, buffers, ints: new Map(kernel.params.map((p) => [p, undefined])), registers: new Map(), definitions: new Map(), certain: true, exact: new Set(), facts })
   return facts
@@ -63,11 +71,20 @@ function checkBody(body: readonly Stmt[], scope: Scope): void {
   }
   for (const s of body) {
     switch (s.kind) {
-      case 'for': define(s, s.variable); checkFor(s, scope); break
+      case 'for':
+        if (scope.local === undefined && s.local !== true && s.parallel !== true && hasLocal(s)) fail(scope.kernel, 'a local loop stands in a loop that is not parallel', s)
+        define(s, s.variable)
+        checkFor(s, scope)
+        break
+      case 'barrier':
+        if (scope.local === undefined) fail(scope.kernel, 'a barrier stands outside local loops', s)
+        if (scope.local?.together === false) fail(scope.kernel, 'invocations may not all come to a barrier', s)
+        break
       case 'index':
         checkDim(s.value, s, scope)
         define(s, s.name)
         ints.set(s.name, undefined)
+        if (isUniform(s.value, scope)) scope.local?.uniform.add(s.name)
         definitions.set(s.name, expand(s.value, scope))
         break
       case 'data-index': {
@@ -91,12 +108,11 @@ function checkBody(body: readonly Stmt[], scope: Scope): void {
       case 'store': checkStore(s, scope); break
       case 'if':
         requireType(typeOf(s.condition, s, scope), 'bool', s, scope)
-        checkBody(s.then, { ...scope, certain: false })
-        checkBody(s.else, { ...scope, certain: false })
+        for (const inner of [s.then, s.else]) checkBody(inner, { ...scope, certain: false, ...together(scope, isUniformExpr(s.condition, scope)) })
         break
     }
   }
-  for (const name of own) for (const names of [ints, registers, definitions]) names.delete(name)
+  for (const name of own) for (const names of [ints, registers, definitions, ...(scope.local === undefined ? [] : [scope.local.uniform])]) names.delete(name)
 }
 
 const rangeIn = (scope: Scope) => (name: string): Range | undefined => scope.ints.get(name)
@@ -130,9 +146,47 @@ function checkFor(s: Extract<Stmt, { kind: 'for' }>, scope: Scope): void {
   const certain = scope.certain && isNeverNegative(sub(extent, s.step), rangeIn(scope))
   scope.ints.set(s.variable, loopRange(lo, hi, s.step, rangeIn(scope)))
   if (typeof lo === 'number' && typeof hi === 'number') scope.exact.add(s.variable)
-  checkBody(s.body, { ...scope, certain })
+  const uniform = isUniform(s.lo, scope) && isUniform(s.hi, scope)
+  if (s.local === true) checkBody(s.body, { ...scope, certain, local: beginLocal(s, scope) })
+  else {
+    if (uniform) scope.local?.uniform.add(s.variable)
+    checkBody(s.body, { ...scope, certain, ...together(scope, uniform) })
+    scope.local?.uniform.delete(s.variable)
+  }
   scope.ints.delete(s.variable)
   scope.exact.delete(s.variable)
+}
+
+/** What lies in workgroups: the limits that every WebGPU device has. */
+const MOST_INVOCATIONS = 256, MOST_SHARED_BYTES = 16384
+
+function checkShared(kernel: Kernel): void {
+  // A shader has a 32-bit word for each element, whatever its dtype.
+  const bytes = (kernel.shared ?? []).reduce((n, b) => n + 4 * b.length, 0)
+  if (bytes > MOST_SHARED_BYTES) fail(kernel, `${bytes} bytes of shared buffers; a workgroup has ${MOST_SHARED_BYTES}`)
+}
+
+const hasLocal = (s: Stmt): boolean => (s.kind === 'for' && s.local === true) || childrenOf(s).some((body) => body.some(hasLocal))
+
+function beginLocal(s: Extract<Stmt, { kind: 'for' }>, scope: Scope): NonNullable<Scope['local']> {
+  if (scope.local !== undefined) fail(scope.kernel, 'a local loop stands in another', s)
+  if (s.lo !== 0 || s.step !== 1 || typeof s.hi !== 'number' || s.hi > MOST_INVOCATIONS) fail(scope.kernel, `a local loop counts its invocations from 0 up to ${MOST_INVOCATIONS} at most`, s)
+  return { uniform: new Set([...scope.ints.keys()].filter((name) => name !== s.variable)), together: true }
+}
+
+const together = ({ local }: Scope, uniform: boolean): Pick<Scope, 'local'> => (local === undefined ? {} : { local: { ...local, together: local.together && uniform } })
+
+/** True where `dim` is the same in all invocations of the local loop. */
+function isUniform(dim: Dim, { local }: Scope): boolean {
+  let uniform = true
+  visitSymbols(dim, (name) => { uniform &&= local?.uniform.has(name) === true })
+  return uniform
+}
+
+function isUniformExpr(e: Expr, scope: Scope): boolean {
+  let uniform = true
+  visitExprs([e], (x) => { if (x.kind === 'load' || x.kind === 'local' || (x.kind === 'index' && !isUniform(x.index, scope))) uniform = false })
+  return uniform
 }
 
 function typeOf(e: Expr, s: Stmt, scope: Scope): RegisterType {

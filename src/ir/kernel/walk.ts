@@ -79,7 +79,7 @@ export function visitComputeDims(compute: Compute, visit: (dim: Dim) => void): v
 /** Expressions that a statement itself holds, without those of statements inside it. */
 export function exprsOf(s: Stmt): readonly Expr[] {
   switch (s.kind) {
-    case 'for': case 'index': return []
+    case 'for': case 'index': case 'barrier': return []
     case 'set-all': return s.sets.map((t) => t.value)
     case 'if': return [s.condition]
     default: return [s.value]

@@ -1,8 +1,6 @@
 /** The compute pipelines of a program, made in parallel when it is loaded. */
 import { IngotError } from '../../base/error.js'
-import type { ProgramData, WgslCode } from '../format.js'
-
-export type ShaderCode = Extract<WgslCode, { readonly kind: 'shader' }>
+import type { ProgramData, ShaderCode, WgslCode } from '../format.js'
 
 export interface Pipeline { readonly pipeline: GPUComputePipeline; readonly layout: GPUBindGroupLayout; readonly code: ShaderCode }
 
@@ -11,9 +9,11 @@ const COMPUTE = 4
 /** A pipeline for each kernel that is a shader, undefined for the others. Throws `shader-invalid` with the line at fault, `target-unavailable` where the device has too little. */
 export function makePipelines(device: GPUDevice, { header, sections }: ProgramData): Promise<(Pipeline | undefined)[]> {
   const text = sections.wgsl ?? new Uint8Array(0), decoder = new TextDecoder()
+  const isGpu = device.adapterInfo?.isFallbackAdapter !== true
   return Promise.all(header.kernels.map(async ({ name, code: given }, number): Promise<Pipeline | undefined> => {
-    const code = given as WgslCode
-    if (code.kind !== 'shader') return undefined
+    const shader = given as WgslCode
+    if (shader.kind !== 'shader') return undefined
+    const code = (isGpu ? undefined : shader.plain) ?? shader
     const origin = header.steps.find((step) => step.kernel === number)?.origin ?? ''
     const buffers = code.access.length + (code.fault ? 1 : 0), most = device.limits.maxStorageBuffersPerShaderStage
     if (buffers > most) throw new IngotError('target-unavailable', `the kernel ${name} uses ${buffers} buffers, this WebGPU device binds at most ${most}`, { where: { origin }, hint: 'use a device with more storage buffers per shader stage, or compile for wasm' })

@@ -1,0 +1,12 @@
+/** The kernel of a compute by any schedule: with loops, or for workgroups. */
+import type { Compute } from '../../ir/kernel/compute.js'
+import type { Kernel } from '../../ir/kernel/kernel.js'
+import type { Schedule } from '../../ir/kernel/schedule.js'
+import { applySchedule } from './apply.js'
+import { applyGroup } from './group.js'
+
+/** See `applySchedule` and the mechanisms for workgroups; sums across invocations are in an order of their own. */
+export function writeKernel(compute: Compute, schedule: Schedule, name: string): Kernel {
+  const [first] = schedule
+  return first?.kind === 'group' ? applyGroup(compute, first, name) : applySchedule(compute, schedule, name)
+}
