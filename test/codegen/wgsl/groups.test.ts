@@ -38,3 +38,37 @@ describe('rows shared by workgroups', () => {
     })
   }
 })
+
+describe('kernels with workgroups', () => {
+  const sum = (body: string): string => `kernel sum() { in x0: float32[4] out y0: float32[1] shared part: float32[4] local for t in [0, 4) { ${body} } }`
+  const run = (text: string): Float32Array => {
+    const kernel = parseKernel(text), y0 = new Float32Array(1)
+    interpretKernel(kernel, {}, { x0: Float32Array.of(1, 2, 3, 4), y0 })
+    return y0
+  }
+  const refused = (text: string, what: RegExp): void => { expect(() => verifyKernel(parseKernel(text))).toThrowError(what) }
+  const last = 'if idx(t) < idx(1) { y0[0] = (part[0] + part[1]) + (part[2] + part[3]) }'
+
+  test('share memory across a barrier', () => {
+    expect([...run(sum(`part[t] = x0[t] barrier ${last}`))]).toEqual([10])
+  })
+
+  test('fail in the interpreter where a barrier lacks, or where an element is written twice between two', () => {
+    expect(() => run(sum(`part[t] = x0[t] ${last}`))).toThrowError(/without a barrier between/)
+    expect(() => run(sum('part[0] = x0[t]'))).toThrowError(/without a barrier between/)
+    expect(() => run(sum('part[t] = x0[t] barrier y0[0] = part[0] part[t] = x0[t]'))).toThrowError(/without a barrier between/)
+  })
+
+  test('are refused where invocations may not all come to a barrier', () => {
+    refused(sum('if idx(t) < idx(2) { barrier }'), /may not all come to a barrier/)
+    refused(sum('for i in [0, t) { barrier }'), /may not all come to a barrier/)
+    refused(sum('index twice = 2*t\nfor i in [0, twice) { barrier }'), /may not all come to a barrier/)
+    refused('kernel none() { out y0: float32[1] barrier y0[0] = 1.0 }', /outside local loops/)
+    verifyKernel(parseKernel(sum('for i in [0, 3) { if idx(i) < idx(2) { barrier } }')))
+  })
+
+  test('are refused beyond the limits of every device', () => {
+    refused('kernel many() { out y0: float32[1]\nlocal for t in [0, 257) { y0[0] = 1.0 } }', /up to 256 at most/)
+    refused('kernel much() { out y0: float32[1] shared part: float32[4097] local for t in [0, 4) { y0[0] = 1.0 } }', /16388 bytes of shared buffers/)
+  })
+})

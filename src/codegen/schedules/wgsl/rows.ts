@@ -57,6 +57,6 @@ function sideBySide(compute: Compute, reductions: readonly ReduceStage[]): boole
   if (inner === undefined) return false
   return reductions.some((s) => {
     const own = s.axes.at(-1), reads = accessesOf(compute, s).filter((a) => s.axes.some((x) => moves(a, x.name)))
-    return reads.length > 0 && reads.some((a) => strideAlong(a.flat, inner.name) === 1) && !reads.some((a) => own !== undefined && strideAlong(a.flat, own.name) === 1)
+    return reads.some((a) => strideAlong(a.flat, inner.name) === 1) && !reads.some((a) => own !== undefined && strideAlong(a.flat, own.name) === 1)
   })
 }
