@@ -3,7 +3,8 @@ import { DTYPES, elementCount, storageBytes, type HostTensor, type TensorStorage
 import { IngotError, type ErrorCode } from '../base/error.js'
 import { evaluateDim, visitSymbols, type Dim } from '../base/dim.js'
 import { dimLabel, shapeLabel } from './dim-label.js'
-import type { Port, ProgramHeader } from './format.js'
+import type { Port, ProgramHeader, Target } from './format.js'
+import type { GpuTensor } from './gpu-tensor.js'
 import { readNested, type NestedValues } from './nested.js'
 import { float16Bits, kindOf, STORAGE, Tensor } from './tensor.js'
 
@@ -12,9 +13,10 @@ export type NumericStorage = Exclude<TensorStorage, readonly string[]>
 
 /**
  * A value for an input: a Tensor or `{dtype, shape, data}`; a typed array of the input's dtype where its declared shape
- * leaves at most one extent open; or nested numbers (bigints or whole numbers for 64-bit integers), whose nesting is the shape.
+ * leaves at most one extent open; or nested numbers (bigints or whole numbers for 64-bit integers), whose nesting is the shape; or,
+ * for wgsl, a tensor in a buffer of the session's device.
  */
-export type Feed = HostTensor | NumericStorage | Uint8ClampedArray | NestedValues
+export type Feed = HostTensor | GpuTensor | NumericStorage | Uint8ClampedArray | NestedValues
 export type Feeds = Readonly<Record<string, Feed>>
 
 /** Feeds that fit the declared shapes: the data of each input, in the inputs' order, with the shape that came with it (null for a typed array), and the values of the symbols, in theirs. */
@@ -39,13 +41,13 @@ export function readFeeds(header: ProgramHeader, feeds: Feeds): BoundFeeds {
   }
   const read = inputs.map((port) => {
     const feed = Object.hasOwn(feeds, port.name) ? feeds[port.name] : undefined
-    return feed === undefined || feed === null ? refuse('feed-missing', port, 'was not fed', `${names}; this one is ${port.dtype} ${shapeLabel(port.shape)}`) : readFeed(port, feed)
+    return feed === undefined || feed === null ? refuse('feed-missing', port, 'was not fed', `${names}; this one is ${port.dtype} ${shapeLabel(port.shape)}`) : readFeed(port, feed, header.target)
   })
   // A shape that is kept must not change with the feed.
   return { data: read.map(({ data }) => data), shapes: read.map(({ shape }) => shape && [...shape]), symbols: solveSymbols(header, read) }
 }
 
-function readFeed(port: Port, feed: Feed): ReadFeed {
+function readFeed(port: Port, feed: Feed, target: Target): ReadFeed {
   if (ArrayBuffer.isView(feed)) return { data: asStorage(port, feed), shape: null }
   if (typeof feed !== 'object' || Array.isArray(feed)) {
     return ofRank(port, readNested(feed as NestedValues, port.dtype, (what, hint) => new IngotError('feed-dtype', `input "${port.name}": ${what}`, { where: { dtype: port.dtype }, hint })))
@@ -53,6 +55,7 @@ function readFeed(port: Port, feed: Feed): ReadFeed {
   const { dtype, shape, data } = feed as HostTensor
   if (dtype !== port.dtype) refuse('feed-dtype', port, `takes ${port.dtype}, was fed ${dtype}`, 'convert the values')
   if (!Array.isArray(shape)) refuse('feed-rank', port, 'was fed an object without a shape', WITH_SHAPE)
+  if ('buffer' in feed && target === 'wgsl') return ofRank(port, { shape, data: feed as never })
   // A plain {dtype, shape, data} is checked as a tensor is.
   return ofRank(port, { shape, data: (STORAGE in feed ? (feed as Tensor) : new Tensor(dtype, shape, data))[STORAGE] })
 }

@@ -17,6 +17,8 @@ export interface StepProfile {
 }
 
 export interface Profile {
+  /** Whose clock the times are by: `gpu` has what the device takes for a step (parts on the host aside), `cpu` all from its submission to its end. */
+  readonly clock: 'gpu' | 'cpu'
   /** Runs that were profiled. */
   readonly runs: number
   /** Milliseconds in steps, all runs together. */
@@ -26,7 +28,7 @@ export interface Profile {
 }
 
 /** Puts the times of `runs` runs beside what the header says of each step; without a layout there are no sizes yet. */
-export function makeProfile({ steps, kernels }: ProgramHeader, layout: Layout | undefined, times: Float64Array | null, runs: number): Profile {
+export function makeProfile({ steps, kernels }: ProgramHeader, layout: Layout | undefined, times: Float64Array | null, runs: number, clock: Profile['clock'] = 'cpu'): Profile {
   let total = 0
   const profiles = steps.map(({ kernel, origin, buffers, flops }, i): StepProfile => {
     const ms = times?.[i] ?? 0
@@ -37,5 +39,5 @@ export function makeProfile({ steps, kernels }: ProgramHeader, layout: Layout | 
       ...(flops !== undefined && layout !== undefined && { flops: layout.valueOf(flops) }),
     }
   })
-  return { runs, ms: total, steps: profiles }
+  return { clock, runs, ms: total, steps: profiles }
 }

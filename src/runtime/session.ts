@@ -8,6 +8,7 @@ import { digest } from './digest.js'
 import { feedReader } from './feed-reader.js'
 import type { BoundFeeds, Feeds, NumericStorage } from './feeds.js'
 import type { Port, ProgramData, ProgramHeader } from './format.js'
+import type { GpuTensor, RunOptions } from './gpu-tensor.js'
 import type { Binding, Host } from './host.js'
 import type { KernelFunction } from './calls.js'
 import { jsHost } from './js/host.js'
@@ -95,11 +96,14 @@ export class Session<T extends Tensor = Tensor> {
   /**
    * Runs the program. Feeds by input name: a Tensor or `{dtype, shape, data}`, a typed array where the declared shape leaves
    * at most one extent open, or nested numbers. Results by output name are inference tensors that own their data. Throws the
-   * `feed-…` errors, `constraint-violated`, `out-of-memory`, `index-out-of-range` and `session-disposed`.
+   * `feed-…` errors, `constraint-violated`, `out-of-memory`, `index-out-of-range` and `session-disposed`. On wgsl, feeds may be
+   * tensors in buffers of `device`, and with `options` so are results.
    */
-  async run(feeds: Feeds): Promise<Record<string, T>> {
+  run(feeds: Feeds): Promise<Record<string, T>>
+  run(feeds: Feeds, options: RunOptions): Promise<Record<string, T | GpuTensor>>
+  async run(feeds: Feeds, options?: RunOptions): Promise<Record<string, T>> {
     const host = this.#host
-    return host?.turn === undefined ? this.#start(feeds) : host.turn(() => this.#start(feeds))
+    return host?.turn === undefined ? this.#start(feeds, false, options) : host.turn(() => this.#start(feeds, false, options))
   }
 
   /** `run` without a promise, where the target can; else `target-unavailable`. */
@@ -108,12 +112,13 @@ export class Session<T extends Tensor = Tensor> {
     return this.#start(feeds, true) as Record<string, T>
   }
 
-  #start(feeds: Feeds, sync?: boolean): Record<string, T> | Promise<Record<string, T>> {
+  #start(feeds: Feeds, sync?: boolean, options?: RunOptions): Record<string, T> | Promise<Record<string, T>> {
     const host = this.#host
     if (host === null) throw new IngotError('session-disposed', `the session of ${this.#header.name} was disposed of`, { hint: 'load it again' })
+    if (options?.gpu && !host.device) throw new IngotError('bad-option', `the ${this.#header.target} target has no GPU to leave results on`)
     const { data, symbols } = this.#readFeeds(feeds), last = this.#last
     const { layout, binding } = last !== null && last.symbols === symbols ? last : this.#bind(host, symbols)
-    const results = binding.run(data, this.#times, sync)
+    const results = binding.run(data, this.#times, sync, options)
     if (this.#times !== null) this.#timedRuns++
     return Array.isArray(results) ? this.#wrap(results, layout) : results.then((storages) => this.#wrap(storages, layout))
   }
@@ -121,7 +126,10 @@ export class Session<T extends Tensor = Tensor> {
   #wrap(storages: readonly NumericStorage[], { outputShapes }: Layout): Record<string, T> {
     // A copy has the properties already, and any name can be set.
     const results = { ...this.#noResults }, makeTensor = this.#options.makeTensor ?? (makeRuntimeTensor as TensorMaker<T>)
-    this.outputs.forEach(({ name, dtype }, i) => { results[name] = makeTensor(dtype, outputShapes[i] as readonly number[], storages[i] as NumericStorage) })
+    this.outputs.forEach(({ name, dtype }, i) => {
+      const storage = storages[i] as NumericStorage, shape = outputShapes[i] as readonly number[]
+      results[name] = ArrayBuffer.isView(storage) ? makeTensor(dtype, shape, storage) : { dtype, shape, ...storage as object } as never
+    })
     return results
   }
 
@@ -143,6 +151,11 @@ export class Session<T extends Tensor = Tensor> {
     this.#bound.set(key, bound)
     if (this.#bound.size > KEPT_BINDINGS) this.#bound.delete(this.#bound.keys().next().value as string)
     return (this.#last = bound)
+  }
+
+  /** The WebGPU device (a `GPUDevice`) that a wgsl program runs on; undefined for others. */
+  get device(): object | undefined {
+    return this.#host?.device
   }
 
   /** What is not as it was asked for: that there is one thread where more were wanted, and why. The console has it as a warning. */
@@ -167,7 +180,7 @@ export class Session<T extends Tensor = Tensor> {
 
   /** What the runs since `startProfile` (or since `load` with `profile: true`) cost, step by step; times are 0 where none was profiled. */
   profile(): Profile {
-    return makeProfile(this.#header, this.#last?.layout, this.#times, this.#timedRuns)
+    return makeProfile(this.#header, this.#last?.layout, this.#times, this.#timedRuns, this.#host?.clock)
   }
 
   /** Gives the arena back; the next run takes what it needs. */

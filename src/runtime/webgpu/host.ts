@@ -10,6 +10,7 @@ import { findDevice } from './device.js'
 import { makePipelines } from './pipelines.js'
 import { planSegments } from './segments.js'
 import { uploadConstants } from './constants.js'
+import type { Timestamps } from './timestamps.js'
 import { Watch } from './watch.js'
 
 /** What a program with parts on the host needs of the runtime around; given, so that bundlers leave it in the file that all pages load. */
@@ -30,26 +31,37 @@ export async function webgpuHost(program: ProgramData, given: GPUDevice | undefi
   const itinerary = planSegments(header, (step) => (parts.get(header.steps[step]?.kernel as number)?.inputCount ?? 0))
   const constants = await watch.checked('the constants', () => uploadConstants(device, program))
   let arena: GPUBuffer | undefined
-  const bindings: DeviceBinding[] = []
+  const arenas: GPUBuffer[] = [], bindings: DeviceBinding[] = []
+  let stamps: Promise<Timestamps> | undefined
+  const timed = device.features.has('timestamp-query')
   // Runs share the arena, so each waits for the one before.
   let last: Promise<unknown> = Promise.resolve()
+  const later = (things: readonly { destroy(): void }[]): void => { void last.then(() => { for (const thing of things) thing.destroy() }) }
   return {
     sync: false,
+    device,
+    clock: timed ? 'gpu' : 'cpu',
     release(grows) {
-      const old = arena
       arena = undefined
-      void last.then(() => old?.destroy())
-      for (const binding of bindings.splice(0)) void last.then(() => { binding.destroy() })
+      later([...bindings.splice(0), ...arenas.splice(0)])
       for (const part of parts.values()) part.host.release(grows)
     },
-    dispose() { void last.then(() => { constants.dispose() }) },
+    dispose() {
+      void stamps?.then((s) => { later([s]) })
+      later([{ destroy: constants.dispose }])
+    },
     bind(layout): Binding {
-      arena ??= allocate(device, layout)
-      const bound = bindDevice({ device, watch, program, pipelines, parts, itinerary, constants, arena, layout, tools })
+      const bound = bindDevice({
+        device, watch, program, pipelines, parts, itinerary, constants, layout, tools,
+        stamps: () => (timed ? stamps ??= import('./timestamps.js').then(({ Timestamps }) => new Timestamps(device, header.steps.length)) : undefined),
+      }, () => {
+        if (arena === undefined || arena.size < layout.arenaBytes) arenas.push(arena = allocate(device, layout))
+        return arena
+      })
       bindings.push(bound)
       return {
-        run(feeds, times) {
-          const result = last.then(() => bound.run(feeds, times))
+        run(...given) {
+          const result = last.then(() => bound.run(...given))
           last = result.catch(() => undefined)
           return result
         },

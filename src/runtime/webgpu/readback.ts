@@ -16,7 +16,7 @@ export class Readback {
   /** The fault cells as last read. */
   faults: Int32Array | undefined
 
-  constructor(device: GPUDevice, arena: GPUBuffer, places: readonly BufferPlace[], faults: GPUBuffer | undefined) {
+  constructor({ device, arena }: { readonly device: GPUDevice; readonly arena: GPUBuffer }, places: readonly BufferPlace[], faults: GPUBuffer | undefined) {
     this.#arena = arena
     this.#places = places
     this.#faults = faults
@@ -29,21 +29,26 @@ export class Readback {
 
   destroy(): void { this.#staging?.destroy() }
 
-  /** Has the places copied to where they can be read. */
-  copy(encoder: GPUCommandEncoder): void {
-    if (this.#staging === undefined) return
-    for (const [i, { offset, bytes }] of this.#places.entries()) if (bytes > 0) encoder.copyBufferToBuffer(this.#arena, offset, this.#staging, this.#offsets[i] as number, bytes)
+  /** Has the places copied to where they can be read, but for those that stay; false where there is nothing to read. */
+  copy(encoder: GPUCommandEncoder, staying: ReadonlySet<number>): boolean {
+    if (this.#staging === undefined) return false
+    let any = this.#faults !== undefined
+    for (const [i, { offset, bytes }] of this.#places.entries()) if (bytes > 0 && !staying.has(i)) {
+      encoder.copyBufferToBuffer(this.#arena, offset, this.#staging, this.#offsets[i] as number, bytes)
+      any = true
+    }
     if (this.#faults !== undefined) encoder.copyBufferToBuffer(this.#faults, 0, this.#staging, this.#bytes, this.#faults.size)
+    return any
   }
 
-  /** The elements of every place, after the commands were submitted. `dtypeOf` says what a place's words stand for. */
-  async read(dtypeOf: (place: number) => DType | undefined, allocate: Allocate): Promise<NumericStorage[]> {
-    if (this.#staging === undefined) return this.#places.map(({ dtype }, i) => fromWords(new ArrayBuffer(0), 0, 0, dtypeOf(i) ?? dtype, dtype, allocate))
-    await this.#staging.mapAsync(MAP_READ)
-    const bytes = this.#staging.getMappedRange()
-    const found = this.#places.map(({ dtype, length }, i) => fromWords(bytes, this.#offsets[i] as number, length, dtypeOf(i) ?? dtype, dtype, allocate))
+  /** The elements of every place that does not stay, after the commands were submitted; `any` is what `copy` gave. `dtypeOf` says what a place's words stand for. */
+  async read(any: boolean, dtypeOf: (place: number) => DType | undefined, allocate: Allocate, staying: ReadonlySet<number>): Promise<NumericStorage[]> {
+    const staging = any ? this.#staging : undefined
+    await staging?.mapAsync(MAP_READ)
+    const bytes = staging?.getMappedRange() ?? new ArrayBuffer(0)
+    const found = this.#places.map(({ dtype, length }, i) => (staying.has(i) ? [] as never : fromWords(bytes, this.#offsets[i] as number, length, dtypeOf(i) ?? dtype, dtype, allocate)))
     if (this.#faults !== undefined) this.faults = new Int32Array(bytes, this.#bytes).slice()
-    this.#staging.unmap()
+    staging?.unmap()
     return found
   }
 }

@@ -39,6 +39,7 @@ export class Watch {
     const [memory, validation] = await Promise.all([this.#device.popErrorScope(), this.#device.popErrorScope()])
     this.check()
     if (memory !== null) throw new IngotError('out-of-memory', `the WebGPU device has no memory for ${what}: ${memory.message}`, { hint: 'feed smaller inputs, or dispose of sessions that are no longer needed' })
-    if (validation !== null) throw new IngotError('internal', `the WebGPU device refuses ${what}: ${validation.message}`, { hint: 'this is a bug in Ingot; please report it with the model that shows it' })
+    // Bind groups have the name of their kernel and its origin for a label.
+    if (validation !== null) throw new IngotError('internal', `the WebGPU device refuses ${what}: ${validation.message}`, { where: { origin: /BindGroup\w* "+\S+ of ([^"]*)/.exec(validation.message)?.[1] ?? '' }, hint: 'this is a bug in Ingot; please report it with the model that shows it' })
   }
 }

@@ -6,13 +6,13 @@ import type { WgslKernel } from '../../../src/codegen/wgsl/render.js'
 
 const FLAGS = { storage: 0x80, uniform: 0x40, copySource: 0x4, copyTarget: 0x8, mapRead: 0x1 }
 
-/** The device, or undefined. The object that owns it is kept on `globalThis`: Dawn must not be freed under the event loop. */
-export async function findDevice(): Promise<GPUDevice | undefined> {
+/** A device with these features, or undefined where there is none. The object that owns it is kept on `globalThis`: Dawn must not be freed under the event loop. */
+export async function findDevice(features: readonly GPUFeatureName[] = []): Promise<GPUDevice | undefined> {
   try {
     const { create } = createRequire(import.meta.url)('webgpu') as { create(options: string[]): GPU }
     const gpu = create([])
     Object.assign(globalThis, { gpuOfTests: gpu })
-    return await (await gpu.requestAdapter())?.requestDevice()
+    return await (await gpu.requestAdapter())?.requestDevice({ requiredFeatures: [...features] })
   } catch {
     return undefined
   }

@@ -1,5 +1,6 @@
 /** Programs on WebGPU, where an adapter is there: `VK_DRIVER_FILES=$(scripts/software-adapter.sh)` gives a software one. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { HostTensor } from '../../../src/base/dtype.js'
 import { compile } from '../../../src/compile.js'
 import type { Graph, Value } from '../../../src/ir/graph.js'
 import { interpret } from '../../../src/ir/interpret.js'
@@ -39,7 +40,7 @@ let restore: () => void = () => undefined
 beforeEach(() => {
   made = {}
   if (device === undefined) return
-  const kinds = ['createBuffer', 'createBindGroup', 'createBindGroupLayout', 'createPipelineLayout', 'createComputePipelineAsync', 'createShaderModule', 'createQuerySet', 'createCommandEncoder'] as const
+  const kinds = Object.getOwnPropertyNames(Object.getPrototypeOf(device)).filter((name) => name.startsWith('create')) as 'createBuffer'[]
   for (const kind of kinds) {
     const own = device[kind].bind(device) as (...args: unknown[]) => unknown
     Object.defineProperty(device, kind, { configurable: true, value: (...args: unknown[]) => { made[kind] = (made[kind] ?? 0) + 1; return own(...args) } })
@@ -143,7 +144,8 @@ ${mixed.map((x, i) => `  %f${i}: float32[n, 3] = cast(%${x}) {to = float32}\n  %
     session.startProfile()
     const out = await session.run({ x: BigInt64Array.from([0n, 1n, -2n, 3n, 4n, 2n ** 20n]), y: Float32Array.of(1, 1, 1, 1, 2, 0, 0, 0, 0, 0, 0, 1) })
     expect(out['z']?.data).toEqual(Float32Array.of(46, 2 ** 40))
-    const { steps } = session.profile()
+    const { steps, clock } = session.profile()
+    expect(clock).toBe('cpu')
     expect(steps.length).toBeGreaterThanOrEqual(2)
     for (const step of steps) expect(step.ms).toBeGreaterThan(0)
     session.dispose()
@@ -151,6 +153,31 @@ ${mixed.map((x, i) => `  %f${i}: float32[n, 3] = cast(%${x}) {to = float32}\n  %
 })
 
 describe.skipIf(device === undefined)('what a device refuses', () => {
+  test('a binding is an error with the kernel and where it comes from', async () => {
+    const { data } = await compile(parseGraph(GATHER), { target: 'wgsl' })
+    // An arena that ends before the program's buffers do.
+    const gpu = device as GPUDevice, own = gpu.createBuffer.bind(gpu)
+    Object.defineProperty(gpu, 'createBuffer', { configurable: true, value: (d: GPUBufferDescriptor) => own(d.label === 'arena' ? { ...d, size: 256 } : d) })
+    const session = await load(data, { device: gpu })
+    const error = await errorOf('internal', () => session.run({ x: { dtype: 'float32', shape: [3, 2], data: new Float32Array(6) }, at: BigInt64Array.of(0n, 1n) }))
+    delete (gpu as unknown as Record<string, unknown>)['createBuffer']
+    expect(error.where?.origin).toBe(data.header.steps[0]?.origin)
+  })
+
+  test('memory that it has not is an error, and smaller inputs can be fed after it', async () => {
+    const { graph, session } = await sessionOf(LAYER), gpu = device as GPUDevice, own = gpu.popErrorScope.bind(gpu)
+    let scopes = 0
+    // Of two scopes the inner one, which is for memory, comes first.
+    Object.defineProperty(gpu, 'popErrorScope', { configurable: true, value: async () => { const found = await own(); return scopes++ % 2 === 0 ? { message: 'none left' } : found } })
+    const large = seededTensor('float32', [100, 8], 1), x = seededTensor('float32', [2, 8], 1)
+    const error = await errorOf('out-of-memory', () => session.run({ x: large }))
+    delete (gpu as unknown as Record<string, unknown>)['popErrorScope']
+    expect(error.message).toContain('none left')
+    const wanted = interpret(graph, { x })['total'] as HostTensor
+    expect((await session.run({ x }))['total']?.data[0]).toBeCloseTo(wanted.data[0] as number, 5)
+    session.dispose()
+  })
+
   test('a shader that does not compile is an error with its line, and where it comes from', async () => {
     const { data } = await compile(parseGraph(GATHER), { target: 'wgsl' })
     const text = new TextDecoder().decode(data.sections.wgsl)
