@@ -9,7 +9,7 @@
  * Nodes that copy anyway (elementwise, pad, concat) read one order and write the other at a border; a `relayout` is placed
  * where none does. A reshape that splits or joins what lies together keeps the order. Weights of convolutions and the
  * right-hand constants of products change order for free: output channels, and columns, side by side.
- * Does not: touch ports, row-major kernels, or regions where the copies would cost more than the convolutions gain.
+ * Does not: touch ports, row-major kernels, or regions where the copies would cost more than the convolutions gain (see layout-gain.ts: some are as fast in planes).
  * Stage: fused; stage unchanged. Preserves bits to an interpreter, which knows no memory (compiled sums of windows may be
  * taken in another order). Linear in nodes. A policy of targets, so not in the default pipeline.
  */

@@ -3,10 +3,8 @@ import { shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import { channelsLast, normalOrder, reshapedOrder } from '../ir/layout.js'
 import { outputValues, usedBy, usersOf } from '../ir/rewrite.js'
 import { hasKernels } from './fuse-cost.js'
-import { estimateElements, type Role } from './layout-roles.js'
-
-/** What copying one element costs, in arithmetic operations of a convolution that runs at full speed. */
-const COPY_COST = 50
+import { COPY_COST, estimateElements, TURN_COST } from './layout-gain.js'
+import type { Role } from './layout-roles.js'
 
 /** True for a tensor that channels last would move. */
 export function hasChannelsLast(value: Value): boolean {
@@ -23,7 +21,7 @@ export function channelsLastValues(graph: Graph, roleOf: (node: Node) => Role): 
   const add = (item: Value | Node, amount: number): void => { const root = regions.rootOf(item); gain.set(root, (gain.get(root) ?? 0) + amount) }
   const users = usersOf(graph), outputs = outputValues(graph)
   const definers = new Map(graph.nodes.flatMap((n) => n.outputs.map((v) => [v, n] as const)))
-  for (const node of graph.nodes) add(node, roleOf(node).work)
+  for (const node of graph.nodes) add(node, roleOf(node).gain)
   for (const v of regions.values()) {
     const readers = (users.get(v) ?? []).map((n) => roleOf(n).kind), definer = definers.get(v)
     const made = definer === undefined ? 'fixed' : roleOf(definer).kind
@@ -31,7 +29,8 @@ export function channelsLastValues(graph: Graph, roleOf: (node: Node) => Role): 
     const leaves = (k: string): boolean => k === 'fixed' || k === 'row-major'
     const copyIn = given && readers.some((k) => k === 'window' || k === 'follows')
     const copyOut = !given && (outputs.has(v) || readers.some(leaves)) && !(made === 'copies' && readers.every(leaves))
-    add(v, -COPY_COST * estimateElements(shapeOf(v)) * (Number(copyIn) + Number(copyOut)))
+    const turned = given && !copyIn && readers.includes('copies')
+    add(v, -estimateElements(shapeOf(v)) * (COPY_COST * (Number(copyIn) + Number(copyOut)) + TURN_COST * Number(turned)))
   }
   return new Set([...regions.values()].filter((v) => (gain.get(regions.rootOf(v)) ?? 0) > 0))
 }

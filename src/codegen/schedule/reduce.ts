@@ -12,7 +12,7 @@ import { openLoops } from './loops.js'
 import { pointsOf, type Nest } from './nest.js'
 import { bindLets, hasLanes, within, type TilePoint, type Work } from './points.js'
 import { Memo, type Env, type LocalValue, type ValueNode } from './values.js'
-import type { Pending } from './writer.js'
+import type { KernelWriter, Pending } from './writer.js'
 
 /** The registers of one accumulator at one point: one, or one for each lane where its type has no vectors. */
 export interface Register { readonly names: readonly string[]; readonly type: RegisterType }
@@ -43,7 +43,7 @@ export function writeReduce(work: Work, stage: ReduceStage, nest: Nest, tile: re
         pending.push(...nextValues(work, stage, used, within(point, own)))
       })
     }
-    writer.write(inLoadOrder(pending))
+    writer.write(inLoadOrder(pending, writer))
   }, ownLanes)
   values.touch()
   tile.forEach((_, t) => stage.accumulators.forEach((a, i) => foldParts(work, a, registers[t]?.[i] as Register, parts[t]?.[i] ?? [])))
@@ -59,11 +59,11 @@ export function writeReduce(work: Work, stage: ReduceStage, nest: Nest, tile: re
  * Sums written out over a window, in the order of the elements they read: an element that several windows share is loaded
  * once and used up. As it stands where that would change the order in which any accumulator adds.
  */
-function inLoadOrder(pending: readonly Pending[]): readonly Pending[] {
+function inLoadOrder(pending: readonly Pending[], writer: KernelWriter): readonly Pending[] {
   const names = pending.map((p) => (p.kind === 'set' ? p.name : ''))
   if (names.includes('') || new Set(names).size === names.length) return pending
   const loads = pending.map((p) => (p.kind === 'set' ? loadsOf(p.value) : []))
-  const keys = pending.map((p, i) => (p.kind === 'set' ? movingKey(p.value, loads[i] as readonly ValueNode[]) : undefined))
+  const keys = pending.map((p, i) => (p.kind === 'set' ? movingKey(p.value, loads[i] as readonly ValueNode[], writer) : undefined))
   if (keys.some((k) => k === undefined) || !isShared(loads)) return pending
   const sorted = pending.map((p, i) => ({ p, i, key: keys[i] as number })).sort((a, b) => a.key - b.key || a.i - b.i)
   const last = new Map<string, number>()
@@ -82,12 +82,17 @@ function loadsOf(value: ValueNode): readonly ValueNode[] {
 
 /**
  * Where the first load stands, relative to the others of its kind: the constant in its index. Of products, only those of two
- * loads have one: in the tile of a contraction, where one factor is a single element for all lanes, another order would
- * keep more values alive than there are registers.
+ * loads have one, or of a load and an element for all lanes that loops around hold: in the tile of a contraction, where such
+ * elements pass, another order would keep more values alive than there are registers.
  */
-function movingKey(value: ValueNode, [first, second]: readonly ValueNode[]): number | undefined {
-  if (first === undefined || (second === undefined && !(value.shell.kind === 'binary' && value.operands.includes(first)))) return undefined
+function movingKey(value: ValueNode, [first, second]: readonly ValueNode[], writer: KernelWriter): number | undefined {
+  if (first === undefined || (second === undefined && !(value.shell.kind === 'binary' && value.operands.includes(first)) && !hasHeldFactor(value, writer))) return undefined
   return termsOf(first.dims[0] ?? 0).find((t) => t.atoms.length === 0)?.coefficient ?? 0
+}
+
+/** True for a product by one element for all lanes that is known outside the innermost loop. */
+function hasHeldFactor(value: ValueNode, writer: KernelWriter): boolean {
+  return value.operands.some((o) => (o.shell.kind === 'splat' ? writer.levelOf(o) < writer.depth : o.shell.kind === 'binary' && o.shell.op === 'mul' && hasHeldFactor(o, writer)))
 }
 
 /** True where the first loads come back after others: windows that overlap. */

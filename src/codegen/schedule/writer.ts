@@ -214,13 +214,13 @@ export class KernelWriter implements ValueContext {
   }
 
   /** The outermost depth at which `node` can be written. */
-  #levelOf(node: ValueNode): number {
+  levelOf(node: ValueNode): number {
     const known = this.#levels.get(node.id)
     if (known !== undefined) return known
     const found = this.#find(node)
     let level = found?.depth ?? Math.max(0, node.pinned)
     if (found === undefined) {
-      for (const o of node.operands) level = Math.max(level, this.#levelOf(o))
+      for (const o of node.operands) level = Math.max(level, this.levelOf(o))
       for (const d of node.dims) level = Math.max(level, this.#levelOfDim(d))
       if (!node.safe) for (let depth = this.depth; depth > level; depth--) if (this.#scopes[depth]?.runs === false) level = depth
     }
@@ -232,7 +232,7 @@ export class KernelWriter implements ValueContext {
     if (typeof dim === 'number') return 0
     if (typeof dim === 'object') return Math.max(...(dim.slice(1) as Dim[]).map((d) => this.#levelOfDim(d)))
     const data = this.#dataIndices.get(dim)
-    return data === undefined ? (this.#loopDepth.get(dim) ?? 0) : this.#levelOf(data)
+    return data === undefined ? (this.#loopDepth.get(dim) ?? 0) : this.levelOf(data)
   }
 
   /** The expression of `node` for use at depth `at`, with what it needs written before. */
@@ -240,7 +240,7 @@ export class KernelWriter implements ValueContext {
     if (node.shell.kind === 'const' || node.shell.kind === 'local') return node.shell
     const found = this.#find(node)
     if (found !== undefined) return { kind: 'local', name: found.name, type: node.type }
-    if (node.shell.kind !== 'index' && (this.#levelOf(node) < at || (this.#uses.get(node.id) ?? 0) > 1)) return { kind: 'local', name: this.#bindValue(node), type: node.type }
+    if (node.shell.kind !== 'index' && (this.levelOf(node) < at || (this.#uses.get(node.id) ?? 0) > 1)) return { kind: 'local', name: this.#bindValue(node), type: node.type }
     return this.#expression(node, at)
   }
 
@@ -255,7 +255,7 @@ export class KernelWriter implements ValueContext {
   #bindValue(node: ValueNode): string {
     const found = this.#find(node)
     if (found !== undefined) return found.name
-    const level = this.#levelOf(node), scope = this.#scopes[level] as Scope
+    const level = this.levelOf(node), scope = this.#scopes[level] as Scope
     if (node.symbol !== undefined) {
       const [value] = node.operands, [extent] = node.dims
       scope.stmts.push({ kind: 'data-index', name: node.symbol, value: this.#value(value as ValueNode, level), extent: this.#placeDim(extent as Dim, level) })

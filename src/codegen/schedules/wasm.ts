@@ -10,10 +10,11 @@ import { scheduleRows } from './wasm/rows.js'
 import { shareLoops } from './wasm/share.js'
 import { tileDepth, type Features } from './wasm/tile.js'
 import { scheduleTranspose } from './wasm/transposes.js'
+import { scheduleWindowRows } from './wasm/window-rows.js'
 
 /** The plan for `compute` on the wasm target with an instruction set. */
 export function scheduleWasm(compute: Compute, features: Features = 'baseline'): Plan {
-  const plan = scheduleDepthwise(compute, features) ?? planContraction(compute, features) ?? scheduleTranspose(compute) ?? scheduleRows(compute)
+  const plan = scheduleDepthwise(compute, features) ?? scheduleWindowRows(compute, features) ?? planContraction(compute, features) ?? scheduleTranspose(compute) ?? scheduleRows(compute)
   return shareLoops(compute, [...plan, ...scheduleStores(compute)])
 }
 
