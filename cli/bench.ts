@@ -5,10 +5,10 @@ import { load, type Target } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { programOf } from './model.js'
-import { countOption, shapeOption, targetOption, threadsOf, threadsOption, timeText, valueOption } from './options.js'
+import { countOption, shapeOption, targetOrAuto, threadsOf, threadsOption, timeText, valueOption } from './options.js'
 import { table } from './progress.js'
 
-interface Options extends FixedInputs { readonly input?: Readonly<Record<string, string>>; readonly runs: number; readonly target?: Target; readonly threads?: number; readonly json?: boolean }
+interface Options extends FixedInputs { readonly input?: Readonly<Record<string, string>>; readonly runs: number; readonly target?: Target | 'auto'; readonly threads?: number; readonly json?: boolean }
 
 /** The subcommand. */
 export function benchCommand(): Command {
@@ -19,7 +19,7 @@ export function benchCommand(): Command {
     .option('--input <name=source>', 'as for run', inputOption)
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
-    .option('--target <target>', 'wasm or js, for a model', targetOption)
+    .option('--target <target>', 'wasm, js, wgsl or auto, for a model', targetOrAuto)
     .option('--threads <n>', 'threads that share the work (wasm)', threadsOption)
     .option('--json', 'print all figures as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot bench model.onnx --runs 50 --shape x=8,16')

@@ -6,10 +6,10 @@ import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, type CompileOptions, type Program, type Target } from '../src/index.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
-import { bytesOption, shapeOption, sizeText, targetOption, threadsOf, threadsOption, timeText, valueOption } from './options.js'
+import { boundsOption, bytesOption, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, type Bounds } from './options.js'
 import { progressLine } from './progress.js'
 
-interface Options extends FixedInputs { readonly output?: string; readonly target?: Target; readonly threads?: number; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
+interface Options extends FixedInputs { readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly bounds?: Bounds; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function compileCommand(): Command {
@@ -17,10 +17,11 @@ export function compileCommand(): Command {
     .description('Compile an ONNX model to an artefact.')
     .argument('<model>', 'an .onnx file')
     .option('-o, --output <file>', 'where to write; the model\'s name with .ingot (or .mjs) when absent')
-    .option('--target <target>', 'wasm or js; wasm when absent, js for a module', targetOption)
+    .option('--target <target>', 'wasm, js, wgsl (WebGPU), or auto: what there is here; wasm when absent, js for a module', targetOrAuto)
     .option('--threads <n>', 'threads that sessions use unless they are told otherwise (wasm)', threadsOption)
     .option('--shape <name=extents>', 'fix an input\'s extents (repeatable); others stay symbolic', shapeOption)
     .option('--value <name=value>', 'fix an input to a number, a list (1,2,3) or a .npy or .pb file, and so decide what depends on it (repeatable)', valueOption)
+    .option('--bounds <name=lo:hi>', 'what an integer input\'s elements can be (repeatable): keeps ids on the GPU; runs check them (wgsl)', boundsOption)
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
     .option('--max-memory <size>', 'refuse a program that needs more memory than this (symbolic extents counted as 1)', bytesOption)
@@ -42,6 +43,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
   const settings: CompileOptions = {
     target, ...threadsOf(options),
     ...await fixedInputs(options),
+    ...(options.bounds !== undefined && { bounds: options.bounds }),
     keepGraph: options.keepGraph ?? false,
     exact: options.exact ?? false,
     onProgress: (p) => {
@@ -64,12 +66,13 @@ async function compileModel(model: string, options: Options): Promise<void> {
   await saveOrRemove(program, output, options.emit)
   const bytes = (await stat(output)).size
   if (options.json === true) {
-    console.log(JSON.stringify({ output, bytes, ms, target, report: program.report, memory }, null, 2))
+    console.log(JSON.stringify({ output, bytes, ms, target: program.header.target, report: program.report, memory }, null, 2))
     return
   }
   const { report } = program
   const stripped = Object.entries(report.stripped).map(([op, n]) => `${n} ${op}`).join(', ')
-  console.log(`${pc.bold(output)}  ${sizeText(bytes)}, target ${target}, compiled in ${timeText(ms)}`)
+  console.log(`${pc.bold(output)}  ${sizeText(bytes)}, target ${program.header.target}, compiled in ${timeText(ms)}`)
+  if (report.picked !== undefined) console.log(`  ${report.picked.target} was picked: ${report.picked.why}`)
   for (const [i, part] of (report.host ?? []).entries()) console.log(`  part ${i + 1} of ${report.host?.length} on the host: ${part.map((n) => `${n.origin} (${n.op}): ${n.why}`).join('; ')}`)
   console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
   if (report.branches.length > 0) console.log(`  both branches are computed, and one picked while running: ${report.branches.join(', ')}`)

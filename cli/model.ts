@@ -25,12 +25,14 @@ export async function programOf(path: string, options: CompileOptions = {}): Pro
   if (isArtefact(bytes)) {
     const data = decodeProgram(bytes)
     const { target } = data.header
-    if (options.target !== undefined && options.target !== target) throw new IngotError('bad-option', `'${path}' was compiled for ${target}, not ${options.target}`, { hint: 'leave --target out, or compile the model again' })
+    if (options.target !== undefined && options.target !== 'auto' && options.target !== target) throw new IngotError('bad-option', `'${path}' was compiled for ${target}, not ${options.target}`, { hint: 'leave --target out, or compile the model again' })
     return { data, compiled: false }
   }
   const line = progressLine(`compiling ${path}`)
   try {
     const program = await compile(path, { ...options, onProgress: (p) => { line.step(p.name); options.onProgress?.(p) } })
+    const { picked } = program.report
+    if (picked !== undefined) console.error(`target ${picked.target}: ${picked.why}`)
     return { data: program.data, compiled: true }
   } finally {
     line.done()

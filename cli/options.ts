@@ -1,8 +1,9 @@
 /** Readers of option values that several commands share. */
 import { InvalidArgumentError } from 'commander'
-import { TARGETS, type CompileOptions } from '../src/index.js'
+import { TARGETS, type Target } from '../src/index.js'
 
 export type Shapes = Readonly<Record<string, readonly number[]>>
+export type Bounds = Readonly<Record<string, readonly [number, number]>>
 
 /** `x=1,3,224,224`, collected over repeated options. */
 export function shapeOption(text: string, previous: Shapes = {}): Shapes {
@@ -21,10 +22,20 @@ export function valueOption(text: string, previous: Readonly<Record<string, stri
 }
 
 /** One of the targets that programs can be compiled for. */
-export function targetOption(text: string): NonNullable<CompileOptions['target']> {
+export function targetOption(text: string): Target {
   const target = TARGETS.find((t) => t === text)
   if (target === undefined) throw new InvalidArgumentError(`choose one of ${TARGETS.join(', ')}`)
   return target
+}
+
+/** A target, or `auto` for what there is. */
+export const targetOrAuto = (text: string): Target | 'auto' => (text === 'auto' ? text : targetOption(text))
+
+/** `ids=0:30521`, collected over repeated options. */
+export function boundsOption(text: string, previous: Bounds = {}): Bounds {
+  const [, name, lo, hi] = /^(.+)=(-?\d+):(-?\d+)$/.exec(text) ?? []
+  if (name === undefined) throw new InvalidArgumentError("write NAME=0:30521: an input's name, its least and its greatest element")
+  return { ...previous, [name]: [Number(lo), Number(hi)] }
 }
 
 /** A number of threads. */

@@ -8,9 +8,9 @@ import { inputOption, makeFeeds } from './feeds.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { graphOf, programOf } from './model.js'
 import { writeNpy } from './npy.js'
-import { seedOption, shapeOption, targetOption, threadsOf, threadsOption, timeText, valueOption } from './options.js'
+import { seedOption, shapeOption, targetOrAuto, threadsOf, threadsOption, timeText, valueOption } from './options.js'
 
-interface Options extends FixedInputs { readonly input?: Readonly<Record<string, string>>; readonly seed: number; readonly output?: string; readonly target?: Target; readonly threads?: number; readonly check?: boolean; readonly json?: boolean }
+interface Options extends FixedInputs { readonly input?: Readonly<Record<string, string>>; readonly seed: number; readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly check?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function runCommand(): Command {
@@ -22,7 +22,7 @@ export function runCommand(): Command {
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
     .option('--seed <n>', 'seed of random inputs', seedOption, 1)
     .option('--output <folder>', 'write every output there as .npy')
-    .option('--target <target>', 'wasm or js, for a model (an artefact has its own)', targetOption)
+    .option('--target <target>', 'wasm, js, wgsl or auto, for a model (an artefact has its own)', targetOrAuto)
     .option('--threads <n>', 'threads that share the work (wasm)', threadsOption)
     .option('--check', 'compare with the reference interpreter (a model only; slow)')
     .option('--json', 'print statistics as JSON')

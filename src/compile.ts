@@ -7,11 +7,14 @@
 import { emitDeviceProgram, emitProgram, type EmitOptions } from './codegen/emit.js'
 import { lowerGraph, type FeatureSet, type OnKernel } from './codegen/lower.js'
 import { planMemory } from './codegen/plan-memory.js'
-import { lowerForDevice } from './codegen/wgsl/lower.js'
+import { lowerForDevice, nodesForHost, type ElementBounds } from './codegen/wgsl/lower.js'
+import { DTYPES } from './base/dtype.js'
 import { IngotError } from './base/error.js'
 import { debugFromEnvironment } from './debug.js'
 import type { Graph } from './ir/graph.js'
 import { printGraph } from './ir/print.js'
+import { pickTarget } from './pick-target.js'
+import { fuseApart } from './passes/fuse.js'
 import { DEFAULT_PIPELINE, getPass, runPasses } from './passes/index.js'
 import { openChoices } from './passes/merge-branches.js'
 import { specializeShapes, type InputShapes } from './passes/specialize-shapes.js'
@@ -32,8 +35,8 @@ export interface Progress {
 }
 
 export interface CompileOptions extends ImportOnnxOptions {
-  /** Default `wasm`. */
-  readonly target?: Target
+  /** Default `wasm`. `auto` takes what there is where this is called: wgsl with WebGPU on hardware, else wasm, else js; the report says which and why. */
+  readonly target?: Target | 'auto'
   /**
    * Instruction sets that a wasm program is made for. `auto` (the default) holds kernels with and without relaxed SIMD, and the engine that
    * loads it picks; results may differ in the last place between the two.
@@ -48,6 +51,11 @@ export interface CompileOptions extends ImportOnnxOptions {
    * faster, with errors of some 1e-6 of the peak instead of 0.5e-6, and weights that take up to 4 times the memory; the report lists them.
    */
   readonly exact?: boolean
+  /**
+   * What the elements of integer inputs can be, least and greatest, by name: wgsl then computes with them on the GPU, which has no 64-bit integers,
+   * and runs check that what is fed is within (`feed-bounds`). Other targets need none and take no notice.
+   */
+  readonly bounds?: Readonly<Record<string, readonly [number, number]>>
   /** Passes to run instead of the target's pipeline. */
   readonly passes?: readonly string[]
   /** Verify the graph after every pass; on by default only where `INGOT_DEBUG` names `verify`. */
@@ -74,7 +82,8 @@ export const TARGETS: readonly Target[] = ['js', 'wasm', 'wgsl']
  * Throws an `IngotError` that names the node for anything it cannot do; never falls back silently.
  */
 export async function compile(source: Graph | Uint8Array | ArrayBuffer | string, options: CompileOptions = {}): Promise<Program> {
-  const target = options.target ?? 'wasm', features = options.features ?? 'auto'
+  const picked = options.target !== 'auto' ? undefined : (options.threads ?? 1) > 1 ? { target: 'wasm' as const, why: 'it alone has threads' } : await pickTarget()
+  const target = picked?.target ?? options.target as Target | undefined ?? 'wasm', features = options.features ?? 'auto'
   if (!TARGETS.includes(target)) throw new IngotError('target-unavailable', `whole programs cannot be compiled for the target '${target}' yet`, { hint: `use ${TARGETS.join(' or ')}` })
   checkThreads(options.threads, target)
   const passes = options.passes ?? pipelineFor(target, options)
@@ -95,28 +104,40 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
 
   const imported = isGraphSource(source) ? source : await timed('import', 'import', () => importOnnx(source, options), same)
   let graph = options.shapes === undefined ? imported : await timed('specialize', 'specialize-shapes', () => specializeShapes(imported, options.shapes ?? {}), same)
-  const stripped = countBookkeeping(graph)
+  const stripped = countBookkeeping(graph), bounds = elementBounds(graph, options.bounds)
   let branches: readonly string[] = []
   for (const pass of passes) {
     const before = graph
     if (pass === 'merge-branches') branches = openChoices(graph)
-    graph = await timed('pass', pass, () => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') }), same)
+    const run = (): Graph => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') })
+    graph = await timed('pass', pass, () => (pass === 'fuse' && target === 'wgsl' ? fuseApart(before, nodesForHost(before, bounds)) : run()), same)
   }
   const onKernel: OnKernel = (k) => { debug.kernel(k); options.onKernel?.(k) }
-  const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel)) : undefined
+  const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel, bounds)) : undefined
   const lowered = device ?? await timed('lower', 'lower', () => lowerGraph(graph, target, onKernel, features))
   const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps, { device: device !== undefined }))
   const emitOptions: EmitOptions = { target, features, producer: VERSION, ...((options.threads ?? 1) > 1 && { threads: options.threads as number }), ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }) }
-  const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, emitOptions) : emitDeviceProgram(graph, device, plan, emitOptions, hostArtefact)))
+  const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, emitOptions) : emitDeviceProgram(graph, device, plan, { ...emitOptions, bounds }, hostArtefact)))
   debug.program(data.header)
   await debug.flush()
-  return new Program(data, { steps, ...(device !== undefined && { host: device.parts.map((p) => p.reasons) }), nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped, branches, winograd: winogradIn(graph) })
+  return new Program(data, { steps, ...(picked !== undefined && { picked }), ...(device !== undefined && { host: device.parts.map((p) => p.reasons) }), nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped, branches, winograd: winogradIn(graph) })
 }
 
 /** The artefact of a part of a program for WebGPU that runs on the host. */
 function hostArtefact(graph: Graph): Uint8Array {
   const lowered = lowerGraph(graph, 'wasm')
   return encodeProgram(emitProgram(graph, lowered, planMemory(graph, lowered.steps), { target: 'wasm', producer: VERSION }))
+}
+
+/** The bounds as intervals, after a check that they are of integer inputs. */
+function elementBounds({ name: graph, inputs }: Graph, given: CompileOptions['bounds'] = {}): ElementBounds {
+  return Object.fromEntries(Object.entries(given).map(([name, [lo, hi]]) => {
+    const type = inputs.find((v) => v.name === name)?.type, dtype = type?.kind === 'tensor' ? type.dtype : undefined
+    if (dtype === undefined) throw new IngotError('bad-option', `bounds are given for "${name}", which is no input of ${graph}`, { hint: `the inputs are ${inputs.map((v) => `"${v.name}"`).join(', ')}` })
+    if (DTYPES[dtype].bits < 8 || !/int/.test(dtype)) throw new IngotError('bad-option', `bounds are given for "${name}", which holds no integers`, { where: { dtype } })
+    if (!Number.isSafeInteger(lo) || !Number.isSafeInteger(hi) || lo > hi) throw new IngotError('bad-option', `the bounds of "${name}" are ${lo} and ${hi}; they must be integers, the least first`)
+    return [name, { lo, hi }]
+  }))
 }
 
 function checkThreads(threads: number | undefined, target: Target): void {

@@ -1,6 +1,7 @@
 /** Program: what `compile` returns. Its data goes to `load` as it is, or to a file. */
 import { IngotError } from './base/error.js'
 import { renderJsModule } from './codegen/js/module.js'
+import type { PickedTarget } from './pick-target.js'
 import { encodeProgram } from './runtime/encode.js'
 import type { ProgramData, ProgramHeader } from './runtime/format.js'
 import { writeWhole } from './write-file.js'
@@ -12,6 +13,8 @@ export interface CompileReport {
   /** Nodes of the graph as imported, and after all passes. */
   readonly nodes: { readonly before: number; readonly after: number }
   readonly kernels: number
+  /** With the target `auto`, which it is and why. */
+  readonly picked?: PickedTarget
   /** For wgsl, the nodes that run on the host and why, for each part of the program that does. */
   readonly host?: readonly (readonly { readonly origin: string; readonly op: string; readonly why: string }[])[]
   /** Bookkeeping nodes stripped, by op name (`autograd.record`: 12). */

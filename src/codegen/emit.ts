@@ -8,7 +8,7 @@ import type { MemoryPlan } from './plan-memory.js'
 import { renderWasmModule } from './wasm/render.js'
 import { shareKernel } from './wasm/share.js'
 import { emitDevice, type EmittedDevice } from './wgsl/emit.js'
-import type { DeviceLowered } from './wgsl/lower.js'
+import type { DeviceLowered, ElementBounds } from './wgsl/lower.js'
 
 export interface EmitOptions {
   readonly target: Target
@@ -18,6 +18,8 @@ export interface EmitOptions {
   readonly producer: string
   /** Threads that sessions use unless they are told. */
   readonly threads?: number
+  /** What callers say the elements of inputs can be, which runs check. */
+  readonly bounds?: ElementBounds
   /** Text of the graph, to be kept in the artefact. */
   readonly graphText?: string
 }
@@ -41,7 +43,7 @@ function emitCalls(lowered: Lowered, plan: MemoryPlan, options: EmitOptions): Em
 }
 
 function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps, kernels, sections, pieces = [] }: EmittedDevice): ProgramData {
-  const inputs = graph.inputs.map((v): Port => port(v.name, v, plan))
+  const inputs = graph.inputs.map((v): Port => { const bounds = options.bounds?.[v.name]; return { ...port(v.name, v, plan), ...(bounds && { bounds: [bounds.lo, bounds.hi] as const }) } })
   const outputs = graph.outputs.map((o): Port => port(o.name, o.value, plan))
   const header: ProgramHeader = {
     name: graph.name, target: options.target, ...(options.threads !== undefined && { threads: options.threads }), producer: options.producer,

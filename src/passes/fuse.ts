@@ -35,11 +35,14 @@ export const fuse: Pass = {
   needs: 'canonical',
   ensures: 'fused',
   preserves: 'bits',
-  run(graph) {
-    const names = new GraphBuilder({ name: graph.name, stage: 'fused' })
-    reserveNames(names, graph)
-    return fuseGraph(graph, countUses(graph), names)
-  },
+  run: (graph) => fuseApart(graph, new Set()),
+}
+
+/** Fuses, but never joins a node of `apart` with another: the two run in different places. */
+export function fuseApart(graph: Graph, apart: ReadonlySet<Node>): Graph {
+  const names = new GraphBuilder({ name: graph.name, stage: 'fused' })
+  reserveNames(names, graph)
+  return fuseGraph(graph, { uses: countUses(graph), names, apart })
 }
 
 type Role = 'elementwise' | 'injective' | 'joining' | 'reduction' | 'contraction'
@@ -53,10 +56,13 @@ interface Group {
   moves: boolean
 }
 
-function fuseGraph(graph: Graph, uses: ReadonlyMap<Value, number>, names: GraphBuilder): Graph {
+interface Fusing { readonly uses: ReadonlyMap<Value, number>; readonly names: GraphBuilder; readonly apart: ReadonlySet<Node> }
+
+function fuseGraph(graph: Graph, fusing: Fusing): Graph {
+  const { uses, names, apart } = fusing
   const groups = new Map<Node, Group>()
   const definers = new Map<Value, Node>()
-  const inner = graph.nodes.map((node) => mapNested(node, (g) => fuseGraph(g, uses, names)))
+  const inner = graph.nodes.map((node) => mapNested(node, (g) => fuseGraph(g, fusing)))
   for (const node of inner) {
     for (const v of node.outputs) definers.set(v, node)
     const role = roleOf(node)
@@ -64,7 +70,7 @@ function fuseGraph(graph: Graph, uses: ReadonlyMap<Value, number>, names: GraphB
     const group: Group = { nodes: [node], tail: node, anchor: isAnchor(role) ? role : undefined, cost: role === 'elementwise' ? elementwiseCost(node) : 0, moves: role === 'injective' }
     groups.set(node, group)
     for (const { value, producer } of candidates(node, role, uses, definers, groups)) {
-      if (mayJoin(producer, value, group, node, role)) join(producer, group, groups)
+      if (apart.has(producer.tail) === apart.has(node) && mayJoin(producer, value, group, node, role)) join(producer, group, groups)
     }
   }
   const order = new Map(inner.map((node, i) => [node, i]))

@@ -10,8 +10,8 @@ export const FORMAT_VERSION = 1
 
 export type Target = 'js' | 'wasm' | 'wgsl'
 
-/** An input or output. `buffer` is its index in `Program.buffers`. */
-export interface Port { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly buffer: number }
+/** An input or output. `buffer` is its index in `Program.buffers`; `bounds` are the least and greatest integer that may be fed (wgsl). */
+export interface Port { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly buffer: number; readonly bounds?: readonly [number, number] }
 
 /** Where a symbol's value comes from at bind: an extent of an input, or an element of an integer input. */
 export type ProgramSymbol =

@@ -89,7 +89,7 @@ function checkFields(header: ProgramHeader, sections: ProgramData['sections']): 
   const time = integer(-1, header.steps.length + 2)
   const dim = dimOf(new Set(header.symbols.map((symbol) => symbol.name)))
   const extent: Check = (value, field) => (typeof value === 'number' ? size : dim)(value, field)
-  const ports = array(object({ name: text, dtype, shape: array(extent, MOST_LEVELS), buffer }))
+  const ports = array(object({ name: text, dtype, shape: array(extent, MOST_LEVELS), buffer, 'bounds?': array(integer(-(2 ** 53), 2 ** 53), 2) }))
   object({
     name: text, producer: text, target: oneOf('js', 'wasm', 'wgsl'), 'graph?': text, 'threads?': integer(1, 65),
     inputs: ports, outputs: ports,

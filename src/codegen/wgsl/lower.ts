@@ -60,6 +60,17 @@ export function lowerForDevice(graph: Graph, onKernel?: OnKernel, bounds: Elemen
   return { kernels: table.kernels, steps, parts }
 }
 
+/** The nodes of a graph that is not fused yet which will run on the host, as far as integers and float64 decide: the only types that shaders may lack. */
+export function nodesForHost(graph: Graph, bounds: ElementBounds): ReadonlySet<Node> {
+  checkTypes(graph, 'wgsl')
+  const lowering = new DeviceNodes(graph, bounds), found = new Set<Node>()
+  for (const node of graph.nodes) {
+    const whole = [...node.inputs, ...node.outputs].every((v) => v === null || v.type.kind !== 'tensor' || v.type.dtype === 'float32')
+    if (!whole && lowering.lower(node) instanceof IngotError) found.add(node)
+  }
+  return found
+}
+
 /** Nodes of a graph, lowered once for each kind, with what is known of the integers in every value. */
 class DeviceNodes {
   readonly #elements = new Map<Value, Interval>()

@@ -20,7 +20,7 @@ export function findDevice(): Promise<GPUDevice> {
 }
 
 async function requestDevice(): Promise<GPUDevice> {
-  const gpu = (globalThis.navigator as Navigator | undefined)?.gpu ?? await nodeGpu()
+  const gpu = await findGpu()
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
   if (adapter === null) throw new IngotError('target-unavailable', 'WebGPU finds no adapter here', { hint: HINT })
   const requiredLimits: Record<string, number> = {}
@@ -31,6 +31,9 @@ async function requestDevice(): Promise<GPUDevice> {
     throw new IngotError('target-unavailable', `the WebGPU adapter gives no device: ${cause}`, { hint: HINT, cause })
   }
 }
+
+/** The page's or worker's `GPU`, or that of the package `webgpu`. Throws `target-unavailable` where there is neither. */
+export async function findGpu(): Promise<GPU> { return (globalThis.navigator as Navigator | undefined)?.gpu ?? nodeGpu() }
 
 /** The `GPU` of the package `webgpu`. It is kept on `globalThis`, because Dawn must not be freed while the process lives. */
 async function nodeGpu(): Promise<GPU> {

@@ -57,9 +57,9 @@ export class Exchange {
     return !known
   }
 
-  #checked(what: string, { dtype, buffer: number }: Port, buffer: GPUBuffer, offset: number, usage: number): { readonly at: number; readonly bytes: number } {
+  #checked(what: string, { dtype, buffer: number, bounds }: Port, buffer: GPUBuffer, offset: number, usage: number): { readonly at: number; readonly bytes: number } {
     const { offset: at, bytes, dtype: stored } = this.#context.layout.buffers[number] as { offset: number; bytes: number; dtype: string }, feed = usage === COPY_SRC
-    if (stored !== dtype || !/^(float|u?int)32$/.test(dtype)) throw new IngotError(feed ? 'feed-dtype' : 'bad-option', `${what} is ${dtype}, which the device has in another form`, { where: { dtype }, hint: 'float32, int32 and uint32 can be exchanged in buffers of the device' })
+    if (stored !== dtype || bounds !== undefined || !/^(float|u?int)32$/.test(dtype)) throw new IngotError(feed ? 'feed-dtype' : 'bad-option', `${what} is ${dtype}, which the device has in another form or checks`, { where: { dtype }, hint: 'float32, int32 and uint32 can be exchanged in buffers of the device' })
     if (!((buffer.usage & usage) > 0) || !(offset % 4 === 0 && buffer.size >= offset + bytes)) throw new IngotError(feed ? 'feed-extent' : 'bad-option', `${what} needs ${bytes} bytes of a GPUBuffer with the usage ${feed ? 'COPY_SRC' : 'COPY_DST'}, from a multiple of 4; the one given has ${buffer.size} and the usage ${buffer.usage}, from ${offset}`)
     return { at, bytes }
   }

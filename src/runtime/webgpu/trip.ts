@@ -10,7 +10,7 @@ import type { Exchange } from './exchange.js'
 import type { Readback } from './readback.js'
 import type { Segment, Source } from './segments.js'
 import type { Timestamps } from './timestamps.js'
-import { toWords } from './words.js'
+import { checkBounds, toWords } from './words.js'
 
 /** What a binding has made for its runs. */
 export interface Prepared {
@@ -38,6 +38,7 @@ export class Trip {
     this.#context = context
     this.#prepared = prepared
     this.#journey = journey
+    context.program.header.inputs.forEach((port, i) => { checkBounds(port, journey.feeds[i] as NumericStorage) })
     for (const i of context.itinerary.uploads) { const feed = journey.feeds[i] as NumericStorage; if (!onDevice(feed)) this.#upload(context.program.header.inputs[i]?.buffer as number, feed) }
   }
 

@@ -1,12 +1,25 @@
 /** Elements of tensors as the 32-bit words that shaders have for them, and back. */
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from '../../base/float16.js'
 import type { DType, TensorStorage } from '../../base/dtype.js'
+import { IngotError } from '../../base/error.js'
 import type { NumericStorage } from '../feeds.js'
+import type { Port } from '../format.js'
 
 /** Makes storage of a dtype; handed in, because the file that every page loads has it. */
 export type Allocate = (dtype: DType, count: number) => TensorStorage
 
 const WORDS = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const
+
+/** Throws `feed-bounds` where a fed element is not what the program was compiled for. */
+export function checkBounds({ name, bounds }: Port, elements: NumericStorage): void {
+  if (bounds === undefined) return
+  const [lo, hi] = bounds
+  for (let i = 0; i < elements.length; i++) {
+    const x = elements[i] as number | bigint
+    // Numbers and bigints compare by value.
+    if (!(x >= lo && x <= hi)) throw new IngotError('feed-bounds', `element ${i} of input "${name}" is ${x}, the program was compiled for ${lo} to ${hi}`, { hint: 'feed what is within, or compile with other bounds' })
+  }
+}
 
 /** `elements` of `dtype` in words of `stored`. Integers beyond 32 bits become the nearest that fit: the compiler lets only indices be such. */
 export function toWords(elements: NumericStorage, dtype: DType, stored: DType, allocate: Allocate): NumericStorage {

@@ -126,6 +126,23 @@ ${mixed.map((x, i) => `  %f${i}: float32[n, 3] = cast(%${x}) {to = float32}\n  %
     session.dispose()
   })
 
+  test('integers within declared bounds stay on the GPU, and others are refused', async () => {
+    const { data, report } = await compile(parseGraph(`graph @next stage=inference (x: float32[4, 2], at: int64[n]) -> (y: float32[n, 2], more: int64[n]) {
+  symbol n = extent(at, 0)
+  const %one: int64[1] = [1]
+  %more: int64[n] = add(%at, %one)
+  %y: float32[n, 2] = gather(%x, %more) {axis = 0}
+  return y = %y, more = %more
+}`), { target: 'wgsl', bounds: { at: [-1, 2] } })
+    expect(report.host).toEqual([])
+    const session = await load(data, { device: device as GPUDevice }), x = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+    const results = await session.run({ x, at: BigInt64Array.of(2n, -1n) })
+    expect(results['y']?.data).toEqual(Float32Array.of(7, 8, 1, 2))
+    expect(results['more']?.data).toEqual(BigInt64Array.of(3n, 0n))
+    for (const at of [3n, -2n, 2n ** 32n]) expect((await errorOf('feed-bounds', () => session.run({ x, at: BigInt64Array.of(0n, at) }))).message).toContain(`element 1 of input "at" is ${at}`)
+    session.dispose()
+  })
+
   test('cannot run synchronously, says so, and after dispose says that', async () => {
     const { session } = await sessionOf(GATHER)
     await errorOf('target-unavailable', () => Promise.resolve().then(() => session.runSync({})))
