@@ -12,13 +12,15 @@ import type { DType } from '../base/dtype.js'
 import { add, substituteDim, type Dim } from '../ir/dims.js'
 import { isVector, LANES, typeOfExpr, VECTOR_DTYPES, VECTOR_OF, type Expr, type RegisterType } from '../ir/kernel/expr.js'
 import type { Kernel, Stmt } from '../ir/kernel/kernel.js'
-import { operandsOf, visitExprs, visitStmts, withOperands } from '../ir/kernel/walk.js'
+import { exprsOf, operandsOf, visitExprs, visitStmts, withOperands } from '../ir/kernel/walk.js'
 import { hasVectorForm, laneStride, LANE } from './schedule/lanes.js'
 
 type Loop = Extract<Stmt, { kind: 'for' }>
 
 /** Vectors of sums that one trip holds in registers at most, and vectors that it takes at most. */
 const MOST_SUMS = 8, MOST_VECTORS = 4
+/** Statements of which two vectors fill the pipeline. */
+const LONG = 24
 
 /** `kernel` with lanes wherever a loop allows them. */
 export function lanesOfLoops(kernel: Kernel): Kernel {
@@ -43,7 +45,7 @@ function inLanes(loop: Loop, dtypeOf: (buffer: string) => DType): readonly Stmt[
   const hi = loop.hi as number, most = Math.max(1, Math.floor(MOST_SUMS / Math.max(1, sumsOf(loop.body))))
   const out: Stmt[] = []
   let at = 0
-  for (let vectors = Math.min(MOST_VECTORS, 2 ** Math.floor(Math.log2(most))); vectors >= 1; vectors /= 2) {
+  for (let vectors = Math.min(loop.body.length > LONG ? MOST_VECTORS / 2 : MOST_VECTORS, 2 ** Math.floor(Math.log2(most))); vectors >= 1; vectors /= 2) {
     const step = vectors * LANES, end = at + Math.floor((hi - at) / step) * step
     if (end === at) continue
     const body = new LoopLanes(loop.variable, vectors, dtypeOf).body(loop.body)
@@ -70,6 +72,8 @@ class LoopLanes {
   readonly #dtypeOf: (buffer: string) => DType
   /** Registers that differ from iteration to iteration. */
   readonly #varying = new Set<string>()
+  /** Registers that do not, of which there are vectors too. */
+  readonly #spread = new Set<string>()
 
   constructor(variable: string, vectors: number, dtypeOf: (buffer: string) => DType) {
     this.#variable = variable
@@ -80,11 +84,19 @@ class LoopLanes {
   /** The statements, each for all vectors of a trip; undefined where one has no form in lanes. */
   body(body: readonly Stmt[]): readonly Stmt[] | undefined {
     try {
-      return this.#body(body)
+      return this.#needed(this.#body(body))
     } catch (error) {
       if (error instanceof NoLanes) return undefined
       throw error
     }
+  }
+
+  /** `body` without the elements that only vectors are made of. */
+  #needed(body: readonly Stmt[]): readonly Stmt[] {
+    const used = new Set<string>()
+    visitStmts(body, (s) => { visitExprs(exprsOf(s), (e) => { if (e.kind === 'local') used.add(e.name) }) })
+    const keep = (stmts: readonly Stmt[]): readonly Stmt[] => stmts.flatMap((s): readonly Stmt[] => (s.kind === 'for' ? [{ ...s, body: keep(s.body) }] : s.kind === 'let' && this.#spread.has(s.name) && !used.has(s.name) ? [] : [s]))
+    return keep(body)
   }
 
   #body(body: readonly Stmt[]): readonly Stmt[] {
@@ -99,7 +111,7 @@ class LoopLanes {
         if (this.#moves(s.lo) || this.#moves(s.hi)) throw new NoLanes()
         return [{ ...s, body: this.#body(s.body) }]
       case 'let': case 'var': {
-        if (s.kind === 'let' && !this.#varies(s.value)) return [s]
+        if (s.kind === 'let' && !this.#varies(s.value)) return this.#shared(s)
         this.#varying.add(s.name)
         const type = VECTOR_OF[s.type]
         if (type === undefined) throw new NoLanes()
@@ -111,6 +123,14 @@ class LoopLanes {
         return this.#each((part) => ({ ...s, index: this.#moved(s.index, part), value: this.#vector(s.value, part) }))
       default: throw new NoLanes()
     }
+  }
+
+  /** A value that is the same in all lanes: an element is spread over them as it is read, and read as it is too where something else than vectors is made of it. */
+  #shared(s: Extract<Stmt, { kind: 'let' }>): readonly Stmt[] {
+    const type = VECTOR_OF[s.type]
+    if (s.value.kind !== 'load' || type === undefined) return [s]
+    this.#spread.add(s.name)
+    return [s, { ...s, name: allOf(s.name), type, value: { kind: 'splat', x: s.value } }]
   }
 
   #each(write: (part: number) => Stmt): readonly Stmt[] { return Array.from({ length: this.#vectors }, (_, part) => write(part)) }
@@ -143,6 +163,7 @@ class LoopLanes {
 
   /** `e` in the lanes of vector `part` of a trip. */
   #vector(e: Expr, part: number): Expr {
+    if (e.kind === 'local' && this.#spread.has(e.name)) return { ...e, name: allOf(e.name), type: this.#vectorType(e.type) }
     if (!this.#varies(e)) return { kind: 'splat', x: e }
     if (e.kind === 'local') return { ...e, name: partOf(e.name, part), type: this.#vectorType(e.type) }
     if (e.kind === 'load') {
@@ -167,4 +188,5 @@ class LoopLanes {
   }
 }
 
+const allOf = (name: string): string => `${name}.all`
 const partOf = (name: string, part: number): string => `${name}.${part}`

@@ -13,6 +13,7 @@ import { verifyKernel } from '../ir/kernel/verify.js'
 import { getOp } from '../ir/ops/index.js'
 import { SymbolSubstitution } from '../ir/substitute-symbols.js'
 import type { Target } from '../runtime/format.js'
+import { bindConstants } from './bind-constants.js'
 import { checkTypes } from './check-types.js'
 import { composeBody } from './compose.js'
 import { expandMath } from './expand-math.js'
@@ -191,7 +192,7 @@ function lowerHandWritten(node: Node, target: Target, features: FeatureSet, name
     if (written === undefined) return undefined
     const named = { ...written.kernel, name }
     if (target === 'wgsl') return { ...written, kernel: named }
-    const kernel = legalize(target === 'wasm' ? lanesOfLoops(spellOut(named)) : named, target)
+    const kernel = legalize(target === 'wasm' ? bindConstants(lanesOfLoops(spellOut(named))) : named, target)
     return { ...written, kernel: target === 'wasm' && set === 'relaxed' ? unrollLoops(kernel) : kernel }
   }
   const main = variant(features === 'relaxed' ? 'relaxed' : 'baseline')

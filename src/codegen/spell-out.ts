@@ -1,11 +1,8 @@
-/**
- * Hand-written kernels with the functions of f32 as arithmetic (see `expand-math`), whose steps that are needed more than once
- * are bound to registers, as are vectors of constants before the loops that use them.
- */
+/** Hand-written kernels with the functions of f32 as arithmetic (see `expand-math`), whose steps that are needed more than once are bound to registers. */
 import type { DType } from '../base/dtype.js'
-import { typeOfExpr, vectorOf, type Expr } from '../ir/kernel/expr.js'
+import { typeOfExpr, type Expr } from '../ir/kernel/expr.js'
 import type { Kernel, Stmt } from '../ir/kernel/kernel.js'
-import { childrenOf, mapExpr, operandsOf, visitExprs, withOperands } from '../ir/kernel/walk.js'
+import { operandsOf, visitExprs, withOperands } from '../ir/kernel/walk.js'
 import { mathExpander } from './expand-math.js'
 
 /** `kernel` with the functions of f32 written out, and no expression twice. */
@@ -28,7 +25,7 @@ interface Spelling {
 function bindShared(body: readonly Stmt[], spelling: Spelling): readonly Stmt[] {
   const { dtypeOf, fresh, spell } = spelling
   return body.flatMap((s): readonly Stmt[] => {
-    if (s.kind === 'for') return bindConstants({ ...s, body: bindShared(s.body, spelling) }, spelling)
+    if (s.kind === 'for') return [{ ...s, body: bindShared(s.body, spelling) }]
     // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
     if (s.kind === 'if') return [{ ...s, then: bindShared(s.then, spelling), else: bindShared(s.else, spelling) }]
     if (s.kind !== 'let' && s.kind !== 'var' && s.kind !== 'set' && s.kind !== 'store') return [s]
@@ -50,24 +47,4 @@ function bindShared(body: readonly Stmt[], spelling: Spelling): readonly Stmt[] 
     const value = write(spelled)
     return [...lets, { ...s, value }]
   })
-}
-
-type Loop = Extract<Stmt, { kind: 'for' }>
-
-/** An innermost loop whose vectors of constants have registers, bound before it: engines make such a vector anew wherever it is used. */
-function bindConstants(loop: Loop, { fresh }: Spelling): readonly Stmt[] {
-  if (loop.body.some((s) => childrenOf(s).length > 0)) return [loop]
-  const names = new Map<string, Expr>(), lets: Stmt[] = []
-  const bind = (e: Expr): Expr => {
-    if (e.kind !== 'splat' || e.x.kind !== 'const') return e
-    const key = `${e.x.type} ${e.x.value}`, known = names.get(key)
-    if (known !== undefined) return known
-    const type = vectorOf(e.x.type), name = fresh(), register: Expr = { kind: 'local', name, type }
-    lets.push({ kind: 'let', name, type, value: e })
-    names.set(key, register)
-    return register
-  }
-  const memo = new Map<Expr, Expr>()
-  const body = loop.body.map((s): Stmt => (s.kind === 'let' || s.kind === 'var' || s.kind === 'set' || s.kind === 'store' ? { ...s, value: mapExpr(s.value, bind, memo) } : s))
-  return lets.length === 0 ? [loop] : [...lets, { ...loop, body }]
 }

@@ -4,7 +4,7 @@
  *
  *   %y, %h, %c = lstm(%x, %w, %r, %b, …)   ⇒   %rows = reshape(%x)   %product = matmul(%rows, Wᵀ)   %sum = add(%product, biases)
  *                                               %gates = reshape(%sum)
- *                                               %y, %h, %c = lstm_recurrence(%gates, R in blocks, _, …)
+ *                                               %y, %h, %c = lstm_recurrence(%gates, R in panels, _, …)
  *
  * Biases of W and R are added together, but for the hidden gate of a gru with linear_before_reset, whose reset gate scales R's.
  * Does not: touch recurrences of other dtypes than float32, or whose W, R or B is no constant (their transposes would be
@@ -15,7 +15,7 @@ import type { HostTensor } from '../base/dtype.js'
 import { mul, type Dim } from '../ir/dims.js'
 import { dtypeOf, shapeOf, type Node, type Value } from '../ir/graph.js'
 import { fromNumbers, toNumbers } from '../ir/host-tensor.js'
-import { packedShape } from '../ir/ops/recurrence.js'
+import { packedAt, packedShape, PRODUCTS } from '../ir/ops/recurrence.js'
 import type { Pass } from './pass.js'
 import { rewriteNodes, type Rewriting, type Rule } from './rewriter.js'
 
@@ -27,17 +27,14 @@ export const splitRecurrence: Pass = {
   run: (graph) => rewriteNodes(graph, split),
 }
 
-/** Gates of each op. */
-const GATES: Readonly<Record<string, number>> = { lstm: 4, gru: 3, rnn: 1 }
-
 const split: Rule = (node, rewriting) => {
-  const gates = Object.hasOwn(GATES, node.op) ? GATES[node.op] as number : 0
+  const products: readonly (readonly number[])[] = Object.hasOwn(PRODUCTS, node.op) ? PRODUCTS[node.op as keyof typeof PRODUCTS] : [], gates = products.flat().length
   const [x, w, r, b] = node.inputs
   if (gates === 0 || x == null || dtypeOf(x) !== 'float32' || w?.data === undefined || r?.data === undefined || (b != null && b.data === undefined)) return undefined
   const hidden = node.attrs['hidden'] as number, rows = gates * hidden
   const [count, , features] = w.data.shape as readonly [number, number, number], [outer, inner, last] = shapeOf(x) as readonly [Dim, Dim, Dim], columns = count * rows
   const weights = rewriting.constant(transposed(w.data, columns, features), 'w')
-  const recurrent = rewriting.constant(inBlocks(r.data, count, hidden, gates), 'r')
+  const recurrent = rewriting.constant(inPanels(r.data, count, hidden, products), 'r')
   const biases = b?.data === undefined ? undefined : splitBias(b.data, count, rows, node.attrs['linear_before_reset'] === true ? 2 * hidden : rows)
   const projected = project(rewriting, node, x, [mul(outer, inner), last], weights, biases)
   const gateRows = rewriting.add('reshape', [projected], { shape: [outer, inner, columns] }, node.origin)
@@ -60,17 +57,13 @@ function transposed(tensor: HostTensor, rows: number, columns: number): HostTens
   return { dtype: tensor.dtype, shape: [columns, rows], data: to }
 }
 
-/** R of each direction, gates*hidden rows of `hidden` weights, as projected cells have it: units in blocks, of all gates beside each other. */
-function inBlocks(tensor: HostTensor, count: number, hidden: number, gates: number): HostTensor {
-  const from = tensor.data as Float32Array, shape = packedShape(count, hidden, gates), [, blocks, , , block] = shape
-  const to = new Float32Array(count * blocks * hidden * gates * block)
-  for (let d = 0, row = 0; d < count; d++) {
-    for (let gate = 0; gate < gates; gate++) {
-      for (let j = 0; j < hidden; j++, row++) {
-        const at = ((d * blocks + Math.floor(j / block)) * hidden * gates + gate) * block + (j % block)
-        for (let k = 0; k < hidden; k++) to[at + k * gates * block] = from[row * hidden + k] as number
-      }
-    }
+/** R of each direction, gates*hidden rows of `hidden` weights, as projected cells have it. */
+function inPanels(tensor: HostTensor, count: number, hidden: number, products: readonly (readonly number[])[]): HostTensor {
+  const from = tensor.data as Float32Array, shape = packedShape(count, hidden, products), rows = products.flat().length * hidden
+  const to = new Float32Array(shape[0] * shape[1])
+  for (let row = 0; row < rows; row++) {
+    const gate = Math.floor(row / hidden), first = packedAt(products, hidden, gate, row % hidden, 0), step = packedAt(products, hidden, gate, row % hidden, 1) - first
+    for (let d = 0; d < count; d++) for (let k = 0; k < hidden; k++) to[d * shape[1] + first + k * step] = from[(d * rows + row) * hidden + k] as number
   }
   return { dtype: tensor.dtype, shape, data: to }
 }

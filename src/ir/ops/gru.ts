@@ -1,15 +1,18 @@
 /** Gated recurrent unit. */
+import type { ComputeContext } from '../kernel/compute.js'
 import { load, local } from '../kernel/expr.js'
-import type { Stmt } from '../kernel/kernel.js'
+import type { Kernel, Stmt } from '../kernel/kernel.js'
 import { defineOp, type Op } from '../op.js'
 import { plus, times } from './expressions.js'
 import { clipNumber, complement } from './recurrence-activation.js'
-import { letStmt, recurrenceKernel, type CellWriter, type Sum } from './recurrence-kernel.js'
+import { letStmt, type CellWriter, type Sum } from './recurrence-kernel.js'
 import { runRecurrence, type Step } from './recurrence-reference.js'
 import { recurrentSamples } from './recurrence-samples.js'
-import { inferRecurrence, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
+import { stepsKernel } from './recurrence-steps.js'
+import { wholeKernel } from './recurrence-whole.js'
+import { inferRecurrence, PRODUCTS, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
 
-const CELL: CellShape = { name: 'gru', gates: 3, functions: 2, states: 1, peepholes: 0 }
+const CELL: CellShape = { name: 'gru', gates: 3, functions: 2, states: 1, peepholes: 0, products: PRODUCTS.gru }
 interface GruAttrs extends RecurrentAttrs { readonly linear_before_reset: boolean }
 
 /** Gates stand in W, R and B as update, reset, hidden. */
@@ -28,10 +31,10 @@ function stepNumbers(s: Step, attrs: GruAttrs): void {
 const UPDATE: Sum = { name: 'sum_z', gate: 0, input: true, state: 'h', biases: ['w', 'r'] }
 const RESET: Sum = { name: 'sum_r', gate: 1, input: true, state: 'h', biases: ['w', 'r'] }
 
-/** `hn = (1 - update)*candidate + update*h`. */
-function blend(w: CellWriter): Stmt {
+/** The next state, `(1 - update)*candidate + update*h`. */
+function blend(w: CellWriter): Stmt[] {
   const { type } = w, update = local('update', type)
-  return { kind: 'store', buffer: 'hn', index: w.at, value: plus(times(complement(update, type), local('candidate', type)), times(update, load('h', [w.at]))) }
+  return w.result(plus(times(complement(update, type), local('candidate', type)), times(update, load('h', [w.at]))))
 }
 
 /** The reset gate scales the recurrent sum: one pass. */
@@ -42,7 +45,7 @@ function stepLinear(w: CellWriter): Stmt[] {
     ...w.activate('update', 0, r('sum_z')),
     ...w.activate('reset', 0, r('sum_r')),
     ...w.activate('candidate', 1, plus(r('sum_x'), times(r('reset'), r('sum_h')))),
-    blend(w),
+    ...blend(w),
   ])
 }
 
@@ -61,12 +64,17 @@ function stepReset(w: CellWriter): Stmt[] {
       ...w.sums([{ name: 'sum_h', gate: 2, input: true, state: 'rh', biases: ['w', 'r'] }]),
       ...w.activate('candidate', 1, r('sum_h')),
       letStmt('update', type, load('z', [w.at])),
-      blend(w),
+      ...blend(w),
     ]),
   ]
 }
 
 const PROJECTED: CellShape = { ...CELL, name: 'gru_recurrence', projected: true }
+
+const kernelOf = (cell: CellShape, ctx: ComputeContext<GruAttrs>): Kernel => {
+  const writeKernel = cell.projected === true ? stepsKernel : wholeKernel
+  return ctx.attrs.linear_before_reset ? writeKernel(ctx, cell, [], stepLinear) : writeKernel(ctx, cell, ['rh', 'z'], stepReset)
+}
 
 const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp({
   name: cell.name, doc, source,
@@ -74,7 +82,7 @@ const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp(
   pattern: 'opaque',
   infer: (call, ctx) => inferRecurrence(call, cell, ctx),
   reference: (call) => runRecurrence(call, cell, (s) => { stepNumbers(s, call.attrs) }),
-  kernel: (ctx) => (ctx.attrs.linear_before_reset ? recurrenceKernel(ctx, cell, [], stepLinear) : recurrenceKernel(ctx, cell, ['rh', 'z'], stepReset)),
+  kernel: (ctx) => kernelOf(cell, ctx),
   samples: [false, true].flatMap((linear_before_reset) => [
     ...recurrentSamples(cell, ['Sigmoid', 'Tanh']).map((s) => ({ ...s, attrs: { ...s.attrs, linear_before_reset } })),
     ...recurrentSamples(cell, ['Softsign', 'LeakyRelu']).slice(0, 2).map((s) => ({ ...s, attrs: { ...s.attrs, linear_before_reset } })),
@@ -84,4 +92,4 @@ const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp(
 /** ONNX GRU. Results: Y, Y_h. */
 export const gru = recordOf(CELL, 'Gated recurrent unit over X with weights W, R, B, sequence lengths and an initial state; with linear_before_reset the reset gate scales the recurrent sum, else the state. Steps past the end of a sequence give zeros and keep the state.', 'ONNX GRU-14; torch.nn.GRU (linear_before_reset true)')
 /** The steps of a GRU whose input is projected. */
-export const gruRecurrence = recordOf(PROJECTED, 'The steps of a gru over inputs that are multiplied by W already, biases added that stand outside the reset gate; R is [directions, hidden/8 rounded up, hidden, 3, 8], the weights of eight units side by side.', 'the recurrent part of ONNX GRU-14')
+export const gruRecurrence = recordOf(PROJECTED, 'The steps of a gru over inputs that are multiplied by W already, biases added that stand outside the reset gate; R is [directions, weights], in panels of columns: update and reset together, then hidden.', 'the recurrent part of ONNX GRU-14')

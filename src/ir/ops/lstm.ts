@@ -4,12 +4,14 @@ import type { Stmt } from '../kernel/kernel.js'
 import { defineOp, type Op } from '../op.js'
 import { plus, times } from './expressions.js'
 import { clipNumber, complement } from './recurrence-activation.js'
-import { letStmt, recurrenceKernel, type CellWriter } from './recurrence-kernel.js'
+import { letStmt, type CellWriter } from './recurrence-kernel.js'
 import { runRecurrence, type Step } from './recurrence-reference.js'
 import { recurrentSamples } from './recurrence-samples.js'
-import { inferRecurrence, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
+import { stepsKernel } from './recurrence-steps.js'
+import { wholeKernel } from './recurrence-whole.js'
+import { inferRecurrence, PRODUCTS, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
 
-const CELL: CellShape = { name: 'lstm', gates: 4, functions: 3, states: 2, peepholes: 3 }
+const CELL: CellShape = { name: 'lstm', gates: 4, functions: 3, states: 2, peepholes: 3, products: PRODUCTS.lstm }
 interface LstmAttrs extends RecurrentAttrs { readonly input_forget: boolean }
 
 /** Gates stand in W, R and B as input, output, forget, cell; in P as input, output, forget. */
@@ -41,7 +43,7 @@ function stepKernel(w: CellWriter, attrs: LstmAttrs): Stmt[] {
     letStmt('now', type, plus(times(r('forget'), r('before')), times(r('input'), r('cell')))),
     ...w.activate('output', 0, w.peep(r('sum_o'), 1, r('now'))),
     { kind: 'store', buffer: 'c', index: w.at, value: r('now') },
-    { kind: 'store', buffer: 'hn', index: w.at, value: times(r('output'), w.functions[2]?.expr(r('now'), type) ?? r('now')) },
+    ...w.result(times(r('output'), w.functions[2]?.expr(r('now'), type) ?? r('now'))),
   ])
 }
 
@@ -53,7 +55,7 @@ const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp(
   pattern: 'opaque',
   infer: (call, ctx) => inferRecurrence(call, cell, ctx),
   reference: (call) => runRecurrence(call, cell, (s) => { stepNumbers(s, call.attrs) }),
-  kernel: (ctx) => recurrenceKernel(ctx, cell, ['c'], (w) => stepKernel(w, ctx.attrs)),
+  kernel: (ctx) => (cell.projected === true ? stepsKernel : wholeKernel)(ctx, cell, ['c'], (w) => stepKernel(w, ctx.attrs)),
   samples: [
     ...recurrentSamples(cell, ['Sigmoid', 'Tanh', 'Tanh']).map((s) => ({ ...s, attrs: { ...s.attrs, input_forget: false } })),
     ...recurrentSamples(cell, ['HardSigmoid', 'ScaledTanh', 'Affine']).slice(0, 2).map((s) => ({ ...s, attrs: { ...s.attrs, input_forget: true } })),
@@ -63,4 +65,4 @@ const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp(
 /** ONNX LSTM. Results: Y, Y_h, Y_c. */
 export const lstm = recordOf(CELL, 'Long short-term memory over X with weights W, R, B, sequence lengths, initial states and peepholes P; steps past the end of a sequence give zeros and keep the state. Clipping applies to sums of gates.', 'ONNX LSTM-14; torch.nn.LSTM')
 /** The steps of an LSTM whose input is projected. */
-export const lstmRecurrence = recordOf(PROJECTED, 'The steps of an lstm over inputs that are multiplied by W already, biases added; R is [directions, hidden/8 rounded up, hidden, 4, 8], the weights of eight units side by side.', 'the recurrent part of ONNX LSTM-14')
+export const lstmRecurrence = recordOf(PROJECTED, 'The steps of an lstm over inputs that are multiplied by W already, biases added; R is [directions, weights], in panels of columns.', 'the recurrent part of ONNX LSTM-14')

@@ -4,7 +4,7 @@ import { fromNumbers } from '../host-tensor.js'
 import type { ReferenceCall } from '../op.js'
 import { floatElements } from './float-elements.js'
 import { bindActivations, type BoundActivation } from './recurrence-activation.js'
-import { BLOCK, inputAt, layoutOf, operandAt, outputAt, packedAt, stateAt, type CellShape, type RecurrentAttrs } from './recurrence.js'
+import { inputAt, layoutOf, operandAt, outputAt, packedAt, stateAt, type CellShape, type RecurrentAttrs } from './recurrence.js'
 
 /** What a cell has at one step: the hidden state `h` (and cell state `c`) to be replaced, and its direction's parameters. */
 export interface Step {
@@ -44,7 +44,7 @@ export function runRecurrence(call: ReferenceCall<RecurrentAttrs>, cell: CellSha
         for (let row = 0; row < rows; row++) projected[row] = project(d, row, inputAt(l, t, n) as number)
         step({
           hidden, projected, h, c, functions: functions.slice(d * cell.functions, (d + 1) * cell.functions),
-          recur: (row, state) => (apart ? dot(rs, packedRow(cell, hidden, d, row), state, 0, hidden, cell.gates * BLOCK) : dot(rs, (d * rows + row) * hidden, state, 0, hidden)),
+          recur: (row, state) => (apart ? packedDot(cell, rs.subarray(d * (rs.length / l.directions.length)), row, state) : dot(rs, (d * rows + row) * hidden, state, 0, hidden)),
           recurrentBias: (row) => recurrentBias(d, row),
           peephole: (i) => ps?.[d * cell.peepholes * hidden + i] ?? 0,
         })
@@ -57,14 +57,14 @@ export function runRecurrence(call: ReferenceCall<RecurrentAttrs>, cell: CellSha
   return results.map((values, i) => fromNumbers(x.dtype, call.outputs[i]?.shape ?? [], values))
 }
 
-/** Where the weights of `row` (gate by gate, unit by unit) start in packed R. */
-function packedRow(cell: CellShape, hidden: number, d: number, row: number): number {
-  const unit = row % hidden, block = Math.floor(unit / BLOCK) * BLOCK
-  return packedAt(cell, hidden, d, Math.floor(row / hidden), block, unit - block, 0) as number
+/** The weights of `row` (gate by gate, unit by unit) in one direction's packed R, times `state`. */
+function packedDot(cell: CellShape, r: Float64Array, row: number, state: Float64Array): number {
+  const hidden = state.length, at = (k: number): number => packedAt(cell.products, hidden, Math.floor(row / hidden), row % hidden, k), first = at(0), step = at(1) - first
+  return state.reduce((sum, x, k) => sum + x * (r[first + k * step] as number), 0)
 }
 
-function dot(a: Float64Array, aAt: number, b: Float64Array, bAt: number, count: number, step = 1): number {
+function dot(a: Float64Array, aAt: number, b: Float64Array, bAt: number, count: number): number {
   let sum = 0
-  for (let i = 0; i < count; i++) sum += (a[aAt + i * step] as number) * (b[bAt + i] as number)
+  for (let i = 0; i < count; i++) sum += (a[aAt + i] as number) * (b[bAt + i] as number)
   return sum
 }

@@ -25,6 +25,7 @@ const CASES: readonly Case[] = [
   { time: 3, batch: 2, features: 2, hidden: 3, attrs: { direction: 'bidirectional', layout: 1, clip: 0.3 }, bias: true, peepholes: true },
   { time: 1, batch: 1, features: 1, hidden: 1 },
   { time: 2, batch: 2, features: 3, hidden: 15, attrs: { direction: 'bidirectional' }, bias: true },
+  { time: 2, batch: 5, features: 3, hidden: 21, attrs: { direction: 'bidirectional' }, bias: true, initial: true },
   { time: 0, batch: 2, features: 3, hidden: 2, initial: true },
   { time: 3, batch: 2, features: 4, hidden: 3, bias: true, dtype: 'float16' },
   { time: 3, batch: 2, features: 4, hidden: 3, bias: true, dtype: 'float64' },
@@ -40,7 +41,7 @@ export function recurrentSamples(cell: CellShape, functions: readonly string[]):
     const apart = cell.projected === true, features = apart ? count * rows : c.features
     const inputs = [
       of(first ? [c.batch, c.time, features] : [c.time, c.batch, features]),
-      ...(apart ? [of(packedShape(count, c.hidden, cell.gates)), of([count, rows], c.bias === true)] : [of([count, rows, features]), of([count, rows, c.hidden]), of([count, 2 * rows], c.bias === true)]),
+      ...(apart ? [of(packedShape(count, c.hidden, cell.products)), of([count, rows], c.bias === true)] : [of([count, rows, features]), of([count, rows, c.hidden]), of([count, 2 * rows], c.bias === true)]),
       c.lengths === undefined ? null : { dtype: 'int32' as const, shape: [c.batch], data: c.lengths }, of(state, initial),
       ...(cell.states === 2 ? [of(state, initial), of([count, cell.peepholes * c.hidden], c.peepholes === true)] : []),
     ]

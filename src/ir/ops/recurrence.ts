@@ -33,22 +33,48 @@ export interface CellShape {
   /** Vectors stacked in P. */
   readonly peepholes: number
   /**
-   * The input comes projected: there is no W, X has the gates of all directions in the place of features, R is stored in blocks
-   * of units (see `packedShape`), and B, if given, holds recurrent biases only.
+   * The input comes projected: there is no W, X has the gates of all directions in the place of features, R is stored in panels
+   * of columns (see `packedShape`), and B, if given, holds recurrent biases only.
    */
   readonly projected?: boolean
+  /** Gates of each product of a step. */
+  readonly products: readonly (readonly number[])[]
 }
 
-/** Units of a hidden state that stand side by side in the R of projected cells. */
-export const BLOCK = 8
+/** Columns of R that stand side by side for projected cells. */
+export const PANEL = 32
+const LANES = 4
 
-/** The shape of R for a projected cell: [directions, blocks of units, hidden, gates, units of a block]; units that fill the last block count for nothing. */
-export const packedShape = (directions: number, hidden: number, gates: number): readonly [number, number, number, number, number] => [directions, Math.ceil(hidden / BLOCK), hidden, gates, BLOCK]
+/** Gates whose weights one state is multiplied by at once: the gates of each product of a step. */
+export const PRODUCTS = { lstm: [[0, 1, 2, 3]], gru: [[0, 1], [2]], rnn: [[0]] } as const satisfies Record<string, readonly (readonly number[])[]>
 
-/** Where R has the weight of element `k` of the state for a gate of unit `block + unit` (`block` a multiple of `BLOCK`), for a projected cell. */
-export function packedAt(cell: CellShape, hidden: number, d: number, gate: number, block: Dim, unit: Dim, k: Dim): Dim {
-  const whole = Math.ceil(hidden / BLOCK) * BLOCK * hidden * cell.gates
-  return add(d * whole, mul(block, hidden * cell.gates), mul(k, cell.gates * BLOCK), gate * BLOCK, unit)
+/** A product of a step for projected cells: `columns` of it are its gates' units, `at` is where they stand among those of all products, each filled up to whole vectors. */
+export interface Product { readonly gates: readonly number[]; readonly columns: number; readonly at: number }
+
+/** The products of a cell with so many units, and the columns that all take. */
+export function productsOf(products: readonly (readonly number[])[], hidden: number): { readonly products: readonly Product[]; readonly columns: number } {
+  let columns = 0
+  const placed = products.map((gates) => {
+    const product = { gates, columns: gates.length * hidden, at: columns }
+    columns += Math.ceil(product.columns / LANES) * LANES
+    return product
+  })
+  return { products: placed, columns }
+}
+
+/** The shape of R for a projected cell: [directions, hidden × columns of all products]; columns that fill the last vector of a product count for nothing. */
+export const packedShape = (directions: number, hidden: number, products: readonly (readonly number[])[]): readonly [number, number] => [directions, hidden * productsOf(products, hidden).columns]
+
+/** Panels of a product, in order: from column `from`, `width` columns side by side. */
+export function panelsOf({ columns }: Product): readonly { readonly from: number; readonly width: number }[] {
+  return Array.from({ length: Math.ceil(columns / PANEL) }, (_, i) => ({ from: i * PANEL, width: Math.min(PANEL, Math.ceil(columns / LANES) * LANES - i * PANEL) }))
+}
+
+/** Where one direction's R has the weight of element `k` of the state for unit `j` of a gate, for a projected cell: panel by panel, row by row. */
+export function packedAt(products: readonly (readonly number[])[], hidden: number, gate: number, j: number, k: number): number {
+  const product = productsOf(products, hidden).products.find((p) => p.gates.includes(gate)) as Product
+  const column = product.gates.indexOf(gate) * hidden + j, panel = panelsOf(product)[Math.floor(column / PANEL)] as { from: number; width: number }
+  return (product.at + panel.from) * hidden + k * panel.width + (column - panel.from)
 }
 
 /** Where operand `i` of ONNX's list (X W R B sequence_lens initial_h initial_c P) stands among a cell's inputs. */
@@ -79,13 +105,13 @@ export function inputAt(l: RecurrentLayout<Dim>, t: Dim, n: Dim): Dim {
 }
 
 /** Where the result of direction `d` at step `t` of sequence `n` starts in Y. */
-export function outputAt(l: RecurrentLayout<Dim>, d: number, t: Dim, n: Dim): Dim {
+export function outputAt(l: RecurrentLayout<Dim>, d: Dim, t: Dim, n: Dim): Dim {
   const count = l.directions.length
   return mul(l.batchFirst ? add(mul(add(mul(n, l.time), t), count), d) : add(mul(add(mul(t, count), d), l.batch), n), l.hidden)
 }
 
 /** Where the state of direction `d` of sequence `n` starts in initial and final states. */
-export function stateAt(l: RecurrentLayout<Dim>, d: number, n: Dim): Dim {
+export function stateAt(l: RecurrentLayout<Dim>, d: Dim, n: Dim): Dim {
   return mul(l.batchFirst ? add(mul(n, l.directions.length), d) : add(mul(d, l.batch), n), l.hidden)
 }
 
@@ -105,7 +131,7 @@ export function inferRecurrence(call: Call<RecurrentAttrs>, cell: CellShape, ctx
   const state = l.batchFirst ? [l.batch, count, h] : [count, l.batch, h], rows = cell.gates * h, projected = cell.projected === true
   if (projected) ctx.assume(l.features, count * rows, 'X has the projected gates of all directions')
   const expected: readonly (readonly [string, readonly Dim[]] | null)[] = [
-    null, projected ? null : ['W', [count, rows, l.features]], ['R', projected ? packedShape(count, h, cell.gates) : [count, rows, h]], ['B', [count, projected ? rows : 2 * rows]], null,
+    null, projected ? null : ['W', [count, rows, l.features]], ['R', projected ? packedShape(count, h, cell.products) : [count, rows, h]], ['B', [count, projected ? rows : 2 * rows]], null,
     ['initial_h', state], ['initial_c', state], ['P', [count, cell.peepholes * h]],
   ]
   expected.forEach((entry, i) => {

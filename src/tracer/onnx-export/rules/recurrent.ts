@@ -1,8 +1,8 @@
 /** Recurrences as ONNX nodes. */
 import { fromNumbers } from '../../../ir/host-tensor.js'
 import { bindActivations } from '../../../ir/ops/recurrence-activation.js'
-import { directionsOf, packedShape } from '../../../ir/ops/recurrence.js'
-import { bool, float, floats, int, ints, text, texts, type AttributeDrafts } from '../attributes.js'
+import { directionsOf, packedAt, packedShape, PRODUCTS } from '../../../ir/ops/recurrence.js'
+import { bool, float, floats, int, text, texts, type AttributeDrafts } from '../attributes.js'
 import type { Ref } from '../graph-writer.js'
 import { rule, type NodeExport, type Rule, type RuleTable } from '../node-export.js'
 
@@ -25,24 +25,28 @@ const recurrence = (opType: string, operands: (e: NodeExport, a: RecurrentAttrs)
 })
 
 /** Operands of ONNX's op for a recurrence over projected inputs: the W of each direction picks the direction's gates. */
-const unprojected = (gates: number) => (e: NodeExport, a: RecurrentAttrs): readonly (Ref | null)[] => {
-  const count = directionsOf(a).length, rows = gates * a.hidden, features = count * rows, { dtype } = e.type(0)
+const unprojected = (products: readonly (readonly number[])[]) => (e: NodeExport, a: RecurrentAttrs): readonly (Ref | null)[] => {
+  const count = directionsOf(a).length, rows = products.flat().length * a.hidden, features = count * rows, { dtype } = e.type(0)
   const picks = new Float64Array(count * rows * features)
   for (let row = 0; row < features; row++) picks[row * features + row] = 1
   const b = e.optional(2), w = e.constant(fromNumbers(dtype, [count, rows, features], picks))
   const bias = b && e.add('Concat', [e.constant(fromNumbers(dtype, [count, rows], new Float64Array(features))), b], { axis: int(1) })
-  return [e.input(0), w, unpacked(e, packedShape(count, a.hidden, gates), rows), bias, ...e.inputs().slice(3)]
+  return [e.input(0), w, unpacked(e, products, count, a.hidden), bias, ...e.inputs().slice(3)]
 }
 
-/** R as ONNX has it, [directions, rows, hidden], from its blocks of units. */
-function unpacked(e: NodeExport, [count, blocks, hidden, gates, block]: readonly [number, number, number, number, number], rows: number): Ref {
-  const list = (...values: number[]): Ref => e.constant(fromNumbers('int64', [values.length], values))
-  const units = e.add('Reshape', [e.add('Transpose', [e.input(1)], { perm: ints([0, 3, 1, 4, 2]) }), list(count, gates, blocks * block, hidden)], {})
-  return e.add('Reshape', [e.add('Slice', [units, list(0), list(hidden), list(2)], {}), list(count, rows, hidden)], {})
+/** R as ONNX has it, [directions, rows, hidden], from its panels. */
+function unpacked(e: NodeExport, products: readonly (readonly number[])[], count: number, hidden: number): Ref {
+  const rows = products.flat().length * hidden, [, weights] = packedShape(count, hidden, products)
+  const places = Array.from({ length: count * rows * hidden }, (_, i) => {
+    const row = Math.floor(i / hidden) % rows
+    return Math.floor(i / (rows * hidden)) * weights + packedAt(products, hidden, Math.floor(row / hidden), row % hidden, i % hidden)
+  })
+  const flat = e.add('Reshape', [e.input(1), e.constant(fromNumbers('int64', [1], [-1]))], {})
+  return e.add('Gather', [flat, e.constant(fromNumbers('int64', [count, rows, hidden], places))], { axis: int(0) })
 }
 
 /** LSTM, GRU and RNN. */
 export const RECURRENT: RuleTable = {
   lstm: recurrence('LSTM'), gru: recurrence('GRU'), rnn: recurrence('RNN'),
-  lstm_recurrence: recurrence('LSTM', unprojected(4)), gru_recurrence: recurrence('GRU', unprojected(3)), rnn_recurrence: recurrence('RNN', unprojected(1)),
+  lstm_recurrence: recurrence('LSTM', unprojected(PRODUCTS.lstm)), gru_recurrence: recurrence('GRU', unprojected(PRODUCTS.gru)), rnn_recurrence: recurrence('RNN', unprojected(PRODUCTS.rnn)),
 }
