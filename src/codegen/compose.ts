@@ -4,12 +4,14 @@
  *
  *   mul(x, s) → softmax → …   ⇒ softmax's stages with `x[i]*s[i]` for each load
  *   matmul → add(bias) → relu ⇒ matmul's stages with `store max(acc + bias[j], 0)`
+ *   matmul → reshape → transpose ⇒ matmul's stages, which store where the transpose would
  */
 import { IngotError, invariant } from '../base/error.js'
 import { dimsEqual, type Dim } from '../ir/dims.js'
 import { shapeOf, tensorOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { Buffer, Compute, Let, Stage, StoreStage } from '../ir/kernel/compute.js'
 import { load, narrow, type Expr } from '../ir/kernel/expr.js'
+import { movedIndex } from '../ir/kernel/permutation.js'
 import { getOp } from '../ir/ops/index.js'
 import { computeOf, refuseNode, scalarConstant, type BufferNames } from './node-compute.js'
 import { reindex } from './reindex.js'
@@ -26,10 +28,21 @@ export function composeBody(body: Graph, names: BufferNames, target: string): Co
   const output = body.outputs[0]?.value
   invariant(output !== undefined && body.outputs.length === 1, 'a fused body has one output')
   let anchor: { readonly compute: Compute; readonly value: Value } | undefined
+  // The anchor's result under other shapes.
+  let views = new Set<Value>()
   body.nodes.forEach((node, n) => {
-    const value = node.outputs[0] as Value
-    if (getOp(node.op).pattern === 'alias') return void inlined.set(value, aliasOf(node, inlined, names))
+    const value = node.outputs[0] as Value, from = node.inputs[0] as Value
+    if (getOp(node.op).pattern === 'alias') {
+      if (from === anchor?.value || views.has(from)) views.add(value)
+      return void inlined.set(value, aliasOf(node, inlined, names))
+    }
     const raw = computeOf(node, names, `n${n}_`) ?? refuseNode(node, target)
+    const moved = anchor !== undefined && (from === anchor.value || views.has(from)) ? moveAnchor(anchor.compute, names.of(anchor.value), raw, from, value, names) : undefined
+    if (moved !== undefined) {
+      anchor = { compute: { ...moved, name: `${anchor?.compute.name}_${node.op}` }, value }
+      views = new Set()
+      return
+    }
     const compute = substituteProducers(raw, inlined, names, `n${n}_`)
     const wrapped: Compute | undefined = anchor === undefined ? undefined : wrapAnchor(anchor.compute, names.of(anchor.value), compute, value, names)
     if (wrapped !== undefined) anchor = { compute: { ...wrapped, name: `${anchor?.compute.name}_${node.op}` }, value }
@@ -163,6 +176,20 @@ function wrapAnchor(anchor: Compute, anchorName: string, consumer: Compute, valu
   const leftOver = expressionsOf(compute).some((e) => { let yes = false; visitLoads(e, (b) => { yes ||= b === anchorName }); return yes })
   if (leftOver) return undefined
   return { ...compute, buffers: [...buffersOf(compute, names, declared), out] }
+}
+
+/** `anchor` storing each element where `mover` would put it; undefined where `mover` does more than that. `from` is the anchor's result under any shape. */
+function moveAnchor(anchor: Compute, anchorName: string, mover: Compute, from: Value, value: Value, names: BufferNames): Compute | undefined {
+  const made = anchor.buffers.find((b) => b.name === anchorName) as Buffer, buffer = names.of(value)
+  const stages: Stage[] = []
+  for (const e of expressionsOf(anchor)) { let reads = false; visitLoads(e, (b) => { reads ||= b === anchorName }); if (reads) return undefined }
+  for (const s of anchor.stages) {
+    if (s.kind !== 'store' || s.buffer !== anchorName) { stages.push(s); continue }
+    const index = movedIndex(mover, names.of(from), reindex(s.index, made.shape, shapeOf(from)))
+    if (index === undefined) return undefined
+    stages.push({ ...s, buffer, index })
+  }
+  return { ...anchor, stages, buffers: anchor.buffers.map((b) => (b === made ? { ...b, name: buffer, shape: shapeOf(value) } : b)) }
 }
 
 function dropUnusedBuffers(compute: Compute): Compute {

@@ -1,9 +1,10 @@
 /** The verifier's rules that come with a stage. */
 import { visitSymbols } from '../base/dim.js'
 import { elementCount } from '../base/dtype.js'
-import { shapesEqual, type Dim } from './dims.js'
+import { dimsEqual, product, shapesEqual, type Dim } from './dims.js'
 import { nestedGraphs, STAGES, tensorOf, type Attr, type Graph, type GraphStage, type Node, type Value } from './graph.js'
 import { getOp } from './ops/index.js'
+import type { Pattern } from './op.js'
 import { usedBy } from './rewrite.js'
 import { broken, type VerifyContext } from './verify-context.js'
 
@@ -64,11 +65,17 @@ function verifyAnchor(body: Graph, node: Node, graph: Graph): void {
       anchor = inner
       for (const v of inner.outputs) after.add(v)
     } else if (anchor !== undefined && inner.inputs.some((v) => v !== null && after.has(v))) {
-      const [result] = inner.outputs, [anchored] = anchor.outputs
-      if (pattern !== 'elementwise' || result === undefined || anchored === undefined || !shapesEqual(tensorOf(result).shape, tensorOf(anchored).shape)) {
-        broken('fused-anchor', `${inner.op} after ${anchor.op} must be elementwise on its shape`, graph, node)
+      const [result] = inner.outputs, anchored = inner.inputs.find((v) => v !== null && after.has(v))
+      if (result === undefined || anchored == null || !follows(pattern, tensorOf(result).shape, tensorOf(anchored).shape)) {
+        broken('fused-anchor', `${inner.op} after ${anchor.op} must be elementwise on its shape, or move all of it`, graph, node)
       }
       for (const v of inner.outputs) after.add(v)
     }
   }
+}
+
+/** Whether a node may take up the result of an anchor, of shape `from`. */
+function follows(pattern: Pattern, to: readonly Dim[], from: readonly Dim[]): boolean {
+  if (pattern === 'elementwise') return shapesEqual(to, from)
+  return pattern === 'alias' || (pattern === 'injective' && dimsEqual(product(to), product(from)))
 }

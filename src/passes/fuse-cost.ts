@@ -46,13 +46,18 @@ export function growsLittle(from: readonly Dim[], to: readonly Dim[]): boolean {
  * an index that mixes axes (a sliding window) counts four times.
  */
 export function readsPerElement(node: Node): number {
-  const compute = computeOf(node)
-  let reads = 0
-  for (const stage of compute.stages) for (const e of expressionsOf(stage)) visitLoads(e, (buffer, index) => { if (buffer === 'x0') reads += index.some(mixesNames) ? 4 : 1 })
-  return Math.max(1, reads)
+  return Math.max(1, readsOf(computeOf(node), 'x0').reduce((sum, index) => sum + (index.some(mixesNames) ? 4 : 1), 0))
 }
 
-function computeOf(node: Node): Compute {
+/** The index of every load of a buffer. */
+export function readsOf(compute: Compute, from: string): readonly (readonly Dim[])[] {
+  const reads: (readonly Dim[])[] = []
+  for (const stage of compute.stages) for (const e of expressionsOf(stage)) visitLoads(e, (buffer, index) => { if (buffer === from) reads.push(index) })
+  return reads
+}
+
+/** A node's compute, with its inputs in buffers `x0`, `x1`… and its outputs in `y0`, `y1`…; one without stages where its op has none. */
+export function computeOf(node: Node): Compute {
   const op = getOp(node.op)
   if (op.compute === undefined) return { name: node.op, buffers: [], axes: [], stages: [] }
   const buffer = (role: 'in' | 'out', letter: string) => (v: Value | null, i: number): ComputeContext<Attrs>['buffers'] =>

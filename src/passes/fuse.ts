@@ -142,7 +142,7 @@ function join(producer: Group, group: Group, groups: Map<Node, Group>): void {
 }
 
 /** One node for `nodes` (in execution order), of which only the result of `tail` is used elsewhere. */
-function fusedNode(nodes: readonly Node[], tail: Node, names: GraphBuilder): Node {
+export function fusedNode(nodes: readonly Node[], tail: Node, names: GraphBuilder): Node {
   const inside = new Set<Value>(nodes.flatMap((n) => n.outputs))
   const ports = new Map<Value, Value>()
   const port = (value: Value): Value => {

@@ -13,6 +13,7 @@ import { foldConstants } from './fold-constants.js'
 import { foldConvBatchnorm } from './fold-conv-batchnorm.js'
 import { functionalize } from './functionalize.js'
 import { fuse } from './fuse.js'
+import { fuseMovement } from './fuse-movement.js'
 import { mergeBranches } from './merge-branches.js'
 import { recogniseAttention } from './recognise-attention.js'
 import { recogniseGelu } from './recognise-gelu.js'
@@ -31,7 +32,7 @@ const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
   foldConstants, canonicalize, mergeBranches, simplifyArithmetic, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
-  foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, chooseLayout, chooseWinograd,
+  foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, fuseMovement, chooseLayout, chooseWinograd,
 ]
 
 /** All passes by name. */
