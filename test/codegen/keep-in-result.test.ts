@@ -4,6 +4,8 @@ import { applySchedule } from '../../src/codegen/schedule/apply.js'
 import type { DType } from '../../src/base/dtype.js'
 import { binary, constant, load, local, unary } from '../../src/ir/kernel/expr.js'
 import type { Compute } from '../../src/ir/kernel/compute.js'
+import { printKernel } from '../../src/ir/kernel/print.js'
+import type { Schedule } from '../../src/ir/kernel/schedule.js'
 import { visitExprs, rootsOf } from '../../src/ir/kernel/walk.js'
 import { instantiate } from './wasm/run-wasm.js'
 
@@ -34,6 +36,15 @@ describe('a function that a sum and a result share', () => {
       const e = [...x.subarray(5 * row, 5 * row + 5)].map(Math.exp), sum = e.reduce((a, b) => a + b)
       e.forEach((v, k) => { expect(Math.abs((y[5 * row + k] as number) - v / sum)).toBeLessThanOrEqual(2 ** -22 * (v / sum)) })
     }
+  })
+
+  it('waits in vectors where a row runs in lanes', () => {
+    const kept = keepInResult(shares('float32')), lanes: Schedule = [{ kind: 'split', axis: 'j', factor: 4, outer: 'jo', inner: 'ji' }, { kind: 'vectorize', axis: 'ji' }]
+    const kernel = applySchedule(kept, lanes, 'k'), x = Float32Array.from({ length: 10 }, (_, k) => k / 3), [y, z] = [new Float32Array(10), new Float32Array(10)]
+    expect(printKernel(kernel)).toMatch(/y0\[.*\] = y0\[.*\]:4 \* /)
+    instantiate([kernel]).run([x, y], [])
+    instantiate([applySchedule(kept, [], 'k')]).run([x, z], [])
+    y.forEach((v, k) => { expect(Math.abs(v - (z[k] as number))).toBeLessThanOrEqual(2 ** -22 * v) })
   })
 
   it('is computed twice where results have fewer digits', () => {

@@ -4,7 +4,7 @@
  */
 import { visitSymbols } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
-import { dimKey, product, substituteDim, type Dim } from '../../ir/dims.js'
+import { add, dimKey, dimsEqual, product, sub, substituteDim, type Dim } from '../../ir/dims.js'
 import type { Axis, Compute, LetStage, Stage, StoreStage } from '../../ir/kernel/compute.js'
 import { LANES, VECTOR_DTYPES } from '../../ir/kernel/expr.js'
 import type { Kernel } from '../../ir/kernel/kernel.js'
@@ -131,8 +131,8 @@ function sameLoops(axes: readonly Axis[], tile: readonly TilePoint[]): boolean {
 function writeStore(work: Work, stage: StoreStage, nest: Nest, tile: readonly TilePoint[]): void {
   const { writer, values } = work
   if (stage.axes.length > 0) values.touch()
-  // What the stage itself writes is read point by point, in order.
-  const apart = !loadsFrom(stage, stage.buffer), lanes = apart && !tile.some(hasLanes)
+  // What the stage itself writes is read point by point, in order, but where every point reads only the element that it writes.
+  const apart = !loadsFrom(stage, stage.buffer) || (tile.length === 1 && updatesInPlace(stage, values)), lanes = apart && !tile.some(hasLanes)
   openLoops(nest, writer, tile[0]?.dims ?? new Map(), (points) => {
     const pending: Pending[] = []
     for (const own of points) {
@@ -148,6 +148,20 @@ function writeStore(work: Work, stage: StoreStage, nest: Nest, tile: readonly Ti
   }, lanes)
   values.touch()
 }
+
+/** True where each point of the stage's only axis has an element of its own, and reads of its buffer only that. */
+function updatesInPlace(stage: StoreStage, values: ValueTable): boolean {
+  const [axis] = stage.axes, buffer = values.getBuffer(stage.buffer), place = (index: readonly Dim[]): Dim => values.flatIndex(buffer, index)
+  if (axis === undefined || stage.axes.length > 1 || stage.lets.length > 0 || !isNumber(strideOf(place(stage.index), axis.name))) return false
+  let own = true
+  visitExprs(rootsOf(stage), (e) => { if (e.kind === 'load' && e.buffer === stage.buffer && !dimsEqual(place(e.index), place(stage.index))) own = false })
+  return own
+}
+
+const isNumber = (stride: Dim): boolean => typeof stride === 'number' && stride !== 0
+
+/** Elements from one point of `axis` to the next. */
+const strideOf = (flat: Dim, axis: string): Dim => sub(substituteDim(flat, (s) => (s === axis ? add(axis, 1) : undefined)), flat)
 
 function loadsFrom(stage: StoreStage, buffer: string): boolean {
   let found = false
