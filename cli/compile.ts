@@ -9,7 +9,7 @@ import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { boundsOption, bytesOption, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, type Bounds } from './options.js'
 import { progressLine } from './progress.js'
 
-interface Options extends FixedInputs { readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly bounds?: Bounds; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
+interface Options extends FixedInputs { readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly bounds?: Bounds; readonly precision?: 'f32' | 'f16'; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function compileCommand(): Command {
@@ -22,6 +22,7 @@ export function compileCommand(): Command {
     .option('--shape <name=extents>', 'fix an input\'s extents (repeatable); others stay symbolic', shapeOption)
     .option('--value <name=value>', 'fix an input to a number, a list (1,2,3) or a .npy or .pb file, and so decide what depends on it (repeatable)', valueOption)
     .option('--bounds <name=lo:hi>', 'what an integer input\'s elements can be (repeatable): keeps ids on the GPU; runs check them (wgsl)', boundsOption)
+    .addOption(new Option('--precision <p>', 'f16 keeps floats in memory in 16 bits (wgsl, on devices with shader-f16)').choices(['f32', 'f16']))
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
     .option('--max-memory <size>', 'refuse a program that needs more memory than this (symbolic extents counted as 1)', bytesOption)
@@ -43,6 +44,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
   const settings: CompileOptions = {
     target, ...threadsOf(options),
     ...await fixedInputs(options),
+    ...(options.precision !== undefined && { precision: options.precision }),
     ...(options.bounds !== undefined && { bounds: options.bounds }),
     keepGraph: options.keepGraph ?? false,
     exact: options.exact ?? false,

@@ -7,6 +7,7 @@
 import { emitDeviceProgram, emitProgram, type EmitOptions } from './codegen/emit.js'
 import { lowerGraph, type FeatureSet, type OnKernel } from './codegen/lower.js'
 import { planMemory } from './codegen/plan-memory.js'
+import { chooseHalf } from './codegen/wgsl/choose-half.js'
 import { lowerForDevice, nodesForHost, type ElementBounds } from './codegen/wgsl/lower.js'
 import { DTYPES } from './base/dtype.js'
 import { IngotError } from './base/error.js'
@@ -52,6 +53,11 @@ export interface CompileOptions extends ImportOnnxOptions {
    */
   readonly exact?: boolean
   /**
+   * `f16` (wgsl): floats lie in memory as float16, weights too, so that half as many bytes move; kernels compute in float32, and ports keep their dtypes.
+   * Results differ by some 1e-3 of the peak; what leaves float16's range (65,504) becomes infinite, weights its greatest number. Needs `shader-f16` of the device. Default `f32`.
+   */
+  readonly precision?: 'f32' | 'f16'
+  /**
    * What the elements of integer inputs can be, least and greatest, by name: wgsl then computes with them on the GPU, which has no 64-bit integers,
    * and runs check that what is fed is within (`feed-bounds`). Other targets need none and take no notice.
    */
@@ -86,6 +92,7 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const target = picked?.target ?? options.target as Target | undefined ?? 'wasm', features = options.features ?? 'auto'
   if (!TARGETS.includes(target)) throw new IngotError('target-unavailable', `whole programs cannot be compiled for the target '${target}' yet`, { hint: `use ${TARGETS.join(' or ')}` })
   checkThreads(options.threads, target)
+  if (options.precision === 'f16' && target !== 'wgsl') throw new IngotError('bad-option', `the ${target} target has no precision f16`, { hint: picked?.why ?? 'compile for wgsl' })
   const passes = options.passes ?? pipelineFor(target, options)
   passes.forEach(getPass)
   const debug = debugFromEnvironment()
@@ -115,7 +122,7 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const onKernel: OnKernel = (k) => { debug.kernel(k); options.onKernel?.(k) }
   const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel, bounds)) : undefined
   const lowered = device ?? await timed('lower', 'lower', () => lowerGraph(graph, target, onKernel, features))
-  const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps, { device: device !== undefined }))
+  const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps, { device: device !== undefined, ...(device !== undefined && options.precision === 'f16' && { half: chooseHalf(graph, device) }) }))
   const emitOptions: EmitOptions = { target, features, producer: VERSION, ...((options.threads ?? 1) > 1 && { threads: options.threads as number }), ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }) }
   const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, emitOptions) : emitDeviceProgram(graph, device, plan, { ...emitOptions, bounds }, hostArtefact)))
   debug.program(data.header)

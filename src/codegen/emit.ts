@@ -42,7 +42,7 @@ function emitCalls(lowered: Lowered, plan: MemoryPlan, options: EmitOptions): Em
   return { steps, kernels, sections: codeSections(lowered, steps, options) }
 }
 
-function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps, kernels, sections, pieces = [] }: EmittedDevice): ProgramData {
+function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps, kernels, sections, pieces = [], requires }: EmittedDevice): ProgramData {
   const inputs = graph.inputs.map((v): Port => { const bounds = options.bounds?.[v.name]; return { ...port(v.name, v, plan), ...(bounds && { bounds: [bounds.lo, bounds.hi] as const }) } })
   const outputs = graph.outputs.map((o): Port => port(o.name, o.value, plan))
   const header: ProgramHeader = {
@@ -54,6 +54,7 @@ function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps,
     steps,
     kernels,
     constants: plan.constants,
+    ...(requires !== undefined && { requires }),
     ...(options.graphText !== undefined && { graph: options.graphText }),
   }
   return { header, sections: { ...(plan.constantBytes.length > 0 && { constants: plan.constantBytes }), ...sections } }

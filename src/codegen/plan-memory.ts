@@ -4,6 +4,7 @@
  */
 import { allocate, bytesOf, DTYPES, type DType } from '../base/dtype.js'
 import { IngotError, invariant } from '../base/error.js'
+import { numberToFloat16 } from '../base/float16.js'
 import { storedAs } from '../base/stored-as.js'
 import { mul, type Dim } from '../ir/dims.js'
 import { tensorOf, type Graph, type Value } from '../ir/graph.js'
@@ -12,6 +13,7 @@ import type { ProgramBuffer, ProgramConstant } from '../runtime/format.js'
 import { GPU_ALIGNMENT, gpuBytes, planOffsets } from '../runtime/plan.js'
 import type { CallBuffer, LoweredStep } from './lower.js'
 import type { Packing } from './schedule/prepare.js'
+import { HALF_MAX } from './wgsl/choose-half.js'
 import { storedConstant, type StoredConstant } from './stored-constants.js'
 
 export interface MemoryPlan {
@@ -34,10 +36,12 @@ interface Constant { readonly name: string; readonly dtype: DType; readonly stor
 export interface PlanOptions {
   /** Plans memory of a GPU: elements in 32-bit words, every buffer from a multiple of 256, and only what shaders use. */
   readonly device?: boolean
+  /** Values that are stored as float16. */
+  readonly half?: ReadonlySet<Value>
 }
 
 /** Plans buffers of `graph` lowered to `steps`. Inputs live from the first step on, outputs to the last. */
-export function planMemory(graph: Graph, steps: readonly LoweredStep[], { device = false }: PlanOptions = {}): MemoryPlan {
+export function planMemory(graph: Graph, steps: readonly LoweredStep[], { device = false, half = new Set() }: PlanOptions = {}): MemoryPlan {
   const drafts: Draft[] = []
   const numbers = new Map<Value, number>()
   const constants: Constant[] = []
@@ -51,12 +55,12 @@ export function planMemory(graph: Graph, steps: readonly LoweredStep[], { device
   const define = (value: Value, first: number, alias?: number): number => {
     const type = tensorOf(value)
     const root = alias === undefined ? undefined : drafts[alias]
-    const draft: Draft = { dtype: type.dtype, stored: storedOf(type.dtype), length: mul(1, ...type.shape), place: root?.place ?? 'arena', ...(alias !== undefined && { alias }), first, last: first }
+    const draft: Draft = { dtype: type.dtype, stored: half.has(value) ? halfOf(type.dtype) : storedOf(type.dtype), length: mul(1, ...type.shape), place: root?.place ?? 'arena', ...(alias !== undefined && { alias }), first, last: first }
     numbers.set(value, drafts.push(draft) - 1)
     return drafts.length - 1
   }
   const constant = (value: Value, packing?: Packing, words = false): number => {
-    const { dtype } = tensorOf(value), word = words ? storedOf(dtype) : undefined
+    const { dtype } = tensorOf(value), word = words ? half.has(value) ? halfOf(dtype) : storedOf(dtype) : undefined
     if (dtype === 'string') throw new IngotError('unsupported-dtype', `the constant %${value.name} holds strings, which no kernel can read`, { where: { dtype } })
     const plain = storedConstant(value, packing), stored = word === undefined ? plain : { ...plain, elements: asWords(dtype, word, plain.elements) }
     const buffer = drafts.push({ dtype, stored: word, length: mul(1, ...stored.shape), place: 'constant', first: 0, last: lastStep }) - 1
@@ -111,8 +115,11 @@ export function planMemory(graph: Graph, steps: readonly LoweredStep[], { device
   return { ...layOut(drafts, constants, device), callBuffers, bufferOf: numberOf }
 }
 
+const halfOf = (dtype: DType): DType | undefined => (dtype === 'float16' ? undefined : 'float16')
+
 /** `elements` in the words that a GPU has for them; what lies beyond a word becomes the nearest one, which only indices out of range are. */
 function asWords(dtype: DType, word: DType, elements: StoredConstant['elements']): StoredConstant['elements'] {
+  if (word === 'float16') return Uint16Array.from(elements as Float32Array, (x) => numberToFloat16(Number.isFinite(x) ? Math.max(-HALF_MAX, Math.min(HALF_MAX, x)) : x))
   const wide = dtype === 'int64' || dtype === 'uint64'
   const [lo, hi] = word === 'uint32' ? [0n, 2n ** 32n - 1n] : [-(2n ** 31n), 2n ** 31n - 1n]
   const numbers = wide ? Float64Array.from(elements as BigInt64Array, (x) => Number(x < lo ? lo : x > hi ? hi : x)) : toNumbers({ dtype, shape: [elements.length], data: elements })

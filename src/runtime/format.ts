@@ -94,6 +94,8 @@ export interface ProgramHeader {
   readonly steps: readonly Step[]
   readonly kernels: readonly ProgramKernel[]
   readonly constants: readonly ProgramConstant[]
+  /** Features that a WebGPU device has to have. wgsl only. */
+  readonly requires?: readonly string[]
   /** Text of the graph that was lowered, if kept. */
   readonly graph?: string
 }

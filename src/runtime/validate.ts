@@ -91,7 +91,7 @@ function checkFields(header: ProgramHeader, sections: ProgramData['sections']): 
   const extent: Check = (value, field) => (typeof value === 'number' ? size : dim)(value, field)
   const ports = array(object({ name: text, dtype, shape: array(extent, MOST_LEVELS), buffer, 'bounds?': array(integer(-(2 ** 53), 2 ** 53), 2) }))
   object({
-    name: text, producer: text, target: oneOf('js', 'wasm', 'wgsl'), 'graph?': text, 'threads?': integer(1, 65),
+    name: text, producer: text, target: oneOf('js', 'wasm', 'wgsl'), 'graph?': text, 'requires?': array(text), 'threads?': integer(1, 65),
     inputs: ports, outputs: ports,
     symbols: array(object({ kind: oneOf('extent', 'element'), input: numberIn(header.inputs), 'axis?': size, 'index?': size })),
     constraints: array(object({ kind: oneOf('eq', 'le'), a: dim, b: dim, why: text })),

@@ -19,6 +19,8 @@ export interface EmittedDevice {
   readonly sections: Readonly<Partial<Record<SectionName, Uint8Array>>>
   /** Parts of the plan's buffers, numbered after them. */
   readonly pieces?: readonly ProgramBuffer[]
+  /** Features that a device has to have. */
+  readonly requires?: readonly string[]
 }
 
 /** Origins that a shader's comment names at most. */
@@ -36,17 +38,18 @@ export function emitDevice(lowered: DeviceLowered, plan: MemoryPlan, compilePart
     return { kernel: table.order.push({ name: part.name, code: { kind: 'host', ...host.add(compilePart(part)) } }) - 1, buffers, params: [], origin: call.origin }
   })
   const kernels = table.order.map((item): ProgramKernel => ('code' in item ? item : { name: item.kernel.name, code: shaderOf(item, text) }))
-  return { steps, kernels, sections: { wgsl: text.bytes(), ...(host.length > 0 && { host: host.bytes() }) }, pieces: table.pieces }
+  return { steps, kernels, sections: { wgsl: text.bytes(), ...(host.length > 0 && { host: host.bytes() }) }, pieces: table.pieces, ...(table.usesHalf && { requires: ['shader-f16'] }) }
 }
 
 interface HostKernel { readonly name: string; readonly code: WgslCode }
-interface Variant { readonly kernel: Kernel; readonly plain?: Kernel; readonly slots: readonly number[]; readonly shared: ReadonlySet<string>; readonly number: number; readonly origins: string[] }
+interface Variant { readonly kernel: Kernel; readonly plain?: Kernel; readonly slots: readonly number[]; readonly shared: ReadonlySet<string>; readonly half: ReadonlySet<string>; readonly number: number; readonly origins: string[] }
 type Call = Extract<LoweredStep, { readonly kind: 'call' }>
 
 /** The kernels of a program, once for each way of binding them. */
 class Variants {
   readonly order: (Variant | HostKernel)[] = []
   readonly pieces: ProgramBuffer[] = []
+  usesHalf = false
   readonly #lowered: DeviceLowered
   readonly #plan: MemoryPlan
   readonly #known = new Map<string, Variant>()
@@ -63,13 +66,16 @@ class Variants {
     const splitIn = (kernel: Kernel): Split | undefined => splitWeights(kernel, (i) => places[once.kept[i] as number] === -1, MOST_ELEMENTS)
     const split = splitIn(once.kernel), kernel = split?.kernel ?? once.kernel
     const bound = (split?.pieces ?? once.kept.map((_, of) => ({ of, start: 0, length: -1 }))).map((piece) => this.#pieceOf(buffers[once.kept[piece.of] as number] as number, piece))
-    const slots = bindingSlots(kernel, bound.map((b) => this.#rangeOf(b)))
-    const key = `${call.kernel} ${places.join()} ${slots.join()}`
+    const half = new Set(kernel.buffers.flatMap((b, i) => (isHalf(this.#bufferAt(bound[i] as number)) ? [b.name] : [])))
+    const slots = bindingSlots(kernel, bound.map((b) => this.#rangeOf(b)), half)
+    const key = `${call.kernel} ${places.join()} ${slots.join()} ${[...half].join()}`
     let variant = this.#known.get(key)
     if (variant === undefined) {
       const other = lowered.plain && bindOnce(lowered.plain, places).kernel
-      variant = { kernel: poolBindings(kernel, slots), ...(other !== undefined && { plain: poolBindings(splitIn(other)?.kernel ?? other, slots) }), slots, shared: once.shared, number: this.order.length, origins: [] }
+      const pooled = poolBindings(kernel, slots, half), ofPools = new Set(kernel.buffers.flatMap((b, i) => (half.has(b.name) ? [pooled.buffers[slots[i] as number]?.name as string] : [])))
+      variant = { kernel: pooled, ...(other !== undefined && { plain: poolBindings(splitIn(other)?.kernel ?? other, slots, half) }), slots, shared: once.shared, half: ofPools, number: this.order.length, origins: [] }
       this.#known.set(key, variant)
+      this.usesHalf ||= half.size > 0
       this.order.push(variant)
     }
     variant.origins.push(call.origin)
@@ -82,17 +88,19 @@ class Variants {
     const key = `${buffer} ${start}`, known = this.#pieceNumbers.get(key)
     if (known !== undefined) return known
     const { offset: _, ...whole } = this.#plan.buffers[buffer] as ProgramBuffer
-    const number = this.#plan.buffers.length + this.pieces.push({ ...whole, length, alias: buffer, aliasOffset: start * 4 }) - 1
+    const number = this.#plan.buffers.length + this.pieces.push({ ...whole, length, alias: buffer, aliasOffset: start * (isHalf(whole) ? 2 : 4) }) - 1
     this.#pieceNumbers.set(key, number)
     return number
   }
 
   /** The bytes of a constant, which its root has the offset of. */
   #rangeOf(buffer: number): ConstantRange {
-    const { buffers } = this.#plan, piece = this.pieces[buffer - buffers.length] ?? buffers[buffer] as ProgramBuffer
+    const { buffers } = this.#plan, piece = this.#bufferAt(buffer)
     const root = piece.alias === undefined ? piece : buffers[piece.alias] as ProgramBuffer
-    return root.place === 'constant' ? { offset: (root.offset ?? 0) + Number(piece.aliasOffset ?? 0), bytes: (piece.length as number) * 4 } : undefined
+    return root.place === 'constant' ? { offset: (root.offset ?? 0) + Number(piece.aliasOffset ?? 0), bytes: (piece.length as number) * (isHalf(piece) ? 2 : 4) } : undefined
   }
+
+  #bufferAt(number: number): ProgramBuffer { return this.pieces[number - this.#plan.buffers.length] ?? this.#plan.buffers[number] as ProgramBuffer }
 }
 
 /** Where each buffer of a call lies: the first of the call's buffers in the same place of the arena, or -1 for constants. */
@@ -112,13 +120,16 @@ function bindOnce(kernel: Kernel, places: readonly number[]): { readonly kernel:
   return { kernel: rebind(kernel, buffers, (name) => { const other = renamed.get(name); return other === undefined ? undefined : { load: (from) => ({ ...from, buffer: other }) } }), kept, shared }
 }
 
+/** Whether a buffer's elements take 16 bits. */
+const isHalf = ({ dtype, stored = dtype }: Pick<ProgramBuffer, 'dtype' | 'stored'>): boolean => stored === 'float16'
+
 function shaderOf({ kernel, plain, ...bound }: Variant, text: Section): WgslCode {
   const code = shaderText(kernel, bound, text)
   return plain === undefined ? code : { ...code, plain: shaderText(plain, bound, text) }
 }
 
-function shaderText(kernel: Kernel, { slots, shared, origins }: Pick<Variant, 'slots' | 'shared' | 'origins'>, text: Section): ShaderCode {
-  const { code, entryPoint, bindings, workgroups } = renderWgsl(kernel, { shared, origins: [...new Set(origins)].slice(0, NAMED) })
+function shaderText(kernel: Kernel, { slots, shared, half, origins }: Pick<Variant, 'slots' | 'shared' | 'half' | 'origins'>, text: Section): ShaderCode {
+  const { code, entryPoint, bindings, workgroups } = renderWgsl(kernel, { shared, half, origins: [...new Set(origins)].slice(0, NAMED) })
   return {
     kind: 'shader', ...text.add(new TextEncoder().encode(code)), entryPoint,
     access: bindings.flatMap((b) => (b.kind === 'buffer' ? [b.access] : [])), ...(slots.some((s, i) => s !== i) && { slots }),

@@ -20,8 +20,8 @@ export interface IndexText extends Text { readonly positive: boolean }
 export interface WgslScope {
   index(name: string): { readonly id: string; readonly positive: boolean }
   register(name: string): { readonly id: string; readonly type: WgslType }
-  /** `wide`: an array of vectors of four elements. */
-  buffer(name: string): { readonly id: string; readonly dtype: DType; readonly wide: boolean }
+  /** `wide`: an array of vectors of four elements. `half`: stored as float16, whatever the dtype. */
+  buffer(name: string): { readonly id: string; readonly dtype: DType; readonly wide: boolean; readonly half: boolean }
   /** Notes that a helper is used and gives its name. */
   use(helper: string): string
 }
@@ -81,10 +81,11 @@ export function renderExpr(e: Expr, scope: WgslScope): Typed {
     case 'index': return { ...renderIndex(e.index, scope), type: 'i32' }
     case 'local': { const { id, type } = scope.register(e.name); return { text: id, level: 4, type } }
     case 'load': {
-      const { id, dtype, wide } = scope.buffer(e.buffer), index = e.index[0] ?? 0, type = wgslType(REGISTER[dtype])
-      if (wide) return { text: `${id}[${quarterOf(index, scope)}]`, level: 4, type: vectorOf(type) }
-      if (e.lanes !== undefined) return { text: `vec4<${type}>(${LANE_NUMBERS.map((k) => `${id}[${renderIndex(add(index, k), scope).text}]`).join(', ')})`, level: 4, type: vectorOf(type) }
-      const element = { text: `${id}[${renderIndex(index, scope).text}]`, level: 4 }
+      const { id, dtype, wide, half } = scope.buffer(e.buffer), index = e.index[0] ?? 0, type = wgslType(REGISTER[dtype])
+      const as = (to: string, text: string): Text => ({ text: half ? `${to}(${text})` : text, level: 4 })
+      if (wide) return { ...as('vec4<f32>', `${id}[${quarterOf(index, scope)}]`), type: vectorOf(type) }
+      if (e.lanes !== undefined) return { ...as('vec4<f32>', `vec4<${half ? 'f16' : type}>(${LANE_NUMBERS.map((k) => `${id}[${renderIndex(add(index, k), scope).text}]`).join(', ')})`), type: vectorOf(type) }
+      const element = as('f32', `${id}[${renderIndex(index, scope).text}]`)
       return dtype === 'bool' ? { ...loose('!=', element, { text: '0u', level: 4 }), type: 'bool' } : { ...element, type }
     }
     case 'unary': { const x = renderExpr(e.x, scope); return renderUnary(e.op, x, scope) }

@@ -9,7 +9,7 @@ const RESERVED: ReadonlySet<string> = new Set((
   + 'ref regardless register reinterpret_cast require resource restrict self set shared sizeof smooth snorm static static_assert static_cast std subroutine super target template this thread_local throw trait '
   + 'try type typedef typeid typename typeof union unless unorm unsafe unsized use using varying virtual volatile wgsl where with writeonly yield '
   + 'array atomic bool bitcast f16 f32 i32 u32 vec2 vec3 vec4 vec2f ptr sampler texture abs acos acosh asin asinh atan atan2 atanh ceil clamp cos cosh exp floor inverseSqrt log max min pow round select sign sin sinh '
-  + 'sqrt tan tanh trunc pack2x16float unpack2x16float params Params fault group local groups').split(/\s+/))
+  + 'sqrt tan tanh trunc pack2x16float unpack2x16float params Params enable fault group local groups').split(/\s+/))
 
 /** Makes identifiers: word characters, no reserved word, each name of each kind its own. */
 export class Identifiers {

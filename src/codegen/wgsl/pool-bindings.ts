@@ -19,19 +19,20 @@ import { rebind, type Access } from './rebind.js'
 export const MOST_BUFFERS = 8
 export const MOST_BYTES = 2 ** 27
 
-/** Elements between places where a buffer may begin: 256 bytes of 32-bit words. */
-const STEP = 64
+/** Bytes between places where a buffer may begin. */
+const STEP = 256
+const NONE: ReadonlySet<string> = new Set()
 
 /** Where a buffer of a call lies: bytes of the constants section, or undefined in the arena. */
 export type ConstantRange = { readonly offset: number; readonly bytes: number } | undefined
 
-/** The binding of each buffer of `kernel`, of at most `MOST_BUFFERS` with the fault cell; each has its own where there are enough. */
-export function bindingSlots(kernel: Kernel, places: readonly ConstantRange[]): readonly number[] {
+/** The binding of each buffer of `kernel`, of at most `MOST_BUFFERS` with the fault cell; each has its own where there are enough. Those in `half` lie in memory as float16. */
+export function bindingSlots(kernel: Kernel, places: readonly ConstantRange[], half = NONE): readonly number[] {
   const all = kernel.buffers.map((_, i) => i)
   let most = MOST_BUFFERS
   visitStmts(kernel.body, (s) => { if (s.kind === 'data-index') most = MOST_BUFFERS - 1 })
   if (all.length <= most) return all
-  const joined = joinConstants(kernel, places), isConstant = ([first]: readonly number[]): boolean => places[first as number] !== undefined
+  const joined = joinConstants(kernel, places, half), isConstant = ([first]: readonly number[]): boolean => places[first as number] !== undefined
   const groups = joined.length <= most ? joined : [all.filter((i) => places[i] === undefined), ...joined.filter(isConstant)]
   const slots: number[] = []
   groups.filter((g) => g.length > 0).map((g) => Math.min(...g)).sort((a, b) => a - b).forEach((first, slot) => groups.find((g) => g.includes(first))?.forEach((i) => { slots[i] = slot }))
@@ -39,9 +40,9 @@ export function bindingSlots(kernel: Kernel, places: readonly ConstantRange[]): 
 }
 
 /** Constants of one stored dtype in groups that a binding can span; buffers of the arena by themselves. */
-function joinConstants({ buffers }: Kernel, places: readonly ConstantRange[]): readonly (readonly number[])[] {
+function joinConstants({ buffers }: Kernel, places: readonly ConstantRange[], half: ReadonlySet<string>): readonly (readonly number[])[] {
   const groups: number[][] = buffers.flatMap((_, i) => (places[i] === undefined ? [[i]] : []))
-  const constants = buffers.flatMap((b, i) => { const place = places[i]; return place === undefined ? [] : [{ i, place, stored: storedAs(b.dtype) }] }).sort((a, b) => a.place.offset - b.place.offset)
+  const constants = buffers.flatMap((b, i) => { const place = places[i]; return place === undefined ? [] : [{ i, place, stored: half.has(b.name) ? 'float16' : storedAs(b.dtype) }] }).sort((a, b) => a.place.offset - b.place.offset)
   for (const stored of new Set(constants.map((c) => c.stored))) {
     let group: number[] = [], start = -Infinity
     for (const { i, place } of constants.filter((c) => c.stored === stored)) {
@@ -52,15 +53,15 @@ function joinConstants({ buffers }: Kernel, places: readonly ConstantRange[]): r
   return groups
 }
 
-/** `kernel` with one buffer for each of `slots`, and a parameter for each that shares one: where it begins, in 64 elements. */
-export function poolBindings(kernel: Kernel, slots: readonly number[]): Kernel {
+/** `kernel` with one buffer for each of `slots`, and a parameter for each that shares one: where it begins, in 256 bytes. */
+export function poolBindings(kernel: Kernel, slots: readonly number[], half = NONE): Kernel {
   const accesses = new Map<string, Access>(), bases: string[] = []
   const buffers = [...new Set(slots)].sort((a, b) => a - b).map((slot): KernelBuffer => {
     const members = kernel.buffers.filter((_, i) => slots[i] === slot), [first] = members as [KernelBuffer]
     if (members.length === 1) return first
     const dtype = members.every((m) => m.dtype === first.dtype) ? first.dtype : 'int32'
     const pool: KernelBuffer = { name: `pool ${slot}`, dtype, length: 0, role: members.every((m) => m.role === 'in') ? 'in' : 'out' }
-    for (const m of members) accesses.set(m.name, accessIn(pool, m))
+    for (const m of members) accesses.set(m.name, accessIn(pool, m, STEP / (half.has(m.name) ? 2 : 4)))
     return pool
   })
   if (accesses.size === 0) return kernel
@@ -70,9 +71,9 @@ export function poolBindings(kernel: Kernel, slots: readonly number[]): Kernel {
 
 const baseOf = (buffer: string): string => `base ${buffer}`
 
-/** Elements of `member` in `pool`. */
-function accessIn(pool: KernelBuffer, member: KernelBuffer): Access {
-  const shift = (index: Dim): Dim => add(mul(STEP, baseOf(member.name)), index)
+/** Elements of `member` in `pool`, where it begins at a multiple of `step` elements. */
+function accessIn(pool: KernelBuffer, member: KernelBuffer, step: number): Access {
+  const shift = (index: Dim): Dim => add(mul(step, baseOf(member.name)), index)
   const same = pool.dtype === member.dtype
   return {
     load(_, index) {

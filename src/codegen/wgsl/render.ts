@@ -40,11 +40,13 @@ export interface WgslOptions {
   readonly origins?: readonly string[]
   /** Inputs that may lie in one GPU buffer with what the kernel writes: WebGPU wants the same access to all of that. */
   readonly shared?: ReadonlySet<string>
+  /** Buffers of floats that lie in memory as float16. */
+  readonly half?: ReadonlySet<string>
 }
 
 /** The shader of a kernel. Throws `unsupported-dtype` for what WGSL lacks. */
-export function renderWgsl(kernel: Kernel, { origins = [], shared = new Set() }: WgslOptions = {}): WgslKernel {
-  const scope = new ShaderScope(kernel)
+export function renderWgsl(kernel: Kernel, { origins = [], shared = new Set(), half = new Set() }: WgslOptions = {}): WgslKernel {
+  const scope = new ShaderScope(kernel, half)
   const loops = spreadLoops(kernel.body), invocations = invocationsOf(kernel.body)
   // An invocation has a point of the parallel loops, or with a local loop inside a workgroup has.
   const each = invocations === undefined ? GROUP_SIZE : 1, size = invocations ?? (loops === undefined ? 1 : GROUP_SIZE)
@@ -52,6 +54,7 @@ export function renderWgsl(kernel: Kernel, { origins = [], shared = new Set() }:
   const bindings = bindingsOf(kernel, scope.used.has('data_index'), shared)
   const code = [
     `// ${[kernel.name, ...origins].join(' · ').replace(/[^ -~·]/g, '?')}`,
+    ...(half.size > 0 ? ['enable f16;'] : []),
     ...bindings.flatMap((b) => declare(b, kernel, scope)),
     ...(kernel.shared ?? []).map((b) => declareShared(b, kernel, scope)),
     ...[helperText(scope.used)].filter((t) => t !== ''),
@@ -114,19 +117,18 @@ function declare(b: WgslBinding, kernel: Kernel, scope: ShaderScope): string[] {
     case 'params': return [`struct Params { ${b.names.map((n) => `${scope.paramField(n)}: i32`).join(', ')} }`, `${place} var<uniform> params: Params;`]
     case 'fault': return [`${place} var<storage, read_write> fault: vec4<i32>;`]
     case 'buffer': {
-      const { id, dtype, wide } = scope.buffer(b.name)
-      return [`${place} var<storage, ${b.access}> ${id}: array<${elementText(b.name, dtype, wide, kernel)}>;`]
+      return [`${place} var<storage, ${b.access}> ${scope.buffer(b.name).id}: array<${elementText(b.name, kernel, scope)}>;`]
     }
   }
 }
 
 function declareShared({ name, length }: SharedBuffer, kernel: Kernel, scope: ShaderScope): string {
-  const { id, dtype, wide } = scope.buffer(name)
-  return `var<workgroup> ${id}: array<${elementText(name, dtype, wide, kernel)}, ${wide ? length / LANES : length}>;`
+  const { id, wide } = scope.buffer(name)
+  return `var<workgroup> ${id}: array<${elementText(name, kernel, scope)}, ${wide ? length / LANES : length}>;`
 }
 
-function elementText(name: string, dtype: DType, wide: boolean, kernel: Kernel): string {
-  const stored = storedAs(dtype), element = stored && ELEMENTS[stored]
+function elementText(name: string, kernel: Kernel, scope: ShaderScope): string {
+  const { dtype, wide, half } = scope.buffer(name), stored = storedAs(dtype), element = half ? 'f16' : stored && ELEMENTS[stored]
   if (element === undefined) throw new IngotError('unsupported-dtype', `kernel ${kernel.name} has the ${dtype} buffer ${name}, which the wgsl target does not have`, { where: { origin: kernel.name, dtype }, hint: 'compile for the wasm or js target' })
   return wide ? `vec4<${element}>` : element
 }
@@ -138,11 +140,13 @@ class ShaderScope implements WgslScope {
   readonly #kernel: Kernel
   readonly #ids = new Identifiers(['point', ...Object.keys(HELPERS)])
   readonly #wide: ReadonlySet<string>
+  readonly #half: ReadonlySet<string>
   #indices: Map<string, boolean>
   #registers = new Map<string, WgslType>()
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, half: ReadonlySet<string>) {
     this.#kernel = kernel
+    this.#half = half
     this.#indices = new Map(kernel.params.map((p) => [p, true]))
     this.#wide = wideBuffers(kernel)
     for (const b of [...kernel.buffers, ...(kernel.shared ?? [])]) this.#ids.of('buffer', b.name)
@@ -162,9 +166,9 @@ class ShaderScope implements WgslScope {
     return type === undefined ? this.#unknown(`register ${name}`) : { id: this.#ids.of('register', name), type }
   }
 
-  buffer(name: string): { readonly id: string; readonly dtype: DType; readonly wide: boolean } {
+  buffer(name: string): ReturnType<WgslScope['buffer']> {
     const found = [...this.#kernel.buffers, ...(this.#kernel.shared ?? [])].find((b) => b.name === name)
-    return found === undefined ? this.#unknown(`buffer ${name}`) : { id: this.#ids.of('buffer', name), dtype: found.dtype, wide: this.#wide.has(name) }
+    return found === undefined ? this.#unknown(`buffer ${name}`) : { id: this.#ids.of('buffer', name), dtype: found.dtype, wide: this.#wide.has(name), half: this.#half.has(name) }
   }
 
   use(helper: string): string {
@@ -231,10 +235,10 @@ function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
       return `{\n${lines.map((l) => `${indent}  ${l}\n`).join('')}${indent}}`
     }
     case 'store': {
-      const { id, dtype, wide } = scope.buffer(s.buffer), value = renderExpr(s.value, scope)
-      if (isVector(value.type)) return renderWideStore(id, wide, s.index, value, scope, indent)
+      const { id, dtype, half } = scope.buffer(s.buffer), value = renderExpr(s.value, scope)
+      if (isVector(value.type)) return renderWideStore(s.buffer, s.index, value, scope, indent)
       typed(value, wgslType(REGISTER[dtype]))
-      return `${id}[${renderIndex(s.index, scope).text}] = ${renderStored(dtype, value, scope).text};`
+      return `${id}[${renderIndex(s.index, scope).text}] = ${half ? `f16(${value.text})` : renderStored(dtype, value, scope).text};`
     }
     case 'if': {
       const otherwise = s.else.length > 0 ? ` else ${inner(s.else)}` : ''
@@ -244,10 +248,11 @@ function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
 }
 
 /** Four elements: one of an array of vectors, or each by itself. */
-function renderWideStore(id: string, wide: boolean, index: Dim, value: Typed, scope: ShaderScope, indent: string): string {
-  if (wide) return `${id}[${quarterOf(index, scope)}] = ${value.text};`
+function renderWideStore(buffer: string, index: Dim, value: Typed, scope: ShaderScope, indent: string): string {
+  const { id, wide, half } = scope.buffer(buffer), text = half ? `vec4<f16>(${value.text})` : value.text
+  if (wide) return `${id}[${quarterOf(index, scope)}] = ${text};`
   const four = scope.temporary('four')
-  const lines = [`let ${four} = ${value.text};`, ...Array.from({ length: LANES }, (_, k) => `${id}[${renderIndex(add(index, k), scope).text}] = ${four}[${k}];`)]
+  const lines = [`let ${four} = ${text};`, ...Array.from({ length: LANES }, (_, k) => `${id}[${renderIndex(add(index, k), scope).text}] = ${four}[${k}];`)]
   return `{\n${lines.map((l) => `${indent}  ${l}\n`).join('')}${indent}}`
 }
 

@@ -38,9 +38,9 @@ export function uploadConstants(device: GPUDevice, { header, sections }: Program
 /** Ranges of the section that bindings need, in order; those that overlap are one. */
 function rangesOf({ buffers, constants, steps, kernels }: ProgramData['header']): readonly { readonly lo: number; readonly hi: number }[] {
   const places = new Map(constants.map(({ buffer, offset, bytes }) => [buffer, { constant: true, offset, bytes }]))
-  buffers.forEach(({ length, alias, aliasOffset }, i) => {
+  buffers.forEach(({ dtype, stored = dtype, length, alias, aliasOffset }, i) => {
     const whole = alias === undefined ? undefined : places.get(alias), shift = Number(aliasOffset ?? 0)
-    if (whole !== undefined) places.set(i, { constant: true, offset: whole.offset + shift, bytes: (length as number) * 4 })
+    if (whole !== undefined) places.set(i, { constant: true, offset: whole.offset + shift, bytes: (length as number) * (stored === 'float16' ? 2 : 4) })
   })
   const arena = { constant: false, offset: 0, bytes: 0 }
   const merged: { lo: number; hi: number }[] = []

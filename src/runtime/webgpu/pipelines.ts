@@ -8,6 +8,9 @@ const COMPUTE = 4
 
 /** A pipeline for each kernel that is a shader, undefined for the others. Throws `shader-invalid` with the line at fault, `target-unavailable` where the device has too little. */
 export function makePipelines(device: GPUDevice, { header, sections }: ProgramData): Promise<(Pipeline | undefined)[]> {
+  for (const feature of header.requires ?? []) {
+    if (!device.features.has(feature as GPUFeatureName)) throw new IngotError('target-unavailable', `the program needs the feature ${feature}, which this WebGPU device has not`, { hint: 'use another device, or compile without precision f16' })
+  }
   const text = sections.wgsl ?? new Uint8Array(0), decoder = new TextDecoder()
   const isGpu = device.adapterInfo?.isFallbackAdapter !== true
   return Promise.all(header.kernels.map(async ({ name, code: given }, number): Promise<Pipeline | undefined> => {

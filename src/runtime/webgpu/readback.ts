@@ -34,7 +34,7 @@ export class Readback {
     if (this.#staging === undefined) return false
     let any = this.#faults !== undefined
     for (const [i, { offset, bytes }] of this.#places.entries()) if (bytes > 0 && !staying.has(i)) {
-      encoder.copyBufferToBuffer(this.#arena, offset, this.#staging, this.#offsets[i] as number, bytes)
+      encoder.copyBufferToBuffer(this.#arena, offset, this.#staging, this.#offsets[i] as number, Math.ceil(bytes / 4) * 4)
       any = true
     }
     if (this.#faults !== undefined) encoder.copyBufferToBuffer(this.#faults, 0, this.#staging, this.#bytes, this.#faults.size)

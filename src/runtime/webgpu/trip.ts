@@ -60,8 +60,9 @@ export class Trip {
     const { device, arena, program, tools } = this.#context, { offset, dtype } = this.#placeOf(buffer)
     const words = toWords(elements, program.header.buffers[buffer]?.dtype ?? dtype, dtype, tools.allocate)
     if (words.length === 0) return
-    // Shared memory is copied first: queues take none.
-    device.queue.writeBuffer(arena, offset, (words.buffer instanceof ArrayBuffer ? words : words.slice()) as NumericStorage & ArrayBufferView<ArrayBuffer>)
+    const odd = words.byteLength % 4
+    // Shared memory is copied first: queues take none, and only whole words.
+    device.queue.writeBuffer(arena, offset, (odd > 0 ? padded(words) : words.buffer instanceof ArrayBuffer ? words : words.slice()) as NumericStorage & ArrayBufferView<ArrayBuffer>)
   }
 
   async #segment(number: number): Promise<void> {
@@ -176,6 +177,13 @@ export class Trip {
       where: { origin: faulting?.origin ?? '' }, hint: 'an input holds an index that is outside the tensor it indexes',
     })
   }
+}
+
+/** Half-floats and one more, so that they are whole words. */
+function padded(words: NumericStorage): Uint16Array {
+  const whole = new Uint16Array(words.length + 1)
+  whole.set(words as Uint16Array)
+  return whole
 }
 
 function dispatchIn(pass: GPUComputePassEncoder, { pipeline, group, counts }: Dispatch): void {

@@ -8,7 +8,7 @@ import type { Port } from '../format.js'
 /** Makes storage of a dtype; handed in, because the file that every page loads has it. */
 export type Allocate = (dtype: DType, count: number) => TensorStorage
 
-const WORDS = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const
+const WORDS = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array, float16: Uint16Array } as const
 
 /** Throws `feed-bounds` where a fed element is not what the program was compiled for. */
 export function checkBounds({ name, bounds }: Port, elements: NumericStorage): void {
