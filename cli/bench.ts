@@ -5,14 +5,14 @@ import { load, type Target } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { programOf } from './model.js'
-import { countOption, shapeOption, targetOrAuto, threadsOf, threadsOption, timeText, valueOption } from './options.js'
+import { countOption, deviceOptionsOf, shapeOption, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
 import { table } from './progress.js'
 
-interface Options extends FixedInputs { readonly input?: Readonly<Record<string, string>>; readonly runs: number; readonly target?: Target | 'auto'; readonly threads?: number; readonly json?: boolean }
+interface Options extends FixedInputs, DeviceOptions { readonly input?: Readonly<Record<string, string>>; readonly runs: number; readonly target?: Target | 'auto'; readonly threads?: number; readonly json?: boolean }
 
 /** The subcommand. */
 export function benchCommand(): Command {
-  return new Command('bench')
+  return withDeviceOptions(new Command('bench')
     .description('Time a model or artefact: median of several runs after a warm-up, and the slowest steps.')
     .argument('<file>', 'an .onnx model or .ingot artefact')
     .option('--runs <n>', 'counted runs', countOption, 20)
@@ -23,12 +23,12 @@ export function benchCommand(): Command {
     .option('--threads <n>', 'threads that share the work (wasm)', threadsOption)
     .option('--json', 'print all figures as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot bench model.onnx --runs 50 --shape x=8,16')
-    .action(benchFile)
+    .action(benchFile))
 }
 
 async function benchFile(file: string, options: Options): Promise<void> {
   const startCompile = performance.now()
-  const { data, compiled } = await programOf(file, { ...await fixedInputs(options), ...(options.target !== undefined && { target: options.target }) })
+  const { data, compiled } = await programOf(file, { ...await fixedInputs(options), ...deviceOptionsOf(options), ...(options.target !== undefined && { target: options.target }) })
   const compileMs = performance.now() - startCompile
   const feeds = await makeFeeds(data.header.inputs, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: 1, say: (line) => console.error(pc.dim(line)) })
   const startLoad = performance.now()

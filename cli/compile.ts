@@ -6,14 +6,14 @@ import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, type CompileOptions, type Program, type Target } from '../src/index.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
-import { boundsOption, bytesOption, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, type Bounds } from './options.js'
+import { bytesOption, deviceOptionsOf, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
 import { progressLine } from './progress.js'
 
-interface Options extends FixedInputs { readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly bounds?: Bounds; readonly precision?: 'f32' | 'f16'; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
+interface Options extends FixedInputs, DeviceOptions { readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function compileCommand(): Command {
-  return new Command('compile')
+  return withDeviceOptions(new Command('compile')
     .description('Compile an ONNX model to an artefact.')
     .argument('<model>', 'an .onnx file')
     .option('-o, --output <file>', 'where to write; the model\'s name with .ingot (or .mjs) when absent')
@@ -21,8 +21,6 @@ export function compileCommand(): Command {
     .option('--threads <n>', 'threads that sessions use unless they are told otherwise (wasm)', threadsOption)
     .option('--shape <name=extents>', 'fix an input\'s extents (repeatable); others stay symbolic', shapeOption)
     .option('--value <name=value>', 'fix an input to a number, a list (1,2,3) or a .npy or .pb file, and so decide what depends on it (repeatable)', valueOption)
-    .option('--bounds <name=lo:hi>', 'what an integer input\'s elements can be (repeatable): keeps ids on the GPU; runs check them (wgsl)', boundsOption)
-    .addOption(new Option('--precision <p>', 'f16 keeps floats in memory in 16 bits (wgsl, on devices with shader-f16)').choices(['f32', 'f16']))
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
     .option('--max-memory <size>', 'refuse a program that needs more memory than this (symbolic extents counted as 1)', bytesOption)
@@ -30,7 +28,7 @@ export function compileCommand(): Command {
     .option('--keep-graph', 'keep the graph\'s text in the artefact')
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot compile mobilenet.onnx -o mobilenet.ingot --shape input=1,3,224,224')
-    .action(compileModel)
+    .action(compileModel))
 }
 
 async function compileModel(model: string, options: Options): Promise<void> {
@@ -44,8 +42,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
   const settings: CompileOptions = {
     target, ...threadsOf(options),
     ...await fixedInputs(options),
-    ...(options.precision !== undefined && { precision: options.precision }),
-    ...(options.bounds !== undefined && { bounds: options.bounds }),
+    ...deviceOptionsOf(options),
     keepGraph: options.keepGraph ?? false,
     exact: options.exact ?? false,
     onProgress: (p) => {

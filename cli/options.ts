@@ -1,5 +1,5 @@
 /** Readers of option values that several commands share. */
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { TARGETS, type Target } from '../src/index.js'
 
 export type Shapes = Readonly<Record<string, readonly number[]>>
@@ -32,11 +32,24 @@ export function targetOption(text: string): Target {
 export const targetOrAuto = (text: string): Target | 'auto' => (text === 'auto' ? text : targetOption(text))
 
 /** `ids=0:30521`, collected over repeated options. */
-export function boundsOption(text: string, previous: Bounds = {}): Bounds {
+function boundsOption(text: string, previous: Bounds = {}): Bounds {
   const [, name, lo, hi] = /^(.+)=(-?\d+):(-?\d+)$/.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError("write NAME=0:30521: an input's name, its least and its greatest element")
   return { ...previous, [name]: [Number(lo), Number(hi)] }
 }
+
+/** What commands that compile for WebGPU are told. */
+export interface DeviceOptions { readonly bounds?: Bounds; readonly precision?: 'f32' | 'f16' }
+
+/** `command` with these options. */
+export function withDeviceOptions(command: Command): Command {
+  return command
+    .option('--bounds <name=lo:hi>', 'what an integer input\'s elements can be (repeatable): keeps ids on the GPU; runs check them (wgsl)', boundsOption)
+    .addOption(new Option('--precision <p>', 'f16 keeps floats in memory in 16 bits (wgsl, on devices with shader-f16)').choices(['f32', 'f16']))
+}
+
+/** Those that were given. */
+export const deviceOptionsOf = ({ bounds, precision }: DeviceOptions): DeviceOptions => ({ ...(bounds !== undefined && { bounds }), ...(precision !== undefined && { precision }) })
 
 /** A number of threads. */
 export function threadsOption(text: string): number {

@@ -8,13 +8,13 @@ import { inputOption, makeFeeds } from './feeds.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { graphOf, programOf } from './model.js'
 import { writeNpy } from './npy.js'
-import { seedOption, shapeOption, targetOrAuto, threadsOf, threadsOption, timeText, valueOption } from './options.js'
+import { deviceOptionsOf, seedOption, shapeOption, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
 
-interface Options extends FixedInputs { readonly input?: Readonly<Record<string, string>>; readonly seed: number; readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly check?: boolean; readonly json?: boolean }
+interface Options extends FixedInputs, DeviceOptions { readonly input?: Readonly<Record<string, string>>; readonly seed: number; readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly check?: boolean; readonly json?: boolean }
 
 /** The subcommand. */
 export function runCommand(): Command {
-  return new Command('run')
+  return withDeviceOptions(new Command('run')
     .description('Run a model or artefact once and print what comes out.')
     .argument('<file>', 'an .onnx model or .ingot artefact')
     .option('--input <name=source>', 'a .npy, .pb or .bin file, random or zeros (repeatable); random when absent', inputOption)
@@ -27,12 +27,12 @@ export function runCommand(): Command {
     .option('--check', 'compare with the reference interpreter (a model only; slow)')
     .option('--json', 'print statistics as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot run model.onnx --input x=photo.npy --output out/ --check')
-    .action(runFile)
+    .action(runFile))
 }
 
 async function runFile(file: string, options: Options): Promise<void> {
   const model = options.check === true ? await graphOf(file, await fixedInputs(options)) : undefined
-  const { data } = await programOf(file, { ...await fixedInputs(options), ...(options.target !== undefined && { target: options.target }) })
+  const { data } = await programOf(file, { ...await fixedInputs(options), ...deviceOptionsOf(options), ...(options.target !== undefined && { target: options.target }) })
   const say = (line: string): void => console.error(pc.dim(line))
   const feeds = await makeFeeds(data.header.inputs, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: options.seed, say })
   const session = await load(data, threadsOf(options))

@@ -39,6 +39,14 @@ describe('ingot compile', () => {
     expect(readFileSync(cli.path('model.ingot')).subarray(0, 4).toString()).toBe('INGT')
   })
 
+  test('auto says which target it picked and why, and options of WebGPU are refused where they do not fit', async () => {
+    expect((await ok(['compile', 'model.onnx', '--target', 'auto', '-o', 'auto.ingot'])).out).toMatch(/target (wasm|wgsl), compiled in .*\n {2}(wasm|wgsl) was picked: .*WebGPU/)
+    expect((await ok(['run', 'model.onnx', '--target', 'auto', '--shape', 'x=3,3'])).err).toMatch(/target (wasm|wgsl): .*WebGPU/)
+    expect((await cli.run(['compile', 'model.onnx', '--precision', 'f16'])).err).toContain('the wasm target has no precision f16')
+    expect((await cli.run(['compile', 'model.onnx', '--target', 'wgsl', '--bounds', 'x=0:5'])).err).toContain('"x", which holds no integers')
+    expect((await cli.run(['compile', 'model.onnx', '--bounds', 'x=5'])).err).toContain('write NAME=0:30521')
+  })
+
   test('gives the same bytes every time', async () => {
     await ok(['compile', 'model.onnx', '-o', 'a.ingot'])
     await ok(['compile', 'model.onnx', '-o', 'b.ingot'], { env: { INGOT_DEBUG: 'verify', INGOT_DUMP: cli.path('unrelated') } })
