@@ -18,6 +18,8 @@ const SINGLE = 1.6
 const ALONG_ROWS = 1.15, WIDE_WINDOW = 1.35, ACROSS_STRIDES = 4.5, SMALL_WINDOW = 9
 /** Time of one that makes several channels of each, with channels last. */
 const MULTIPLIED = 2.5
+/** Times by which transposed ones are slower along rows, whose neighbours sum over other taps. */
+const TRANSPOSED = 8
 /** Part of the time that a product of channels and pixels takes longer along rows of pixels. */
 const POINTWISE = 0.08
 
@@ -36,9 +38,10 @@ export function layoutGain(node: Node): number {
   const taps = estimateElements(shapeOf(w).slice(1)), group = node.attrs['group'] as number
   const operations = 2 * taps * estimateElements(shapeOf(node.op === 'conv' ? y : x))
   const filters = estimateElements(shapeOf(w).slice(0, 1))
-  if (node.op !== 'conv') return operations * Math.min(1, filters / LANES)
+  const isDepthwise = shapeOf(w)[1] === 1 && group > 1
+  if (node.op !== 'conv') return operations * (isDepthwise ? TRANSPOSED : Math.min(1, filters / LANES))
   const kernel = shapeOf(w).slice(2), strides = node.attrs['strides'] as readonly number[], spatial = shapeOf(y).slice(2)
-  if (shapeOf(w)[1] === 1 && group > 1) {
+  if (isDepthwise) {
     const rows = strides.at(-1) !== 1 ? ACROSS_STRIDES : taps > SMALL_WINDOW ? WIDE_WINDOW : ALONG_ROWS
     return operations * (rows * inVectors(estimateElements(spatial.slice(-1))) - (filters === group ? inVectors(filters) : MULTIPLIED))
   }

@@ -69,28 +69,41 @@ function inverse(a: number, modulus: number): number {
   return 0
 }
 
+/** True where no two input points add to one output point, and every output point takes one: windows as long as their stride, side by side. */
+const isApart = ({ kernel, stride, dilation, before, after }: WindowAxis, padding: number): boolean => kernel === stride && (dilation === 1 || stride === 1) && before === 0 && after === 0 && padding === 0
+
+/** The axes of output coordinate `o`, where it is in terms of them, and the input point and tap that it takes: sums over taps have an axis of their own. */
+interface Coordinate { readonly outer: readonly Axis[]; readonly at: Dim; readonly summed: readonly Axis[]; readonly input: Dim; readonly tap: Dim }
+
+function coordinateOf(w: WindowAxis, padding: number, extent: Dim, i: number): Coordinate {
+  const o = `o${i}`, k = `k${i}`
+  if (isApart(w, padding)) return { outer: [{ name: o, hi: w.extent }, { name: k, hi: w.kernel }], at: add(mul(w.stride, o), k), summed: [], input: o, tap: k }
+  const run = tapRun(w, o)
+  return { outer: [{ name: o, hi: extent }], at: o, summed: [{ name: k, lo: run.lo, hi: run.hi }], input: run.index(k), tap: add(run.first, mul(run.step, k)) }
+}
+
 function compute(ctx: ComputeContext<ConvTransposeAttrs>): Compute {
   const { attrs } = ctx
   const [x, w, bias] = ctx.inputs as [TensorType, TensorType, TensorType | null | undefined], [y] = ctx.outputs as [TensorType]
   const mg = w.shape[1] as Dim, grouped = attrs.group > 1
   const cg = grouped ? floorDiv(x.shape[1] as Dim, attrs.group) : x.shape[1] as Dim
-  const runs = windowAxes(x.shape.slice(2), w.shape.slice(2), attrs).map((axis, i) => tapRun(axis, `o${i}`))
+  const spatial = windowAxes(x.shape.slice(2), w.shape.slice(2), attrs).map((axis, i) => coordinateOf(axis, attrs.output_padding[i] as number, y.shape[2 + i] as Dim, i))
   const axes: Axis[] = [
     { name: 'n', hi: y.shape[0] as Dim }, ...(grouped ? [{ name: 'g', hi: attrs.group }] : []), { name: 'm', hi: mg },
-    ...runs.map((_, i) => ({ name: `o${i}`, hi: y.shape[2 + i] as Dim })),
+    ...spatial.flatMap((s) => s.outer),
   ]
   const channel = grouped ? add(mul('g', mg), 'm') : 'm', inputChannel = grouped ? add(mul('g', cg), 'c') : 'c'
-  const input: Dim[] = ['n', inputChannel, ...runs.map((run, i) => run.index(`k${i}`))]
-  const weight: Dim[] = [inputChannel, 'm', ...runs.map((run, i) => add(run.first, mul(run.step, `k${i}`)))]
+  const input: Dim[] = ['n', inputChannel, ...spatial.map((s) => s.input)]
+  const weight: Dim[] = [inputChannel, 'm', ...spatial.map((s) => s.tap)]
   const type = REGISTER[y.dtype]
   return {
     name: 'conv_transpose', buffers: ctx.buffers, axes,
     stages: [
       {
-        kind: 'reduce', axes: [{ name: 'c', hi: cg }, ...runs.map(({ lo, hi }, i) => ({ name: `k${i}`, lo, hi }))], lets: [],
+        kind: 'reduce', axes: [{ name: 'c', hi: cg }, ...spatial.flatMap((s) => s.summed)], lets: [],
         accumulators: [{ name: 'acc', type, init: bias == null ? constant(type, 0) : load('x2', [channel]), combine: 'add', value: binary('mul', load('x0', input), load('x1', weight)) }],
       },
-      { kind: 'store', axes: [], lets: [], buffer: 'y0', index: ['n', channel, ...runs.map((_, i) => `o${i}`)], value: local('acc', type) },
+      { kind: 'store', axes: [], lets: [], buffer: 'y0', index: ['n', channel, ...spatial.map((s) => s.at)], value: local('acc', type) },
     ],
   }
 }
@@ -150,6 +163,8 @@ export const convTranspose = defineOp({
     sample([2, 3, 7], [3, 2, 4], { strides: [3], pads: [2, 1] }),
     sample([1, 2, 2, 3, 4], [2, 2, 2, 1, 3], { strides: [2, 1, 2] }, { bias: true }),
     sample([1, 2, 3, 3], [2, 1, 1, 1], { strides: [2, 2] }),
+    sample([1, 5, 7, 6], [5, 9, 2, 3], { strides: [2, 3] }, { bias: true }),
+    sample([1, 4, 3, 6], [4, 2, 2, 3], { strides: [2, 2], group: 2 }),
     sample([0, 2, 3, 3], [2, 1, 2, 2]),
     sample([1, 2, 3, 3], [2, 2, 2, 2], {}, { dtype: 'float64' }),
     sample([1, 2, 3, 3], [2, 2, 2, 2], { strides: [2, 2] }, { dtype: 'float16', bias: true }),
