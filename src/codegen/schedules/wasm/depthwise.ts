@@ -25,6 +25,8 @@ export function scheduleDepthwise(compute: Compute, features: Features): Schedul
   const written = writtenOut(stage.axes), whole = written.length === stage.axes.length
   if (channels === undefined || stage.axes.every((a) => fixedExtent(a) === 1)) return undefined
   const pixels = compute.axes.filter((a) => a !== channels && a.hi !== 1 && !boundsDependOn(compute, a.name) && (loads.length === 1 || loads.some((l) => !moves(l, a.name))) && loads.some((l) => moves(l, a.name))).slice(-2).reverse()
+  // Nothing slides: a sum down columns.
+  if (pixels.length === 0 && loads.length === 1) return undefined
   const cuts = new Map<Axis, Cut>([[channels, cutVectors(channels, 1)]])
   // An extreme takes two registers: the greatest number, and whether there are only numbers.
   const patch = PATCH[stage.accumulators[0]?.combine === 'add' ? features : 'baseline']

@@ -46,10 +46,15 @@ function costOf(compute: Compute, stages: readonly Stage[], axisOf: (stage: Stag
   }, 0)
 }
 
+/** Vectors side by side of reductions with so few operations on an element, and accumulators with their elements that registers hold. */
+const DOWN_COLUMNS = 8, FEW_OPERATIONS = 2, MOST_REGISTERS = 16
+
 function outerLanes(compute: Compute, axis: Axis): Schedule {
   const operations = Math.max(...compute.stages.map(stageOperations))
   const registers = compute.stages.reduce((n, s) => (s.kind === 'reduce' ? n + s.accumulators.length : n), 1)
-  const lanes = cutVectors(axis, Math.max(1, Math.min(vectorsFor(operations), Math.floor(12 / registers))))
+  // Sums down columns: the more of a row is read at once, the fewer times memory is passed over.
+  const vectors = compute.stages.some((s) => s.kind === 'reduce') && operations <= FEW_OPERATIONS ? DOWN_COLUMNS : vectorsFor(operations)
+  const lanes = cutVectors(axis, Math.max(1, Math.min(vectors, Math.floor(MOST_REGISTERS / registers))))
   const others = compute.axes.filter((a) => a !== axis).map(uncut)
   return [...directivesOf([...others, lanes], [lanes]), ...fewPoints(compute)]
 }
