@@ -6,10 +6,12 @@
  *
  * Both branches are computed and the wanted one is picked, element by element: right because nodes change nothing but their results.
  * A branch that is known while compiling is taken alone.
+ * Constant indices must then lie inside their axes whichever branch is taken: a constraint, where extents are symbols.
  * Does not: merge branches that read or write at computed indices, which may lie outside where the branch is not taken; nor
  * results that are no tensors. Those `cond`s stay.
  * Stage: traced or later; stage unchanged. Preserves bits. Idempotent.
  */
+import type { Dim } from '../ir/dims.js'
 import { isGraph, shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import { toNumbers } from '../ir/host-tensor.js'
 import { walkNodes } from '../ir/rewrite.js'
@@ -36,6 +38,7 @@ function merge(node: Node, rewriting: Rewriting): readonly Value[] | undefined {
   if (predicate === null || predicate === undefined || then === undefined || other === undefined || !isGraph(then) || !isGraph(other)) return undefined
   if (predicate.data !== undefined) return inline(toNumbers(predicate.data)[0] !== 0 ? then : other, rewriting)
   if (!isMergeable(then) || !isMergeable(other)) return undefined
+  for (const branch of [then, other]) assumeInside(branch, rewriting)
   const yes = inline(then, rewriting), no = inline(other, rewriting)
   const scalar = shapeOf(predicate).length === 0 ? predicate : rewriting.add('reshape', [predicate], { shape: [] }, node.origin)
   return yes.map((value, i) => {
@@ -58,10 +61,17 @@ function isMergeable(graph: Graph): boolean {
   return mergeable
 }
 
-/** Whether a node reads and writes inside its tensors whatever it is fed: it has no indices, or constant ones that are seen to fit. */
-function staysInside({ op, inputs, attrs }: Node): boolean {
-  const at = INDICES[op], into = inputs[0], data = at === undefined ? undefined : inputs[at]?.data
-  if (at === undefined) return true
-  const extent = op === 'gather' && into != null ? shapeOf(into)[attrs['axis'] as number] : undefined
-  return data !== undefined && typeof extent === 'number' && toNumbers(data).every((i) => i >= -extent && i < extent)
+/** Whether a node reads and writes inside its tensors whatever it is fed: it has no indices, or constant ones along one axis. */
+function staysInside({ op, inputs }: Node): boolean {
+  const at = INDICES[op]
+  return at === undefined || (op === 'gather' && inputs[at]?.data !== undefined)
+}
+
+function assumeInside(graph: Graph, { builder }: Rewriting): void {
+  walkNodes(graph, ({ op, inputs: [into, indices], attrs, origin }) => {
+    if (op !== 'gather' || into == null || indices?.data === undefined) return
+    const extent = shapeOf(into)[attrs['axis'] as number] as Dim
+    const least = Math.max(...Array.from(toNumbers(indices.data), (i) => (i < 0 ? -i : i + 1)))
+    if (least > 0) builder.assume(least, extent, `an index lies inside its axis (${origin})`, 'le')
+  })
 }
