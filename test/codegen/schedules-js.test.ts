@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { legalize } from '../../src/codegen/legalize.js'
-import { applySchedule } from '../../src/codegen/schedule/apply.js'
+import { writeKernel } from '../../src/codegen/schedule/write-kernel.js'
 import { flattenCompute } from '../../src/codegen/schedule/flatten.js'
 import { prepareCompute } from '../../src/codegen/schedule/prepare.js'
 import { scheduleJs } from '../../src/codegen/schedules/js.js'
@@ -37,7 +37,7 @@ describe('the js policy', () => {
       for (const policy of [scheduleJs, scheduleWasm, scheduleWgsl]) for (const compute of [c.compute, flattenCompute(c.compute)]) {
         const y0 = new Float32Array(c.outputs).fill(NaN)
         const prepared = prepareCompute(compute, policy(compute))
-        interpretKernel(applySchedule(prepared.compute, prepared.schedule, 'k'), c.params, { ...c.inputs, y0 })
+        interpretKernel(writeKernel(prepared.compute, prepared.schedule, 'k'), c.params, { ...c.inputs, y0 })
         expect(y0).toEqual(c.expected)
       }
     }
