@@ -5,10 +5,10 @@ import { beforeAll, expect, test } from 'vitest'
 import { ROOT } from './source-files.js'
 
 /** Gzipped bytes of what every page loads, of all in one file with the renderer, which only js artefacts import, and of what only wgsl artefacts (but for what few sessions do), several threads, and paths and URLs do. */
-const ENTRY_BYTES = 11_800
+const ENTRY_BYTES = 11_850
 const WEBGPU_BYTES = 7_250
 const THREADS_BYTES = 3_500
-const SOURCE_BYTES = 1_250
+const SOURCE_BYTES = 1_300
 const ONE_FILE_BYTES = 16_300
 
 const OPTIONS = {

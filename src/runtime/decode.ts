@@ -7,8 +7,8 @@ import { array, damaged, object, size, text, validateProgram } from './validate.
 /** Bytes of `{"digest":"…16 digits…",`, which the digest does not cover. */
 const PREFIX_BYTES = 29
 
-/** A range of an artefact that its reader needs next; `inMemory` where it is the constants of a wasm program, which its code reads too. */
-export interface Wanted { readonly from: number; readonly bytes: number; readonly inMemory?: boolean }
+/** A range of an artefact that its reader needs next: `target` is the program's once its header has been read; `inMemory` where it is the constants of a wasm program, which its code reads too. */
+export interface Wanted { readonly from: number; readonly bytes: number; readonly target?: unknown; readonly inMemory?: boolean }
 
 /**
  * Reads an artefact. Sections are views of `bytes` where it starts at a multiple of 8 within its ArrayBuffer, so do not
@@ -36,7 +36,7 @@ export function* decoding(digestOf: (bytes: Uint8Array) => string = digest): Gen
   const found = yield { from: 12, bytes }
   if (found.length < bytes) damaged('the file', cut(12 + found.length))
   const { digest: _, sections: table, ...header } = readHeader(found)
-  const sections = yield* readSections(table, header['target'] === 'wasm', Math.ceil((12 + bytes) / 64) * 64, digestOf)
+  const sections = yield* readSections(table, header['target'], Math.ceil((12 + bytes) / 64) * 64, digestOf)
   return { header: validateProgram(header, sections), sections }
 }
 
@@ -58,7 +58,7 @@ function readHeader(bytes: Uint8Array): Record<string, unknown> {
 
 interface SectionEntry { readonly name: string; readonly offset: number; readonly bytes: number; readonly digest: string }
 
-function* readSections(table: unknown, wasm: boolean, body: number, digestOf: (bytes: Uint8Array) => string): Generator<Wanted, ProgramData['sections'], Uint8Array> {
+function* readSections(table: unknown, target: unknown, body: number, digestOf: (bytes: Uint8Array) => string): Generator<Wanted, ProgramData['sections'], Uint8Array> {
   const sections: Partial<Record<SectionName, Uint8Array>> = {}
   array(object({ name: text, offset: size, bytes: size, digest: text }))(table, 'sections')
   let end = 0
@@ -66,7 +66,7 @@ function* readSections(table: unknown, wasm: boolean, body: number, digestOf: (b
     const field = `sections[${i}] "${name}"`
     if (offset % 64 !== 0 || offset < end) damaged(field)
     end = offset + bytes
-    const content = yield { from: body + offset, bytes, inMemory: wasm && name === 'constants' }
+    const content = yield { from: body + offset, bytes, target, inMemory: target === 'wasm' && name === 'constants' }
     if (content.length < bytes) damaged(field, cut(content.length))
     if (digestOf(content) !== wanted) damaged(field, 'does not match its digest')
     // Those of other names may come with later writers of this version; they are not needed to run.

@@ -209,17 +209,19 @@ export class Session<T extends Tensor = Tensor> {
 
 /** Makes a session of a program. Bytes given to a session for js or wgsl are kept, not copied, so do not change them while it lives; one for wasm copies its constants. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
 export async function load<T extends Tensor = Tensor>(source: ProgramSource, options: LoadOptions<T> = {}): Promise<Session<T>> {
-  const { program, kernels, memory } = await open(source)
+  const { program, kernels, memory } = await open(source, options.device)
   const { target } = program.header
   const { threads = program.header.threads ?? 1 } = options
-  const host = target === 'wasm' || threads !== 1 ? wasmHost(program, threads, memory) : target === 'js' ? jsHost(program, kernels) : (await import('./webgpu/host.js')).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
+  const host = target === 'wasm' || threads !== 1 ? wasmHost(program, threads, memory) : target === 'js' ? jsHost(program, kernels) : (await webgpu()).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
   return new Session(program, await host, options)
 }
 
 interface Opened { readonly program: ProgramData; readonly kernels?: readonly KernelFunction[] | undefined; readonly memory?: WebAssembly.Memory | undefined }
 
-async function open(source: ProgramSource): Promise<Opened> {
-  if (typeof source === 'string' || source instanceof URL) return (await import('./source.js')).readSource(source, decoding, digest, memoryOf)
+const webgpu = () => import('./webgpu/host.js')
+
+async function open(source: ProgramSource, given: unknown): Promise<Opened> {
+  if (typeof source === 'string' || source instanceof URL) return (await import('./source.js')).readSource(source, decoding, digest, memoryOf, given ? undefined : webgpu)
   if (source instanceof ArrayBuffer) source = new Uint8Array(source)
   if (source instanceof Uint8Array) return { program: decodeProgram(source) }
   const { data, kernels } = 'data' in Object(source) ? (source as ProgramModule) : { data: source as ProgramData }

@@ -16,10 +16,10 @@ type Digest = (bytes: Uint8Array, lanes?: Lanes, atOnce?: number) => string
 interface Source { readonly size: number; read(from: number, into: Uint8Array): Promise<number>; close(): unknown }
 
 /**
- * The program at a path (in Node), a `file:` URL (in Node) or another URL (through fetch).
+ * The program at a path (in Node), a `file:` URL (in Node) or another URL (through fetch). `webgpu` is given where its programs need a device found.
  * Throws `file-not-found`, `file-unreadable`, `out-of-memory` and what `decodeProgram` does.
  */
-export async function readSource(source: string | URL, decoding: Decoding, digest: Digest, memoryOf: (bytes: number) => WebAssembly.Memory): Promise<ReadProgram> {
+export async function readSource(source: string | URL, decoding: Decoding, digest: Digest, memoryOf: (bytes: number) => WebAssembly.Memory, webgpu?: () => Promise<{ findDevice(): Promise<unknown> }>): Promise<ReadProgram> {
   const guarded = async <T>(job: () => Promise<T>): Promise<T> => {
     try {
       return await job()
@@ -35,7 +35,9 @@ export async function readSource(source: string | URL, decoding: Decoding, diges
     let step = steps.next()
     while (!step.done) {
       // A length may be damaged, and what is not there needs no memory.
-      const { from, bytes, inMemory } = step.value, within = Math.max(0, Math.min(bytes, opened.size - from))
+      const { from, bytes, target, inMemory } = step.value, within = Math.max(0, Math.min(bytes, opened.size - from))
+      // A device is looked for while the rest is read; that there is none is told when it is needed.
+      if (target === 'wgsl') webgpu?.().then((m) => m.findDevice()).catch(() => undefined)
       if (inMemory === true) {
         memory = memoryOf(within)
         lanes = digestLanes(memory)

@@ -7,6 +7,7 @@ import type { Binding, Host } from '../host.js'
 import type { Layout } from '../layout.js'
 import { bindDevice, type DeviceBinding, type Parts } from './binding.js'
 import { findDevice } from './device.js'
+export { findDevice } from './device.js'
 import { makePipelines } from './pipelines.js'
 import { planSegments } from './segments.js'
 import { uploadConstants } from './constants.js'
@@ -27,9 +28,9 @@ export interface HostTools {
 export async function webgpuHost(program: ProgramData, given: GPUDevice | undefined, tools: HostTools): Promise<Host> {
   const device = given ?? await findDevice(), watch = new Watch(device)
   const { header } = program
-  const [pipelines, parts] = await Promise.all([makePipelines(device, program), openParts(program, tools)])
+  // The device compiles shaders while weights are brought to it.
+  const [pipelines, parts, constants] = await Promise.all([makePipelines(device, program), openParts(program, tools), watch.checked('the constants', () => uploadConstants(device, program))])
   const itinerary = planSegments(header, (step) => (parts.get(header.steps[step]?.kernel as number)?.inputCount ?? 0))
-  const constants = await watch.checked('the constants', () => uploadConstants(device, program))
   let arena: GPUBuffer | undefined
   const arenas: GPUBuffer[] = [], bindings: DeviceBinding[] = []
   let stamps: Promise<Timestamps> | undefined

@@ -68,6 +68,8 @@ export class Trip {
   async #segment(number: number): Promise<void> {
     const { device, watch, itinerary, program: { header }, tools } = this.#context, { times, stamps, exchange, targets, feeds } = this.#journey
     const segment = itinerary.segments[number] as Segment, readback = this.#prepared.readbacks[number] as Readback, last = number === itinerary.segments.length - 1
+    // Parts on the host that need only what is fed come first, and ask nothing of the device.
+    if (segment.part !== undefined && segment.steps.length === 0 && segment.reads.length === 0 && exchange === undefined) return this.#runPart(segment.part)
     const staying = new Set(last ? [...targets.keys()].flatMap((i) => { const source = itinerary.results[i]; return source?.kind === 'device' ? [source.read] : [] }) : [])
     try {
       const { made: reads, checked } = this.#watched(() => {

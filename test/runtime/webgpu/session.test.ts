@@ -80,6 +80,27 @@ describe.skipIf(device === undefined)('a session on WebGPU', () => {
     session.dispose()
   })
 
+  test('submits once where the host prepares what is fed, before the device needs it', async () => {
+    const { graph, session } = await sessionOf(`graph @masked stage=inference (x: float32[n, 8], mask: int64[n, 8]) -> (y: float32[n, 8]) {
+      symbol n = extent(x, 0)
+      %m: float32[n, 8] = cast(%mask) {to = float32}
+      %p: float32[n, 8] = mul(%x, %m)
+      %y: float32[n, 8] = softmax(%p) {axis = 1}
+      return y = %y
+    }`)
+    const feeds = { x: seededTensor('float32', [3, 8], 1), mask: { dtype: 'int64' as const, shape: [3, 8], data: BigInt64Array.from({ length: 24 }, (_, i) => BigInt(i % 2)) } }
+    await session.run(feeds)
+    const { queue } = device as GPUDevice, submit = queue.submit.bind(queue)
+    let submits = 0
+    Object.defineProperty(queue, 'submit', { configurable: true, value: (buffers: GPUCommandBuffer[]) => { submits++; submit(buffers) } })
+    const { y } = await session.run(feeds)
+    delete (queue as unknown as Record<string, unknown>)['submit']
+    expect(submits).toBe(1)
+    const wanted = interpret(graph, feeds)['y']?.data as Float32Array
+    wanted.forEach((value, i) => expect(y?.data[i]).toBeCloseTo(value, 5))
+    session.dispose()
+  })
+
   test('kernels of more tensors than a device binds give what the interpreter gives', async () => {
     const names = Array.from({ length: 70 }, (_, i) => `x${i}`), mixed = Array.from({ length: 11 }, (_, i) => `i${i}`)
     const { graph, session } = await sessionOf(`graph @joined stage=inference (${names.map((x) => `${x}: float32[n, 3]`).join(', ')}, ${mixed.map((x) => `${x}: int32[n, 3]`).join(', ')}) -> (y: float32[n, 210], z: float32[n, 3]) {
