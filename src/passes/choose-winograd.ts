@@ -7,7 +7,7 @@
  * What is fused behind the convolution stays fused behind winograd_output. Weights are transformed here, in double; they take
  * 36/9 or 16/9 of their memory. Which convolutions gain, and from which tile, is estimated from measured rates.
  * Does not: touch other kernels than 3×3, strides, dilations, groups, pads (see expand-padding), weights that are not constant,
- * other dtypes than float32, or images that lie row-major.
+ * other dtypes than float32, sums that become integers, or images that lie row-major.
  * Stage: fused; stage unchanged. Preserves rounding: errors are about twice those of the sums as they stand, and an infinity
  * or NaN in the input makes all results of its tile NaN. A policy of targets, so not in the default pipeline.
  */
@@ -19,6 +19,7 @@ import type { WinogradTile } from '../ir/ops/winograd-transform.js'
 import { mapNested } from '../ir/rewrite.js'
 import { tensorType } from '../ir/types.js'
 import { mul, type Dim } from '../ir/dims.js'
+import { isFloat } from './constants.js'
 import type { Pass } from './pass.js'
 import { reserveNames } from './rewriter.js'
 import { bestTile, type ConvolutionShape } from './winograd-cost.js'
@@ -68,9 +69,13 @@ function findConvolution(node: Node): Convolution | undefined {
   const x = outside(anchor.inputs[0]), w = outside(anchor.inputs[1]), [y] = anchor.outputs, [result] = node.outputs
   if (x === undefined || w?.data === undefined || y === undefined || result === undefined || !isSimple(anchor, w)) return undefined
   const reads = fused === undefined ? 1 : fused.nodes.reduce((n, m) => n + m.inputs.filter((v) => v === anchor.inputs[0] || v === anchor.inputs[1]).length, 0) - 1
+  if (fused?.nodes.some((n) => becomesInteger(n, y)) === true) return undefined
   if (reads !== 1 || !isChannelsLast(x) || !isChannelsLast(result)) return undefined
   return { anchor, x, w, input: shapeOf(x), output: shapeOf(y) }
 }
+
+/** An integer made of a sum shows the least error in it as a whole unit. */
+const becomesInteger = ({ op, inputs, outputs: [result] }: Node, y: Value): boolean => op === 'cast' && inputs[0] === y && result !== undefined && !isFloat(dtypeOf(result))
 
 /** 3×3, strides, dilations and groups of 1, no pads, 32-bit floats. */
 function isSimple({ attrs }: Node, w: Value): boolean {

@@ -4,6 +4,7 @@ import { STAGES, type Graph } from '../ir/graph.js'
 import { verifyGraph } from '../ir/verify.js'
 import type { Pass } from './pass.js'
 import { canonicalize } from './canonicalize.js'
+import { chooseFloatProducts } from './choose-float-products.js'
 import { chooseLayout } from './choose-layout.js'
 import { chooseWinograd } from './choose-winograd.js'
 import { dropDead } from './drop-dead.js'
@@ -30,7 +31,7 @@ import { stripVersion } from './strip-version.js'
 
 const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
-  foldConstants, canonicalize, mergeBranches, simplifyArithmetic, shareCommon, dropDead,
+  foldConstants, canonicalize, mergeBranches, simplifyArithmetic, chooseFloatProducts, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
   foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, fuseMovement, chooseLayout, chooseWinograd,
 ]
@@ -43,7 +44,7 @@ export const DEFAULT_PIPELINE: readonly string[] = [
   'functionalize', 'strip-autograd', 'strip-version',
   'fold-constants', 'canonicalize', 'merge-branches', 'share-common', 'drop-dead',
   'recognise-layer-norm', 'recognise-group-norm', 'recognise-softmax', 'recognise-gelu', 'recognise-swish', 'fold-conv-batchnorm', 'expand-batch-norm',
-  'simplify-arithmetic', 'fold-constants', 'canonicalize', 'share-common', 'drop-dead',
+  'choose-float-products', 'simplify-arithmetic', 'fold-constants', 'canonicalize', 'share-common', 'drop-dead',
   'fuse',
 ]
 

@@ -10,9 +10,9 @@ import { defineOp, type ConcreteType, type InferContext, type ReferenceCall } fr
 import { printType, tensorType, type TensorType } from '../types.js'
 import { convGrad } from './conv-grad.js'
 import { floatElements } from './float-elements.js'
-import { weightedInputs } from './operands.js'
+import { FLOATS, weightedInputs } from './operands.js'
 import { requireEntries, requireRank } from './requirements.js'
-import { tapSweep } from './tap-sweep.js'
+import { tapSweep, type TapSweep } from './tap-sweep.js'
 import { requireWindowAttrs, staysInside, windowAxes, windowCount, windowIndex, windowTaps, type WindowAttrs } from './window.js'
 
 const ATTRS = { strides: 'ints', dilations: 'ints', pads: 'dims', group: 'int' } as const
@@ -85,18 +85,43 @@ function reference(call: ReferenceCall<ConvAttrs>): HostTensor[] {
   const spatial = out.shape.slice(2), plane = elementCount(spatial), inPlane = elementCount(x.shape.slice(2))
   const sweep = tapSweep(windowAxes(x.shape.slice(2), w.shape.slice(2), call.attrs), spatial)
   const xs = floatElements(x), ws = floatElements(w), bs = bias == null ? undefined : floatElements(bias)
-  const y = new Float64Array(elementCount(out.shape))
+  const sums = out.dtype === 'int32' ? new IntegerSums(elementCount(out.shape), sweep) : new FloatSums(elementCount(out.shape), sweep)
   for (let n = 0; n < batch; n++) {
     for (let m = 0; m < channels; m++) {
       const yAt = (n * channels + m) * plane
-      if (bs !== undefined) y.fill(bs[m] as number, yAt, yAt + plane)
+      if (bs !== undefined) sums.y.fill(bs[m] as number, yAt, yAt + plane)
       const first = n * (x.shape[1] as number) + Math.floor(m / mg) * cg
       for (let c = 0; c < cg; c++) {
-        for (let tap = 0; tap < sweep.taps; tap++) sweep.gather(tap, ws[(m * cg + c) * sweep.taps + tap] as number, xs, (first + c) * inPlane, y, yAt)
+        for (let tap = 0; tap < sweep.taps; tap++) sums.add(tap, ws[(m * cg + c) * sweep.taps + tap] as number, xs, (first + c) * inPlane, yAt, plane)
       }
     }
   }
-  return [fromNumbers(out.dtype, out.shape, y)]
+  return [fromNumbers(out.dtype, out.shape, sums.finish())]
+}
+
+/** Sums of products in double. */
+class FloatSums {
+  readonly y: Float64Array
+  readonly #sweep: TapSweep
+  constructor(count: number, sweep: TapSweep) { this.y = new Float64Array(count); this.#sweep = sweep }
+  add(tap: number, weight: number, xs: Float64Array, xAt: number, yAt: number): void { this.#sweep.gather(tap, weight, xs, xAt, this.y, yAt) }
+  finish(): Float64Array { return this.y }
+}
+
+/** Sums modulo 2^32, each weight as two halves, with which products and sums are exact in double. */
+class IntegerSums {
+  readonly y: Float64Array
+  readonly #high: Float64Array
+  readonly #sweep: TapSweep
+  constructor(count: number, sweep: TapSweep) { this.y = new Float64Array(count); this.#high = new Float64Array(count); this.#sweep = sweep }
+  add(tap: number, weight: number, xs: Float64Array, xAt: number, yAt: number, count: number): void {
+    for (const [half, sums] of [[weight & 0xffff, this.y], [weight >> 16, this.#high]] as const) {
+      if (half === 0) continue
+      this.#sweep.gather(tap, half, xs, xAt, sums, yAt)
+      for (let i = yAt; i < yAt + count; i++) sums[i] = (sums[i] as number) | 0
+    }
+  }
+  finish(): Float64Array { return this.y.map((low, i) => (low + ((this.#high[i] as number) << 16)) | 0) }
 }
 
 const sample = (x: readonly number[], w: readonly number[], attrs: Partial<ConvAttrs> = {}, more: { readonly bias?: boolean; readonly dtype?: HostTensor['dtype'] } = {}) => {
@@ -111,12 +136,12 @@ const sample = (x: readonly number[], w: readonly number[], attrs: Partial<ConvA
 /** ONNX Conv; auto_pad is resolved to pads before. */
 export const conv = defineOp({
   name: 'conv',
-  doc: 'Convolution (cross-correlation) of x[N, C, spatial…] with w[M, C/group, kernel…], plus bias[M]; pads are all begins, then all ends.',
+  doc: 'Convolution (cross-correlation) of x[N, C, spatial…] with w[M, C/group, kernel…], plus bias[M]; pads are all begins, then all ends. Sums of int32 wrap.',
   source: 'ONNX Conv-11; torch.nn.functional.conv1d, conv2d, conv3d',
   attrs: ATTRS,
   pattern: 'contraction',
   infer(call, ctx) {
-    const { x, w, bias } = weightedInputs(call)
+    const { x, w, bias } = weightedInputs(call, [...FLOATS, 'int32'])
     return [tensorType(x.dtype, inferShape(x, w, bias, call.attrs, ctx))]
   },
   reference,
@@ -143,5 +168,7 @@ export const conv = defineOp({
     sample([1, 1, 5, 5], [1, 1, 3, 3], {}, { dtype: 'float64' }),
     sample([1, 2, 5, 5], [2, 2, 3, 3], { pads: [1, 1, 1, 1] }, { dtype: 'float16', bias: true }),
     sample([1, 2, 5, 5], [2, 2, 3, 3], {}, { dtype: 'bfloat16' }),
+    sample([2, 3, 6, 5], [4, 3, 3, 2], { strides: [2, 1], pads: [1, 0, 1, 1] }, { dtype: 'int32', bias: true }),
+    sample([1, 5, 3, 4], [7, 5, 1, 1], {}, { dtype: 'int32' }),
   ],
 })

@@ -82,9 +82,9 @@ export function extent(shape: readonly Dim[], i: number): Dim {
   return d as Dim
 }
 
-/** The operands of a convolution: floating-point input, weight and optional bias of one dtype. */
-export function weightedInputs(call: Inputs): { readonly x: TensorType; readonly w: TensorType; readonly bias: TensorType | undefined } {
-  const x = tensorInput(call, 0, FLOATS), w = tensorInput(call, 1), bias = findTensorInput(call, 2)
+/** The operands of a convolution: input, weight and optional bias of one dtype, which is in `allowed`. */
+export function weightedInputs(call: Inputs, allowed: readonly DType[] = FLOATS): { readonly x: TensorType; readonly w: TensorType; readonly bias: TensorType | undefined } {
+  const x = tensorInput(call, 0, allowed), w = tensorInput(call, 1), bias = findTensorInput(call, 2)
   checkSameDType(x, w, 'input and weight')
   if (bias !== undefined) checkSameDType(x, bias, 'input and bias')
   return { x, w, bias }

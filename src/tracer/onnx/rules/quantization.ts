@@ -101,14 +101,13 @@ const qLinearMatMul: Rule = (call) => {
   return quantized(call, call.add('mul', [castTo(call, product, 'float32'), scale]), reshapeTo(call, call.input(7), []), call.dtype(7))
 }
 
-/** A convolution of integers, in float64, where sums of 16-bit products are exact. */
+/** A convolution of int32. */
 function integerConv(call: NodeCall, x: Value, w: Value, bias: Value | null): Value {
   const kernel = shapeOf(w).slice(2)
   if (!kernel.every((k): k is number => typeof k === 'number')) return call.fail('shape-not-static', 'the kernel must have extents that are known while compiling')
   call.attrs.ignore('kernel_shape')
   const { strides, dilations, pads } = windowOf(call, kernel)
-  const operands = [x, w, ...(bias === null ? [] : [bias])].map((v) => castTo(call, v, 'float64'))
-  return call.add('conv', operands, { strides, dilations, pads, group: call.attrs.int('group', 1) })
+  return call.add('conv', [x, w, ...(bias === null ? [] : [castTo(call, bias, 'int32')])], { strides, dilations, pads, group: call.attrs.int('group', 1) })
 }
 
 /** A zero point per output channel of a weight. */
@@ -119,7 +118,7 @@ const convInteger: Rule = (call) => {
   call.arity(2, 4)
   const rank = call.shape(1).length, wZero = call.optional(3), xZero = call.optional(2)
   const x = centred(call, call.input(0), xZero === null ? null : reshapeTo(call, xZero, []))
-  return castTo(call, integerConv(call, x, centred(call, call.input(1), wZero === null ? null : perChannel(call, wZero, rank, 0)), null), 'int32')
+  return integerConv(call, x, centred(call, call.input(1), wZero === null ? null : perChannel(call, wZero, rank, 0)), null)
 }
 
 const qLinearConv: Rule = (call) => {
