@@ -12,7 +12,8 @@ import { lowerForDevice, nodesForHost, type ElementBounds } from './codegen/wgsl
 import { DTYPES } from './base/dtype.js'
 import { IngotError } from './base/error.js'
 import { debugFromEnvironment } from './debug.js'
-import type { Graph } from './ir/graph.js'
+import { product } from './ir/dims.js'
+import { shapeOf, type Graph } from './ir/graph.js'
 import { printGraph } from './ir/print.js'
 import { pickTarget } from './pick-target.js'
 import { fuseApart } from './passes/fuse.js'
@@ -49,7 +50,8 @@ export interface CompileOptions extends ImportOnnxOptions {
   readonly shapes?: InputShapes
   /**
    * Adds up every convolution as it is defined, term by term. Off by default: the wasm target computes 3×3 convolutions by Winograd's transforms where that is
-   * faster, with errors of some 1e-6 of the peak instead of 0.5e-6, and weights that take up to 4 times the memory; the report lists them.
+   * faster, with errors of some 1e-6 of the peak instead of 0.5e-6, and weights that take up to 4 times the memory (not of the file: they are made when the
+   * program is loaded); the report lists them.
    */
   readonly exact?: boolean
   /**
@@ -73,7 +75,7 @@ export interface CompileOptions extends ImportOnnxOptions {
 }
 
 /** Passes that a target wants in the place of `fuse`, which is among them. */
-const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['recognise-attention', 'split-wide-joins', 'expand-padding', 'split-recurrence', 'fuse', 'choose-layout', 'choose-winograd'], wgsl: ['fuse', 'fuse-movement'] }
+const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['recognise-attention', 'split-wide-joins', 'expand-padding', 'split-recurrence', 'fuse', 'choose-layout', 'choose-winograd', 'choose-prepared'], wgsl: ['fuse', 'fuse-movement'] }
 
 /** The passes that a graph goes through for a target, in order. */
 export function pipelineFor(target: Target, { exact = false }: Pick<CompileOptions, 'exact'> = {}): readonly string[] {
@@ -122,7 +124,7 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const onKernel: OnKernel = (k) => { debug.kernel(k); options.onKernel?.(k) }
   const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel, bounds)) : undefined
   const lowered = device ?? await timed('lower', 'lower', () => lowerGraph(graph, target, onKernel, features))
-  const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered.steps, { device: device !== undefined, ...(device !== undefined && options.precision === 'f16' && { half: chooseHalf(graph, device) }) }))
+  const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered, { device: device !== undefined, ...(device !== undefined && options.precision === 'f16' && { half: chooseHalf(graph, device) }) }))
   const emitOptions: EmitOptions = { target, features, producer: VERSION, ...((options.threads ?? 1) > 1 && { threads: options.threads as number }), ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }) }
   const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, emitOptions) : emitDeviceProgram(graph, device, plan, { ...emitOptions, bounds }, hostArtefact)))
   debug.program(data.header)
@@ -133,7 +135,7 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
 /** The artefact of a part of a program for WebGPU that runs on the host. */
 function hostArtefact(graph: Graph): Uint8Array {
   const lowered = lowerGraph(graph, 'wasm')
-  return encodeProgram(emitProgram(graph, lowered, planMemory(graph, lowered.steps), { target: 'wasm', producer: VERSION }))
+  return encodeProgram(emitProgram(graph, lowered, planMemory(graph, lowered), { target: 'wasm', producer: VERSION }))
 }
 
 /** The bounds as intervals, after a check that they are of integer inputs. */
@@ -164,9 +166,9 @@ function countBookkeeping(graph: Graph): Record<string, number> {
 
 function winogradIn(graph: Graph): WinogradConvolution[] {
   return graph.nodes.flatMap((n) => {
-    const data = n.op === 'winograd_product' ? n.inputs[1]?.data : undefined
-    if (data === undefined) return []
-    const points = data.shape[0] as number, bytes = data.data.length * Float32Array.BYTES_PER_ELEMENT
+    const u = n.op === 'winograd_product' ? n.inputs[1] : undefined
+    if (u == null) return []
+    const bytes = (product(shapeOf(u)) as number) * Float32Array.BYTES_PER_ELEMENT, points = shapeOf(u)[0] as number
     return [{ origin: n.origin, tile: Math.sqrt(points) - 2, weightBytes: bytes, exactWeightBytes: (bytes / points) * 9 }]
   })
 }

@@ -4,12 +4,13 @@ import { build, type BuildOptions, type BuildResult, type OutputFile } from 'esb
 import { beforeAll, expect, test } from 'vitest'
 import { ROOT } from './source-files.js'
 
-/** Gzipped bytes of what every page loads, of all in one file with the renderer, which only js artefacts import, and of what only wgsl artefacts (but for what few sessions do), several threads, and paths and URLs do. */
-const ENTRY_BYTES = 11_850
+/** Gzipped bytes of what every page loads, of all in one file with the renderer, which only js artefacts import, and of what only wgsl artefacts (but for what few sessions do), several threads, paths and URLs, and constants made at load do. */
+const ENTRY_BYTES = 11_900
 const WEBGPU_BYTES = 7_250
 const THREADS_BYTES = 3_500
-const SOURCE_BYTES = 1_300
-const ONE_FILE_BYTES = 16_300
+const SOURCE_BYTES = 1_700
+const PREPARE_BYTES = 1_450
+const ONE_FILE_BYTES = 16_500
 
 const OPTIONS = {
   entryPoints: ['src/runtime/index.ts'], absWorkingDir: ROOT, bundle: true, minify: true, format: 'esm',
@@ -39,7 +40,7 @@ function loadedWith(path: string, seen = new Set<string>()): ReadonlySet<string>
 test('what every page loads is small, and so is all of it in one file', async () => {
   const entry = loadedWith('out/index.js')
   expect(gzipped(files.filter((file) => [...entry].some((path) => file.path.endsWith(path))))).toBeLessThanOrEqual(ENTRY_BYTES)
-  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [...OPTIONS.entryPoints], external: ['./webgpu/host.js', './threads.js', './source.js'] })
+  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [...OPTIONS.entryPoints], external: ['./webgpu/host.js', './threads.js', './source.js', '../prepare.js'] })
   expect(outputFiles).toHaveLength(1)
   expect(gzipped(outputFiles)).toBeLessThanOrEqual(ONE_FILE_BYTES)
 })
@@ -54,6 +55,11 @@ test('what sessions with several threads load in addition is small', () => {
 
 test('what programs at a path or URL load in addition is small', () => {
   expect(gzipped(files.filter((file) => file.path.includes('/source-')))).toBeLessThanOrEqual(SOURCE_BYTES)
+})
+
+test('what programs that make constants at load need in addition is small', () => {
+  const entry = loadedWith('out/index.js'), loaded = [...loadedWith(Object.keys(meta.outputs).find((path) => path.includes('/prepare-')) as string)].filter((path) => !entry.has(path))
+  expect(gzipped(files.filter((file) => loaded.some((path) => file.path.endsWith(path))))).toBeLessThanOrEqual(PREPARE_BYTES)
 })
 
 test('the runtime contains nothing from outside its room and the base', () => {

@@ -2,8 +2,8 @@
 import { visitSymbols, type Dim } from '../base/dim.js'
 import { IngotError } from '../base/error.js'
 import { tensorOf, type Graph, type Value } from '../ir/graph.js'
-import type { Port, ProgramData, ProgramHeader, ProgramKernel, Step, Target } from '../runtime/format.js'
-import type { FeatureSet, Lowered, LoweredKernel } from './lower.js'
+import type { Port, Prepare, ProgramData, ProgramHeader, ProgramKernel, Step, Target } from '../runtime/format.js'
+import type { FeatureSet, Lowered, LoweredCall, LoweredKernel } from './lower.js'
 import type { MemoryPlan } from './plan-memory.js'
 import { renderWasmModule } from './wasm/render.js'
 import { shareKernel } from './wasm/share.js'
@@ -34,15 +34,23 @@ export function emitDeviceProgram(graph: Graph, lowered: DeviceLowered, plan: Me
   return assemble(graph, plan, options, emitDevice(lowered, plan, compilePart))
 }
 
-function emitCalls(lowered: Lowered, plan: MemoryPlan, options: EmitOptions): EmittedDevice {
-  const steps = lowered.steps.filter((s) => s.kind === 'call').map((s, i): Step => ({
-    kernel: s.kernel, buffers: plan.callBuffers[i] ?? [], params: s.params, ...(s.flops !== 0 && { flops: s.flops }), origin: s.origin,
-  }))
+/** What a target makes of the calls. */
+interface Emitted extends EmittedDevice { readonly prepare?: Prepare }
+
+function emitCalls(lowered: Lowered, plan: MemoryPlan, options: EmitOptions): Emitted {
+  const steps = stepsOf(lowered.steps.filter((s) => s.kind === 'call'), plan.callBuffers)
   const kernels = lowered.kernels.map((k) => programKernel(k, options.target))
-  return { steps, kernels, sections: codeSections(lowered, steps, options) }
+  const sections = codeSections(lowered, steps, options)
+  if (plan.prepare === undefined) return { steps, kernels, sections }
+  const { bytes, raw, rawBytes, callBuffers } = plan.prepare
+  return { steps, kernels, sections: { ...sections, ...Object.fromEntries(rawBytes.map((content, i) => [`raw${i}`, content])) }, prepare: { bytes, steps: stepsOf(lowered.prepare, callBuffers), raw } }
 }
 
-function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps, kernels, sections, pieces = [], requires }: EmittedDevice): ProgramData {
+function stepsOf(calls: readonly LoweredCall[], callBuffers: MemoryPlan['callBuffers']): Step[] {
+  return calls.map((s, i): Step => ({ kernel: s.kernel, buffers: callBuffers[i] ?? [], params: s.params, ...(s.flops !== 0 && { flops: s.flops }), origin: s.origin }))
+}
+
+function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps, kernels, sections, prepare, pieces = [], requires }: Emitted): ProgramData {
   const inputs = graph.inputs.map((v): Port => { const bounds = options.bounds?.[v.name]; return { ...port(v.name, v, plan), ...(bounds && { bounds: [bounds.lo, bounds.hi] as const }) } })
   const outputs = graph.outputs.map((o): Port => port(o.name, o.value, plan))
   const header: ProgramHeader = {
@@ -55,6 +63,7 @@ function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps,
     kernels,
     constants: plan.constants,
     ...(requires !== undefined && { requires }),
+    ...(prepare !== undefined && { prepare }),
     ...(options.graphText !== undefined && { graph: options.graphText }),
   }
   return { header, sections: { ...(plan.constantBytes.length > 0 && { constants: plan.constantBytes }), ...sections } }

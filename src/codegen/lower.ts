@@ -24,6 +24,7 @@ import { layOut } from './lay-out.js'
 import { legalize } from './legalize.js'
 import { BufferNames, computeOf, handWrittenKernel, refuseNode } from './node-compute.js'
 import { nodeKey } from './node-key.js'
+import { lowerOnce, OnceNodes } from './once-nodes.js'
 import { applySchedule } from './schedule/apply.js'
 import { flattenCompute } from './schedule/flatten.js'
 import { prepareCompute, type Packing } from './schedule/prepare.js'
@@ -33,6 +34,7 @@ import { scheduleFor, type Features } from './schedules/index.js'
 import { tileDepth } from './schedules/wasm/tile.js'
 import { spellOut } from './spell-out.js'
 import { splitExtremes } from './split-extremes.js'
+import { storeInPanels } from './store-in-panels.js'
 import { besideEachOther, spreadStores } from './wgsl/spread-stores.js'
 import { unrollLoops } from './unroll-loops.js'
 import { writeKernel } from './schedule/write-kernel.js'
@@ -56,7 +58,11 @@ export type LoweredStep =
   /** Part number `part` of the program, which runs on the host of a GPU. */
   | { readonly kind: 'host'; readonly part: number; readonly inputs: readonly Value[]; readonly outputs: readonly Value[]; readonly origin: string }
 
-export interface Lowered { readonly kernels: readonly LoweredKernel[]; readonly steps: readonly LoweredStep[] }
+/** The call of a kernel. */
+export type LoweredCall = Extract<LoweredStep, { kind: 'call' }>
+
+/** `prepare` are calls that depend on constants alone: made once, before the first run. */
+export interface Lowered { readonly kernels: readonly LoweredKernel[]; readonly steps: readonly LoweredStep[]; readonly prepare: readonly LoweredCall[] }
 
 /** Called with each kernel as it is made: for dumps. */
 export type OnKernel = (stages: { readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly kernel: Kernel; readonly origin: string }) => void
@@ -64,30 +70,60 @@ export type OnKernel = (stages: { readonly compute: Compute | undefined; readonl
 /** Lowers all nodes of `graph` for `target`. Throws `unsupported-op`, `unsupported-type` or `unsupported-dtype` naming the node. */
 export function lowerGraph(graph: Graph, target: Target, onKernel?: OnKernel, features: FeatureSet = 'baseline'): Lowered {
   checkTypes(graph, target)
-  const table = new KernelTable(onKernel)
-  const byNode = new Map<string, { readonly made: LoweredNode; readonly kernel: number }>()
-  const windows = target === 'wasm' ? windowsOf(graph) : new Map<Value, Window>()
+  const table = new KernelTable(onKernel), lowering = new NodeLowering(graph, target, features, table), { once } = lowering
+  const pack = (part: PackingPart, from: Value, to: Value, origin: string): LoweredCall => (
+    { kind: 'call', kernel: table.add(packingKernel(part, target), origin), buffers: [from, to].map((value) => ({ kind: 'value', value })), params: [], flops: 0, origin })
   const steps = graph.nodes.flatMap((node): LoweredStep[] => {
-    if (getOp(node.op).pattern === 'alias') return [{ kind: 'alias', value: node.outputs[0] as Value, of: node.inputs[0] as Value }]
-    const inPlace = partsInPlace(node, windows)
-    if (node.op === 'concat' && inPlace.length === node.inputs.length) return []
-    const { local, symbols, placements } = localSymbols(node, windows)
-    const key = placements.size === 0 ? nodeKey(local) : `${nodeKey(local)} ${JSON.stringify([...local.inputs, ...local.outputs].map((v) => (v === null ? null : (placements.get(v) ?? null))))} ${node.inputs.map((v) => v !== null && inPlace.includes(v)).join()}`
-    let known = byNode.get(key)
-    if (known === undefined) {
-      const made = lowerNode({ local, symbols, placements, inPlace: node.inputs.flatMap((v, i) => (v !== null && inPlace.includes(v) ? [local.inputs[i] as Value] : [])) }, target, features)
-      byNode.set(key, (known = { made, kernel: table.add(made, node.origin) }))
-    }
-    const call = callOf(known.made, known.kernel, node, symbols, windows), operands = call.buffers.map(packedOperand)
-    const packing = operands.flatMap((o) => (o?.parts ?? []).map((part): LoweredStep => (
-      { kind: 'call', kernel: table.add(packingKernel(part, target), node.origin), buffers: [o?.from, o?.to].flatMap((value) => (value === undefined ? [] : [{ kind: 'value', value }])), params: [], flops: 0, origin: node.origin })))
-    return [...packing, { ...call, buffers: call.buffers.map((b, i): CallBuffer => { const to = operands[i]?.to; return to === undefined ? b : { kind: 'value', value: to } }) }]
+    if (once.nodes.has(node)) return []
+    if (getOp(node.op).pattern === 'alias') return [{ kind: 'alias', value: node.outputs[0] as Value, of: once.plain(node.inputs[0] as Value) }]
+    const call = lowering.call(node)
+    if (call === undefined) return []
+    const buffers = once.buffers(call), operands = buffers.map(packedOperand)
+    const before = operands.flatMap((o) => (o === undefined ? [] : o.parts.map((part) => pack(part, o.from, o.to, node.origin))))
+    return [...before, { ...call, buffers: buffers.map((b, i): CallBuffer => { const to = operands[i]?.to; return to === undefined ? b : { kind: 'value', value: to } }) }]
   })
-  return { kernels: table.kernels, steps }
+  for (const { value } of graph.outputs) once.plain(value)
+  return { kernels: table.kernels, steps, prepare: lowerOnce(once, { call: (node, panels) => lowering.call(node, panels) as LoweredCall, pack }) }
+}
+
+/** Lowers nodes of one graph, those that are alike once. */
+class NodeLowering {
+  readonly once: OnceNodes
+  readonly #target: Target
+  readonly #features: FeatureSet
+  readonly #table: KernelTable
+  readonly #windows: ReadonlyMap<Value, Window>
+  readonly #byNode = new Map<string, { readonly made: LoweredNode; readonly kernel: number }>()
+
+  constructor(graph: Graph, target: Target, features: FeatureSet, table: KernelTable) {
+    this.once = new OnceNodes(target === 'wasm' ? graph.nodes : [])
+    this.#target = target
+    this.#features = features
+    this.#table = table
+    // What runs do not make cannot lie in what they make.
+    this.#windows = target === 'wasm' ? windowsOf({ ...graph, nodes: graph.nodes.filter((n) => !this.once.nodes.has(n)) }) : new Map<Value, Window>()
+  }
+
+  /** The call of a node's kernel, which stores its result in panels where they are given and that can be; undefined where its result is there already. */
+  call(node: Node, panels?: Packing): LoweredCall | undefined {
+    const windows = this.#windows, inPlace = partsInPlace(node, windows)
+    if (node.op === 'concat' && inPlace.length === node.inputs.length) return undefined
+    const { local, symbols, placements } = localSymbols(node, windows)
+    const marks = [...local.inputs, ...local.outputs].map((v) => (v === null ? null : (placements.get(v) ?? null)))
+    const made = node.inputs.map((v) => v !== null && this.once.makes(v))
+    const key = [nodeKey(local), ...(placements.size > 0 ? [JSON.stringify(marks), node.inputs.map((v) => v !== null && inPlace.includes(v)).join()] : []), ...(made.includes(true) ? [made.join()] : []), ...(panels === undefined ? [] : [JSON.stringify(panels)])].join(' ')
+    let known = this.#byNode.get(key)
+    if (known === undefined) {
+      const valuesWhere = (is: (v: Value, i: number) => boolean): readonly Value[] => node.inputs.flatMap((v, i) => (v !== null && is(v, i) ? [local.inputs[i] as Value] : []))
+      const lowered = lowerNode({ local, symbols, placements, inPlace: valuesWhere((v) => inPlace.includes(v)), constants: valuesWhere((_, i) => made[i] === true), panels }, this.#target, this.#features)
+      this.#byNode.set(key, (known = { made: lowered, kernel: this.#table.add(lowered, node.origin) }))
+    }
+    return callOf(known.made, known.kernel, node, symbols, windows)
+  }
 }
 
 /** The call of kernel number `kernel` that `node` becomes. */
-export function callOf(made: LoweredNode, kernel: number, node: Node, symbols: ReadonlyMap<string, Dim>, windows: ReadonlyMap<Value, Window>): Extract<LoweredStep, { kind: 'call' }> {
+export function callOf(made: LoweredNode, kernel: number, node: Node, symbols: ReadonlyMap<string, Dim>, windows: ReadonlyMap<Value, Window>): LoweredCall {
   const back = (d: Dim): Dim => substituteDim(d, (s) => symbols.get(s))
   return { kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, windows, back)), params: made.kernel.params.map(back), flops: back(made.flops), origin: node.origin }
 }
@@ -123,7 +159,7 @@ function unique(wish: string, taken: Set<string>): string {
   return name
 }
 
-/** Which of a node's tensors a kernel's buffer holds, and how a constant is packed for it. */
+/** Which of a node's tensors a kernel's buffer holds, and how it is packed: a constant that is read, or a result that is stored in panels. */
 export interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number; readonly packing?: Packing }
 
 /** A node's kernel; `slots` in the order of its buffers, undefined for temps; `then` are kernels to be called after it. Dims are over the node's local symbols. */
@@ -137,10 +173,14 @@ export interface LocalNode {
   readonly placements: ReadonlyMap<Value, Placement>
   /** Inputs that lie in the node's result already. */
   readonly inPlace: readonly Value[]
+  /** Inputs that are as good as constants: made before the first run. */
+  readonly constants?: readonly Value[]
+  /** The panels to store the result in, where that can be. */
+  readonly panels?: Packing | undefined
 }
 
 /** The kernel of one node. */
-export function lowerNode({ local, symbols, placements, inPlace }: LocalNode, target: Target, features: FeatureSet): LoweredNode {
+export function lowerNode({ local, symbols, placements, inPlace, constants = [], panels }: LocalNode, target: Target, features: FeatureSet): LoweredNode {
   const symbolName = (param: string): string => { const d = symbols.get(param); return typeof d === 'string' ? d : param }
   const slotOf = (value: Value | undefined): Slot | undefined => {
     if (value === undefined) return undefined
@@ -162,17 +202,18 @@ export function lowerNode({ local, symbols, placements, inPlace }: LocalNode, ta
   const name = kernelName(ops, ordered, symbolName)
   const inner = fused ? new Map([...body.inputs.map((v, i) => [v, local.inputs[i] as Value] as const), ...body.outputs.map((o, i) => [o.value, local.outputs[i] as Value] as const)]) : new Map<Value, Value>()
   const valueOf = (buffer: string): Value | undefined => { const value = names.valueOf(buffer); return value === undefined ? undefined : (inner.get(value) ?? value) }
-  const withConstants = { ...ordered, buffers: ordered.buffers.map((b) => (valueOf(b.name)?.data === undefined ? b : { ...b, constant: true })) }
+  const isConstant = (value: Value | undefined): boolean => value !== undefined && (value.data !== undefined || constants.includes(value))
+  const withConstants = { ...ordered, buffers: ordered.buffers.map((b) => (isConstant(valueOf(b.name)) ? { ...b, constant: true } : b)) }
   const laid = layOut(target === 'wasm' ? keepInResult(withConstants) : withConstants, (buffer) => { const value = valueOf(buffer), within = value && placements.get(value); return value && { shape: shapeOf(value), order: value.order, ...(within !== undefined && { within }) } })
   if (target === 'wgsl') return lowerSpread(laid, name, (buffer) => slotOf(valueOf(buffer)))
-  const flat = flattenCompute(laid)
+  const inPanels = panels === undefined ? undefined : storeInPanels(laid, panels), flat = flattenCompute(inPanels ?? laid)
   const variant = (set: Features): Pick<LoweredNode, 'kernel' | 'schedule' | 'slots'> => {
     const schedule = scheduleFor(flat, target, set)
     const prepared = prepareCompute(flat, schedule)
     const spelled = target === 'wasm' ? expandMath(splitExtremes(prepared.compute), set === 'relaxed' ? 'fused' : 'paired') : prepared.compute
     const kernel = legalize(applySchedule(spelled, prepared.schedule, name, { madd: target === 'wasm' }), target)
     const slots = kernel.buffers.map((b): Slot | undefined => {
-      const slot = slotOf(valueOf(b.name)), packing = prepared.packings.get(b.name)
+      const slot = slotOf(valueOf(b.name)), packing = b.role === 'out' && inPanels !== undefined ? panels : prepared.packings.get(b.name)
       return slot === undefined || packing === undefined ? slot : { ...slot, packing }
     })
     return { kernel, schedule, slots }

@@ -1,11 +1,12 @@
 /**
  * Goal: 3×3 convolutions with fewer multiplications: F(4, 3) takes 36 instead of 144 for 16 results, F(2, 3) 16 instead of 36 for 4.
  *
- *   %y order [0, 2, 3, 1] = conv(%x, w, b)   ⇒   %v = winograd_input(%x)   %p = winograd_product(%v, w')
+ *   %y order [0, 2, 3, 1] = conv(%x, w, b)   ⇒   %u = winograd_weights(w)   %v = winograd_input(%x)
+ *                                                 %p = winograd_product(%v, %u)
  *                                                 %y order [0, 2, 3, 1] = winograd_output(%p, b)
  *
- * What is fused behind the convolution stays fused behind winograd_output. Weights are transformed here, in double; they take
- * 36/9 or 16/9 of their memory. Which convolutions gain, and from which tile, is estimated from measured rates.
+ * What is fused behind the convolution stays fused behind winograd_output. Transformed weights take 36/9 or 16/9 of the
+ * memory; nodes that share weights share them. Which convolutions gain, and from which tile, is estimated from measured rates.
  * Does not: touch other kernels than 3×3, strides, dilations, groups, pads (see expand-padding), weights that are not constant,
  * other dtypes than float32, sums that become integers, or images that lie row-major.
  * Stage: fused; stage unchanged. Preserves rounding: errors are about twice those of the sums as they stand, and an infinity
@@ -13,7 +14,7 @@
  */
 import { GraphBuilder } from '../ir/build.js'
 import { dtypeOf, isGraph, shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
-import { channelsLast, sameLayout } from '../ir/layout.js'
+import { channelsLast, normalOrder, sameLayout } from '../ir/layout.js'
 import { winogradTiles } from '../ir/ops/winograd.js'
 import type { WinogradTile } from '../ir/ops/winograd-transform.js'
 import { mapNested } from '../ir/rewrite.js'
@@ -23,7 +24,6 @@ import { isFloat } from './constants.js'
 import type { Pass } from './pass.js'
 import { reserveNames } from './rewriter.js'
 import { bestTile, type ConvolutionShape } from './winograd-cost.js'
-import { winogradWeights } from './winograd-weights.js'
 
 export const chooseWinograd: Pass = {
   name: 'choose-winograd',
@@ -33,20 +33,21 @@ export const chooseWinograd: Pass = {
   run(graph) {
     const names = new GraphBuilder({ name: graph.name, stage: graph.stage })
     reserveNames(names, graph)
-    return rewriteGraph(graph, names, new Map())
+    return rewriteGraph(graph, names)
   },
 }
 
-/** Transformed weights by what they were made of, so that convolutions with the same weights share them. */
-type Weights = Map<Value, Map<WinogradTile, Value>>
+/** Nodes that transform weights, by these, so that convolutions with the same weights share them. */
+type Weights = Map<Value, Map<WinogradTile, Node>>
 
-function rewriteGraph(graph: Graph, names: GraphBuilder, weights: Weights): Graph {
+function rewriteGraph(graph: Graph, names: GraphBuilder): Graph {
+  const weights: Weights = new Map()
   let changed = false
   const nodes = graph.nodes.flatMap((node): readonly Node[] => {
     const found = findConvolution(node)
     const tile = found && bestTile(found)
     if (found !== undefined && tile !== undefined) { changed = true; return rewritten(node, found, tile, names, weights) }
-    const inner = node.op === 'fused' ? node : mapNested(node, (g) => rewriteGraph(g, names, weights))
+    const inner = node.op === 'fused' ? node : mapNested(node, (g) => rewriteGraph(g, names))
     if (inner !== node) changed = true
     return [inner]
   })
@@ -91,10 +92,12 @@ function rewritten(node: Node, { anchor, x, w, input, output }: Convolution, til
   const tiles = winogradTiles(n, h, width, tile).count, points = (tile + 2) ** 2
   const plane = (wish: string, columns: number): Value => ({ name: names.uniqueName(wish), type: tensorType('float32', [points, mul(tiles, columns)]) })
   const v = plane(`${x.name}_tiles`, channels), p = plane(`${anchor.outputs[0]?.name ?? 'y'}_products`, filters)
-  const u = transformed(w, tile, names, weights)
+  const known = weights.get(w)?.get(tile), transform = known ?? transforming(w, tile, node.origin, names), [u] = transform.outputs
+  weights.set(w, new Map(weights.get(w)).set(tile, transform))
   const steps: readonly Node[] = [
+    ...(known === undefined ? [transform] : []),
     { op: 'winograd_input', inputs: [x], attrs: { tile }, outputs: [v], origin: node.origin },
-    { op: 'winograd_product', inputs: [v, u], attrs: { tiles }, outputs: [p], origin: node.origin },
+    { op: 'winograd_product', inputs: [v, u as Value], attrs: { tiles }, outputs: [p], origin: node.origin },
   ]
   const last = { op: 'winograd_output', attrs: { tile, shape: output } } as const
   const body = node.attrs['body']
@@ -106,14 +109,11 @@ function rewritten(node: Node, { anchor, x, w, input, output }: Convolution, til
   return [...steps, { ...node, inputs: [p, ...kept.map((k) => k.outside)], attrs: { ...node.attrs, body: { ...body, inputs: [port, ...kept.map((k) => k.value)], nodes } } }]
 }
 
-function transformed(w: Value, tile: WinogradTile, names: GraphBuilder, weights: Weights): Value {
-  const known = weights.get(w) ?? new Map<WinogradTile, Value>()
-  weights.set(w, known)
-  let value = known.get(tile)
-  if (value === undefined && w.data !== undefined) {
-    const data = winogradWeights(w.data, tile)
-    value = { name: names.uniqueName(`${w.name}_winograd`), type: tensorType('float32', data.shape), data }
-    known.set(tile, value)
-  }
-  return value as Value
+/** Filters lie side by side in what is read, as they do in what is written. */
+const FILTERS_LAST = [2, 3, 1, 0]
+
+function transforming(w: Value, tile: WinogradTile, origin: string, names: GraphBuilder): Node {
+  const [filters, channels] = shapeOf(w) as [Dim, Dim], order = normalOrder(shapeOf(w), FILTERS_LAST)
+  const { order: _, ...plain } = w, from: Value = { ...plain, name: names.uniqueName(`${w.name}_filters_last`), ...(order !== undefined && { order }) }
+  return { op: 'winograd_weights', inputs: [from], attrs: { tile }, outputs: [{ name: names.uniqueName(`${w.name}_winograd`), type: tensorType('float32', [(tile + 2) ** 2, channels, filters]) }], origin }
 }

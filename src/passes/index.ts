@@ -6,6 +6,7 @@ import type { Pass } from './pass.js'
 import { canonicalize } from './canonicalize.js'
 import { chooseFloatProducts } from './choose-float-products.js'
 import { chooseLayout } from './choose-layout.js'
+import { choosePrepared } from './choose-prepared.js'
 import { chooseWinograd } from './choose-winograd.js'
 import { dropDead } from './drop-dead.js'
 import { expandBatchNorm } from './expand-batch-norm.js'
@@ -33,7 +34,7 @@ const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
   foldConstants, canonicalize, mergeBranches, simplifyArithmetic, chooseFloatProducts, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
-  foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, fuseMovement, chooseLayout, chooseWinograd,
+  foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, fuseMovement, chooseLayout, chooseWinograd, choosePrepared,
 ]
 
 /** All passes by name. */

@@ -9,8 +9,9 @@ import type { Layout } from './layout.js'
 /** A kernel as a function. js: `fn(...buffers, ...params)` with typed arrays that start at the buffer's first element; wasm: byte addresses in their stead. */
 export type KernelFunction = (...args: never[]) => unknown
 
-/** An arena with the constants and the kernels that work on both. */
+/** An arena, what lives as long as the session, and the kernels that work on both. */
 export interface Memory {
+  /** From its first byte on. */
   readonly constants: Uint8Array
   readonly arena: Uint8Array
   /** One function per kernel of the program. */

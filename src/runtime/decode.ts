@@ -7,8 +7,8 @@ import { array, damaged, object, size, text, validateProgram } from './validate.
 /** Bytes of `{"digest":"…16 digits…",`, which the digest does not cover. */
 const PREFIX_BYTES = 29
 
-/** A range of an artefact that its reader needs next: `target` is the program's once its header has been read; `inMemory` where it is the constants of a wasm program, which its code reads too. */
-export interface Wanted { readonly from: number; readonly bytes: number; readonly target?: unknown; readonly inMemory?: boolean }
+/** A range of an artefact that its reader needs next: the section `name` of `program`, which has those before it, or, where there is none, what comes before the sections. */
+export interface Wanted { readonly from: number; readonly bytes: number; readonly name?: SectionName; readonly program?: ProgramData }
 
 /**
  * Reads an artefact. Sections are views of `bytes` where it starts at a multiple of 8 within its ArrayBuffer, so do not
@@ -31,13 +31,16 @@ export function* decoding(digestOf: (bytes: Uint8Array) => string = digest): Gen
   if (magic !== MAGIC) throw new IngotError('not-ingot', 'this is no Ingot artefact', { hint: 'ingot compile model.onnx makes one' })
   if (bytes === undefined) damaged('the file', cut(start.length))
   if (version !== FORMAT_VERSION) {
-    throw new IngotError('artefact-version', `the artefact has format version ${version}, this runtime reads version ${FORMAT_VERSION}`, { hint: 'compile with the ingot that loads it' })
+    throw new IngotError('artefact-version', `the artefact has format version ${version}, this runtime reads version ${FORMAT_VERSION}`, { hint: 'compile the model again with this ingot, or load it with a newer one' })
   }
   const found = yield { from: 12, bytes }
   if (found.length < bytes) damaged('the file', cut(12 + found.length))
-  const { digest: _, sections: table, ...header } = readHeader(found)
-  const sections = yield* readSections(table, header['target'], Math.ceil((12 + bytes) / 64) * 64, digestOf)
-  return { header: validateProgram(header, sections), sections }
+  const { digest: _, sections: table, ...rest } = readHeader(found)
+  array(object({ name: text, offset: size, bytes: size, digest: text }))(table, 'sections')
+  const entries = table as readonly SectionEntry[], lengths = entries.map(({ name, bytes: length }) => [name, { length }])
+  const program: ProgramData = { header: validateProgram(rest, Object.fromEntries(lengths)), sections: {} }
+  yield* readSections(entries, program, Math.ceil((12 + bytes) / 64) * 64, digestOf)
+  return program
 }
 
 /** INGT. */
@@ -56,21 +59,19 @@ function readHeader(bytes: Uint8Array): Record<string, unknown> {
   }
 }
 
-interface SectionEntry { readonly name: string; readonly offset: number; readonly bytes: number; readonly digest: string }
+interface SectionEntry { readonly name: SectionName; readonly offset: number; readonly bytes: number; readonly digest: string }
 
-function* readSections(table: unknown, target: unknown, body: number, digestOf: (bytes: Uint8Array) => string): Generator<Wanted, ProgramData['sections'], Uint8Array> {
-  const sections: Partial<Record<SectionName, Uint8Array>> = {}
-  array(object({ name: text, offset: size, bytes: size, digest: text }))(table, 'sections')
+function* readSections(table: readonly SectionEntry[], program: ProgramData, body: number, digestOf: (bytes: Uint8Array) => string): Generator<Wanted, void, Uint8Array> {
+  const sections: Partial<Record<SectionName, Uint8Array>> = program.sections
   let end = 0
-  for (const [i, { name, offset, bytes, digest: wanted }] of (table as readonly SectionEntry[]).entries()) {
+  for (const [i, { name, offset, bytes, digest: wanted }] of table.entries()) {
     const field = `sections[${i}] "${name}"`
-    if (offset % 64 !== 0 || offset < end) damaged(field)
+    if (offset % 64 !== 0 || offset < end || sections[name] !== undefined) damaged(field)
     end = offset + bytes
-    const content = yield { from: body + offset, bytes, target, inMemory: target === 'wasm' && name === 'constants' }
+    const content = yield { from: body + offset, bytes, name, program }
     if (content.length < bytes) damaged(field, cut(content.length))
     if (digestOf(content) !== wanted) damaged(field, 'does not match its digest')
     // Those of other names may come with later writers of this version; they are not needed to run.
-    sections[name as SectionName] = content
+    sections[name] = content
   }
-  return sections
 }

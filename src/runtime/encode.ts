@@ -1,7 +1,8 @@
 /**
  * Program → `.ingot` bytes: magic `INGT`, u32 version, u32 header bytes (little-endian), the header as UTF-8 JSON, then the
  * sections, each from a multiple of 64. The JSON starts with the digest of all of it that follows; `sections` gives each
- * section's name, offset from the first multiple of 64 after the header, bytes and digest.
+ * section's name, offset from the first multiple of 64 after the header, bytes and digest. Raw constants are sections each, so
+ * that each is known to be whole before a step reads it.
  */
 import { IngotError } from '../base/error.js'
 import { digest } from './digest.js'
@@ -10,7 +11,7 @@ import { FORMAT_VERSION, type ProgramData, type SectionName } from './format.js'
 /** Small sections first, so that the start of a file is readable and weights come last. */
 const SECTION_ORDER: readonly SectionName[] = ['wasm', 'wasm-relaxed', 'wgsl', 'host', 'constants']
 /** Key order of the header: what a person wants to see first stands first; other keys follow in alphabetical order, the graph's text last. */
-const FIRST_KEYS = ['name', 'target', 'producer', 'inputs', 'outputs', 'symbols', 'constraints', 'sections', 'constants', 'buffers', 'steps', 'kernels']
+const FIRST_KEYS = ['name', 'target', 'producer', 'inputs', 'outputs', 'symbols', 'constraints', 'sections', 'constants', 'prepare', 'buffers', 'steps', 'kernels']
 
 const align64 = (n: number): number => Math.ceil(n / 64) * 64
 
@@ -39,7 +40,7 @@ function writeObject(value: Record<string, unknown>, keys: readonly string[], ou
 export function encodeProgram(program: ProgramData): Uint8Array<ArrayBuffer> {
   const sections: { name: SectionName; offset: number; bytes: number; digest: string }[] = []
   let bodyBytes = 0
-  for (const name of SECTION_ORDER) {
+  for (const name of [...SECTION_ORDER, ...(program.header.prepare?.raw ?? []).map((_, i): SectionName => `raw${i}`)]) {
     const content = program.sections[name]
     if (content === undefined) continue
     sections.push({ name, offset: bodyBytes, bytes: content.length, digest: digest(content) })

@@ -6,7 +6,7 @@ import type { Dim } from '../base/dim.js'
 import type { DType } from '../base/dtype.js'
 
 /** Version of the artefact format; a reader refuses any other. */
-export const FORMAT_VERSION = 1
+export const FORMAT_VERSION = 2
 
 export type Target = 'js' | 'wasm' | 'wgsl'
 
@@ -22,7 +22,7 @@ export interface ProgramConstraint { readonly kind: 'eq' | 'le'; readonly a: Dim
 
 /**
  * Memory of the program. `arena`: planned; `offset` (bytes, multiple of 64) is given where every extent is a number, else
- * computed at bind from sizes and lifetimes. `constant`: a range of the constants section. `input`/`output`: in the
+ * computed at bind from sizes and lifetimes. `constant`: a range of the constants section, or made at load (`Prepare`). `input`/`output`: in the
  * arena too, copied in before the first and out after the last step. `alias` shares the storage of an earlier buffer,
  * from byte `aliasOffset` on. Lifetimes are step numbers, both inclusive. `host`: in no arena, handed from one part of a wgsl
  * program that runs on the host to the next. `stored` is the dtype of the words that hold the elements, where it is another.
@@ -79,6 +79,17 @@ export interface ShaderCode {
 /** A named range of the constants section; bytes from a multiple of 64. `buffer` is its index in `buffers`. */
 export interface ProgramConstant { readonly name: string; readonly dtype: DType; readonly shape: readonly number[]; readonly offset: number; readonly bytes: number; readonly buffer: number }
 
+/** A constant that prepare steps alone read. Number `i` is the section `raw<i>`; it is there from prepare step `first` of its buffer on. */
+export interface RawConstant { readonly name: string; readonly dtype: DType; readonly shape: readonly number[]; readonly buffer: number }
+
+/**
+ * What is made of constants once, when the program is loaded, and not stored: `steps` write `constant` buffers that are not in the constants
+ * table. They lie at their `offset` in the memory that lives as long as the session, `bytes` in all, which begins with the constants section.
+ * Lifetimes of these buffers are numbers of prepare steps; those that runs read live beyond the last. `raw` is in the order in which steps need it, so that a file is read
+ * once from start to end, and none of it has to stay in memory. wasm only.
+ */
+export interface Prepare { readonly bytes: number; readonly steps: readonly Step[]; readonly raw: readonly RawConstant[] }
+
 export interface ProgramHeader {
   readonly name: string
   readonly target: Target
@@ -96,12 +107,13 @@ export interface ProgramHeader {
   readonly constants: readonly ProgramConstant[]
   /** Features that a WebGPU device has to have. wgsl only. */
   readonly requires?: readonly string[]
+  readonly prepare?: Prepare
   /** Text of the graph that was lowered, if kept. */
   readonly graph?: string
 }
 
 /** `wasm-relaxed` is the same program as `wasm` for engines whose relaxed SIMD has multiply-adds that round once; a program has one of them or both. */
-export type SectionName = 'constants' | 'wasm' | 'wasm-relaxed' | 'wgsl' | 'host'
+export type SectionName = 'constants' | 'wasm' | 'wasm-relaxed' | 'wgsl' | 'host' | `raw${number}`
 
 export interface ProgramData {
   readonly header: ProgramHeader

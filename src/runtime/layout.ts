@@ -3,12 +3,15 @@ import { evaluateDim, type Dim } from '../base/dim.js'
 import { DTYPES, elementCount, storageBytes, type DType } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { dimLabel } from './dim-label.js'
-import type { Port, ProgramHeader } from './format.js'
+import type { Port, ProgramData, ProgramHeader } from './format.js'
 import { align64, gpuBytes, planOffsets, type PlanItem } from './plan.js'
 import { damaged, type Signature } from './validate.js'
 
-/** A buffer's place, and the dtype of what is stored there: bytes from `offset` on of the arena or of the constants section. `length` counts stored elements (bytes for packed types). */
+/** A buffer's place, and the dtype of what is stored there: bytes from `offset` on of the arena or, where it is `constant`, of what lives as long as the session. `length` counts stored elements (bytes for packed types). */
 export interface BufferPlace { readonly dtype: DType; readonly constant: boolean; readonly offset: number; readonly bytes: number; readonly length: number }
+
+/** Bytes of what lives as long as a session: the constants section, and behind it what is made of constants when the program is loaded. */
+export const keptBytes = ({ header: { prepare }, sections: { constants } }: ProgramData): number => prepare?.bytes ?? constants?.length ?? 0
 
 /** Everything that follows from the values of the symbols. */
 export interface Layout {
@@ -91,9 +94,9 @@ function placeBuffers({ target, buffers, constants }: ProgramHeader, sizes: read
   })
   if (arenaBytes > sum) damaged('buffers', `need ${sum} bytes and are spread over ${arenaBytes}`)
   const places: BufferPlace[] = []
-  buffers.forEach(({ dtype, stored = dtype, place, alias, aliasOffset }, i) => {
+  buffers.forEach(({ dtype, stored = dtype, place, offset = 0, alias, aliasOffset }, i) => {
     const own = bytes[i] as number, { bits } = DTYPES[stored]
-    const base = alias === undefined ? { constant: place === 'constant', offset: starts.get(i) ?? 0, bytes: own } : (places[alias] as BufferPlace)
+    const base = alias === undefined ? { constant: place === 'constant', offset: starts.get(i) ?? offset, bytes: own } : (places[alias] as BufferPlace)
     const shift = offsetOf(aliasOffset ?? 0)
     if (shift + own > base.bytes || (shift * 8) % bits !== 0) damaged(`buffers[${i}].aliasOffset`)
     places.push({ dtype: stored, constant: base.constant, offset: base.offset + shift, bytes: own, length: bits < 8 ? own : (sizes[i] as number) })

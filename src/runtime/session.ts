@@ -10,14 +10,13 @@ import type { BoundFeeds, Feeds, NumericStorage } from './feeds.js'
 import type { Port, ProgramData, ProgramHeader } from './format.js'
 import type { GpuTensor, RunOptions } from './gpu-tensor.js'
 import type { Binding, Host } from './host.js'
-import type { KernelFunction } from './calls.js'
-import { jsHost } from './js/host.js'
-import { layOut, type Layout } from './layout.js'
+import { callingHost, type KernelFunction } from './calls.js'
+import { keptBytes, layOut, type Layout } from './layout.js'
 import { liveLowerBound } from './plan.js'
 import { makeProfile, type Profile } from './profile.js'
 import { Tensor } from './tensor.js'
-import { validateProgram } from './validate.js'
-import { memoryOf, wasmHost } from './wasm/host.js'
+import { damaged, validateProgram } from './validate.js'
+import { HOST_TOOLS, wasmHost, type Kept } from './wasm/host.js'
 
 /** What holds a program: the compiler's result, or (with its kernels) an ES module as `ingot compile --emit module` writes it, `import * as model from './model.mjs'`. */
 export interface ProgramModule { readonly data: ProgramData; readonly kernels?: readonly KernelFunction[] }
@@ -49,6 +48,7 @@ export interface SessionPort { readonly name: string; readonly dtype: DType; rea
 export interface SessionMemory {
   /** As planned for the largest shapes so far. */
   readonly arenaBytes: number
+  /** Constants, and what was made of constants when the program was loaded. */
   readonly constantBytes: number
   /** What the arena cannot be smaller than at the last run's shapes; 0 before there are any. */
   readonly lowerBoundBytes: number
@@ -85,7 +85,7 @@ export class Session<T extends Tensor = Tensor> {
     this.inputs = program.header.inputs.map(port)
     this.outputs = program.header.outputs.map(port)
     this.#header = program.header
-    this.#constantBytes = program.sections.constants?.length ?? 0
+    this.#constantBytes = keptBytes(program)
     this.#options = options
     this.#noResults = Object.fromEntries(this.outputs.map(({ name }) => [name, null as never]))
     this.#readFeeds = feedReader(program.header)
@@ -209,19 +209,19 @@ export class Session<T extends Tensor = Tensor> {
 
 /** Makes a session of a program. Bytes given to a session for js or wgsl are kept, not copied, so do not change them while it lives; one for wasm copies its constants. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
 export async function load<T extends Tensor = Tensor>(source: ProgramSource, options: LoadOptions<T> = {}): Promise<Session<T>> {
-  const { program, kernels, memory } = await open(source, options.device)
+  const { program, kernels, kept } = await open(source, options)
   const { target } = program.header
   const { threads = program.header.threads ?? 1 } = options
-  const host = target === 'wasm' || threads !== 1 ? wasmHost(program, threads, memory) : target === 'js' ? jsHost(program, kernels) : (await webgpu()).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
+  const host = target === 'wasm' || threads !== 1 ? wasmHost(program, threads, kept) : target === 'js' ? (await import('./js/functions.js')).jsHost(program, kernels, { callingHost, damaged }) : (await webgpu()).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
   return new Session(program, await host, options)
 }
 
-interface Opened { readonly program: ProgramData; readonly kernels?: readonly KernelFunction[] | undefined; readonly memory?: WebAssembly.Memory | undefined }
+interface Opened { readonly program: ProgramData; readonly kernels?: readonly KernelFunction[] | undefined; readonly kept?: Kept | undefined }
 
 const webgpu = () => import('./webgpu/host.js')
 
-async function open(source: ProgramSource, given: unknown): Promise<Opened> {
-  if (typeof source === 'string' || source instanceof URL) return (await import('./source.js')).readSource(source, decoding, digest, memoryOf, given ? undefined : webgpu)
+async function open(source: ProgramSource, { threads, device }: Pick<LoadOptions, 'threads' | 'device'>): Promise<Opened> {
+  if (typeof source === 'string' || source instanceof URL) return (await import('./source.js')).readSource(source, threads, { decoding, digest, ...HOST_TOOLS }, device ? undefined : webgpu)
   if (source instanceof ArrayBuffer) source = new Uint8Array(source)
   if (source instanceof Uint8Array) return { program: decodeProgram(source) }
   const { data, kernels } = 'data' in Object(source) ? (source as ProgramModule) : { data: source as ProgramData }

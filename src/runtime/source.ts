@@ -1,16 +1,20 @@
-/** Programs from where their bytes are: a file or a URL, read in order; constants of a wasm program straight into its memory. */
+/** Programs from where their bytes are: a file or a URL, read in order; constants of a wasm program straight into its memory, where what is made of them is made meanwhile. */
 import { IngotError } from '../base/error.js'
 import type { Wanted } from './decode.js'
 import type { Lanes } from './digest.js'
 import type { ProgramData } from './format.js'
+import { checkPrepare, checkRaw, damaged, preparing } from './prepare.js'
 import { digestLanes } from './wasm/digest-lanes.js'
+import type { HostTools, Kept } from './wasm/host.js'
 
-/** A program, and the memory that its constants lie in, from address 0 on, where they do. */
-export interface ReadProgram { readonly program: ProgramData; readonly memory?: WebAssembly.Memory | undefined }
+/** A program, and for wasm the memory that holds what lives as long as a session, where that is done. */
+export interface ReadProgram { readonly program: ProgramData; readonly kept?: Kept | undefined }
 
 /** What reading needs of the runtime around: given, so that bundlers leave it in the file that all pages load. */
-type Decoding = (digestOf: (bytes: Uint8Array) => string) => Generator<Wanted, ProgramData, Uint8Array>
-type Digest = (bytes: Uint8Array, lanes?: Lanes, atOnce?: number) => string
+interface ReadingTools extends HostTools {
+  readonly decoding: (digestOf: (bytes: Uint8Array) => string) => Generator<Wanted, ProgramData, Uint8Array>
+  readonly digest: (bytes: Uint8Array, lanes?: Lanes, atOnce?: number) => string
+}
 
 /** `read` fills an array with what begins at a byte of the source; gives the bytes read, fewer only where it ends. Calls never go back. `size` is Infinity where it is not known. */
 interface Source { readonly size: number; read(from: number, into: Uint8Array): Promise<number>; close(): unknown }
@@ -19,7 +23,7 @@ interface Source { readonly size: number; read(from: number, into: Uint8Array): 
  * The program at a path (in Node), a `file:` URL (in Node) or another URL (through fetch). `webgpu` is given where its programs need a device found.
  * Throws `file-not-found`, `file-unreadable`, `out-of-memory` and what `decodeProgram` does.
  */
-export async function readSource(source: string | URL, decoding: Decoding, digest: Digest, memoryOf: (bytes: number) => WebAssembly.Memory, webgpu?: () => Promise<{ findDevice(): Promise<unknown> }>): Promise<ReadProgram> {
+export async function readSource(source: string | URL, threads: number | undefined, tools: ReadingTools, webgpu?: () => Promise<{ findDevice(): Promise<unknown> }>): Promise<ReadProgram> {
   const guarded = async <T>(job: () => Promise<T>): Promise<T> => {
     try {
       return await job()
@@ -30,27 +34,82 @@ export async function readSource(source: string | URL, decoding: Decoding, diges
   }
   const opened = await guarded(() => open(source))
   try {
-    let memory: WebAssembly.Memory | undefined, lanes: Lanes | undefined
-    const steps = decoding((bytes) => (bytes.buffer === memory?.buffer ? digest(bytes, lanes, bytes.length) : digest(bytes)))
+    const keeper = new Keeper(tools, threads), steps = tools.decoding((bytes) => keeper.digest(bytes))
     let step = steps.next()
     while (!step.done) {
       // A length may be damaged, and what is not there needs no memory.
-      const { from, bytes, target, inMemory } = step.value, within = Math.max(0, Math.min(bytes, opened.size - from))
+      const { from, bytes, program } = step.value, within = Math.max(0, Math.min(bytes, opened.size - from))
       // A device is looked for while the rest is read; that there is none is told when it is needed.
-      if (target === 'wgsl') webgpu?.().then((m) => m.findDevice()).catch(() => undefined)
-      if (inMemory === true) {
-        memory = memoryOf(within)
-        lanes = digestLanes(memory)
-      }
-      const content = await guarded(async () => {
-        const into = inMemory === true ? new Uint8Array((memory as WebAssembly.Memory).buffer, 0, within) : new Uint8Array(within)
-        return into.subarray(0, await opened.read(from, into))
-      })
-      step = steps.next(content)
+      if (program?.header.target === 'wgsl') webgpu?.().then((m) => m.findDevice()).catch(() => undefined)
+      const into = (await keeper.placeFor(step.value, within)) ?? new Uint8Array(within)
+      step = steps.next(await guarded(async () => into.subarray(0, await opened.read(from, into))))
     }
-    return { program: step.value, memory }
+    return { program: step.value, kept: await keeper.finish(step.value) }
   } finally {
     await opened.close()
+  }
+}
+
+/** Keeps what sessions of a wasm program need in a memory as it arrives, and makes the rest of it. Threads share another memory, so nothing is kept for them. */
+class Keeper {
+  readonly #tools: ReadingTools
+  readonly #threads: number | undefined
+  #memory: WebAssembly.Memory | undefined
+  #lanes: Lanes | undefined
+  #module: WebAssembly.Module | undefined
+  #raws: Generator<Uint8Array, void> | undefined
+  /** Raw constants that are there. */
+  #count = 0
+
+  constructor(tools: ReadingTools, threads: number | undefined) {
+    this.#tools = tools
+    this.#threads = threads
+  }
+
+  digest(bytes: Uint8Array): string {
+    return bytes.buffer === this.#memory?.buffer ? this.#tools.digest(bytes, this.#lanes, bytes.length) : this.#tools.digest(bytes)
+  }
+
+  /** Where `bytes` of a section go; undefined where it is not kept. The steps before those that need it are done. */
+  async placeFor({ name, program, bytes: wanted }: Wanted, bytes: number): Promise<Uint8Array | undefined> {
+    if (program === undefined || program.header.target !== 'wasm' || (this.#threads ?? program.header.threads ?? 1) !== 1) return undefined
+    const { prepare } = program.header
+    const isRaw = name === `raw${this.#count}` && this.#count !== prepare?.raw.length
+    if (name !== 'constants' && !isRaw) return undefined
+    if (this.#memory === undefined) checkPrepare(program.header, isRaw ? 0 : wanted, this.#tools)
+    if (!isRaw) {
+      // Where raw constants come first, steps have run without these.
+      if (this.#memory !== undefined) damaged('sections')
+      return new Uint8Array(this.#memoryOf(prepare?.bytes ?? bytes).buffer, 0, bytes)
+    }
+    this.#count++
+    this.#raws ??= await this.#start(program)
+    return checkRaw(this.#raws.next().value ?? new Uint8Array(0), wanted)
+  }
+
+  /** Makes what is left to be made; undefined where nothing was kept. */
+  async finish(program: ProgramData): Promise<Kept | undefined> {
+    const { prepare } = program.header
+    if (this.#memory === undefined) return undefined
+    if (prepare !== undefined) {
+      this.#raws ??= await this.#start(program)
+      if (this.#raws.next().done !== true) damaged('sections')
+    }
+    return { memory: this.#memory, module: this.#module }
+  }
+
+  #memoryOf(bytes: number): WebAssembly.Memory {
+    if (this.#memory === undefined) {
+      this.#memory = this.#tools.memoryOf(bytes)
+      this.#lanes = digestLanes(this.#memory)
+    }
+    return this.#memory
+  }
+
+  async #start(program: ProgramData): Promise<Generator<Uint8Array, void>> {
+    const { keptBytes, compileModule, codeFor, wasmMemory } = this.#tools, bytes = keptBytes(program)
+    this.#module = await compileModule(codeFor(program))
+    return preparing(program.header, wasmMemory(this.#memoryOf(bytes), bytes, this.#module, program.header, 0, 0), this.#tools)
   }
 }
 

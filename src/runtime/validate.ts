@@ -6,7 +6,7 @@
 import type { Dim } from '../base/dim.js'
 import { isDType, storageBytes, type DType } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
-import type { ProgramBuffer, ProgramData, ProgramHeader, WgslCode } from './format.js'
+import type { ProgramBuffer, ProgramHeader, SectionName, WgslCode } from './format.js'
 
 /** Most axes of a tensor, and most levels of a dim. */
 const MOST_LEVELS = 64
@@ -70,8 +70,11 @@ const signature: Check = (code, field) => {
   object({ buffers: array(object({ dtype, length: dimOf(new Set((code as Signature).params)) })) })(code, field)
 }
 
+/** The bytes of each section. */
+type Lengths = Readonly<Partial<Record<SectionName, { readonly length: number }>>>
+
 /** The code of a kernel in a wgsl program with these sections. */
-const wgslCode = (sections: ProgramData['sections']): Check => (code, field) => {
+const wgslCode = (sections: Lengths): Check => (code, field) => {
   object({ kind: oneOf('shader', 'host'), offset: size, bytes: size })(code, field)
   const { kind, offset, bytes } = code as WgslCode
   if (offset + bytes > (sections[kind === 'host' ? 'host' : 'wgsl']?.length ?? 0)) damaged(field)
@@ -81,12 +84,12 @@ const wgslCode = (sections: ProgramData['sections']): Check => (code, field) => 
 }
 
 /** Types and ranges of all fields. */
-function checkFields(header: ProgramHeader, sections: ProgramData['sections']): void {
+function checkFields(header: ProgramHeader, sections: Lengths): void {
   const some = array(object({}))
   object({ inputs: some, buffers: some, steps: some, kernels: some, symbols: array(object({ name: text })) })(header, '')
   const numberIn = (items: readonly unknown[]): Check => integer(0, items.length)
   const buffer = numberIn(header.buffers)
-  const time = integer(-1, header.steps.length + 2)
+  const time = integer(-1, 2 ** 31)
   const dim = dimOf(new Set(header.symbols.map((symbol) => symbol.name)))
   const extent: Check = (value, field) => (typeof value === 'number' ? size : dim)(value, field)
   const ports = array(object({ name: text, dtype, shape: array(extent, MOST_LEVELS), buffer, 'bounds?': array(integer(-(2 ** 53), 2 ** 53), 2) }))
@@ -103,7 +106,7 @@ function checkFields(header: ProgramHeader, sections: ProgramData['sections']): 
 }
 
 /** What has to hold between fields. */
-function checkRelations({ symbols, inputs, outputs, buffers, constants }: ProgramHeader, sectionBytes: number): void {
+function checkRelations({ target, symbols, inputs, outputs, buffers, constants, prepare }: ProgramHeader, sectionBytes: number): void {
   const require = (holds: boolean, field: () => string): void => { if (!holds) damaged(field()) }
   const bufferAt = (i: number): ProgramBuffer => buffers[i] as ProgramBuffer
   for (const [side, items] of Object.entries({ symbols, inputs, outputs })) {
@@ -124,7 +127,7 @@ function checkRelations({ symbols, inputs, outputs, buffers, constants }: Progra
   for (const [side, ports] of Object.entries({ inputs, outputs })) {
     ports.forEach((port, i) => {
       require(port.dtype === bufferAt(port.buffer).dtype, () => `${side}[${i}].dtype`)
-      // Feeds are written to inputs, and constants are the caller's own bytes.
+      // Feeds are written to inputs, and constants are the caller's own bytes or for all runs.
       require(ports === outputs || bufferAt(roots[port.buffer] as number).place !== 'constant', () => `${side}[${i}].buffer`)
     })
   }
@@ -135,11 +138,12 @@ function checkRelations({ symbols, inputs, outputs, buffers, constants }: Progra
     require(type === own && typeof length === 'number' && storageBytes(stored, length) === bytes, () => `constants[${i}].bytes`)
     require(offset % 64 === 0 && offset + bytes <= sectionBytes, () => `constants[${i}].offset`)
   })
-  buffers.forEach(({ place, alias }, i) => require(place !== 'constant' || alias !== undefined || given.has(i), () => `buffers[${i}]`))
+  // What is made at load is checked there, see `prepare.ts`.
+  buffers.forEach(({ place, alias }, i) => require(place !== 'constant' || alias !== undefined || given.has(i) || (prepare !== undefined && target === 'wasm'), () => `buffers[${i}]`))
 }
 
 /** Checks a header against the format and against its sections, and gives it back typed. */
-export function validateProgram(value: unknown, sections: ProgramData['sections']): ProgramHeader {
+export function validateProgram(value: unknown, sections: Lengths): ProgramHeader {
   const header = value as ProgramHeader
   checkFields(header, sections)
   checkRelations(header, sections.constants?.length ?? 0)

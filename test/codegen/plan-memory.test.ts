@@ -9,7 +9,7 @@ import { runPasses } from '../../src/passes/index.js'
 import { specializeShapes } from '../../src/passes/specialize-shapes.js'
 import { randomModel } from './random-model.js'
 
-const planOf = (graph: Graph): MemoryPlan => planMemory(graph, lowerGraph(graph, 'js').steps)
+const planOf = (graph: Graph): MemoryPlan => planMemory(graph, lowerGraph(graph, 'js'))
 const fusedText = (text: string): Graph => ({ ...parseGraph(text), stage: 'fused' })
 
 /** Pairs of buffers that own arena memory, are live in the same step and overlap. */

@@ -12,7 +12,6 @@ import { WINOGRAD_TILES, type WinogradTile } from '../../src/ir/ops/winograd-tra
 import { tensorType } from '../../src/ir/types.js'
 import { runPasses } from '../../src/passes/index.js'
 import { bestTile } from '../../src/passes/winograd-cost.js'
-import { winogradWeights } from '../../src/passes/winograd-weights.js'
 import { load } from '../../src/runtime/session.js'
 import { expectSameOnTarget, feedsAt } from '../codegen/same-on-target.js'
 import { distance } from './same-results.js'
@@ -42,7 +41,7 @@ function steps(shape: Shape, tile: WinogradTile): Graph {
   const { b, padded, w, bias } = begin(shape), [n, , h, width] = shapeOf(padded) as [Dim, Dim, Dim, Dim]
   const result = [n, shape.filters, add(h, -2), add(width, -2)], { count } = winogradTiles(n, add(h, -2), add(width, -2), tile)
   const tiles = b.add1('winograd_input', [padded], { tile }, { origin: 'input' })
-  const products = b.add1('winograd_product', [tiles, b.constant(winogradWeights(w, tile))], { tiles: count }, { origin: 'product' })
+  const products = b.add1('winograd_product', [tiles, b.add1('winograd_weights', [b.constant(w)], { tile }, { origin: 'weights' })], { tiles: count }, { origin: 'product' })
   b.output('y', b.add1('winograd_output', [products, bias], { tile, shape: result }, { origin: 'output' }))
   return b.finish()
 }

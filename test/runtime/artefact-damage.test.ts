@@ -3,10 +3,11 @@ import { expect, test } from 'vitest'
 import { IngotError } from '../../src/base/error.js'
 import { decodeProgram } from '../../src/runtime/decode.js'
 import { encodeProgram } from '../../src/runtime/encode.js'
-import type { ProgramData, ProgramHeader } from '../../src/runtime/format.js'
+import { FORMAT_VERSION, type ProgramData, type ProgramHeader } from '../../src/runtime/format.js'
 import { load } from '../../src/runtime/session.js'
 import { errorOf } from './expect-code.js'
-import { gatherTwo, scaleAdd } from './sample-programs.js'
+import { asWasm } from './as-wasm.js'
+import { gatherTwo, preparedFactor, scaleAdd } from './sample-programs.js'
 
 /** Decodes what may be damaged: an equal program, or an IngotError about reading artefacts. */
 const refusedOrEqual = (bytes: Uint8Array, program: ProgramData): void => {
@@ -22,22 +23,26 @@ const refusedOrEqual = (bytes: Uint8Array, program: ProgramData): void => {
 }
 
 test('every flipped bit is found, or does not matter', () => {
-  const program = gatherTwo(), bytes = encodeProgram(program)
-  for (let i = 0; i < bytes.length; i++) for (let bit = 0; bit < 8; bit++) {
-    bytes[i] = (bytes[i] ?? 0) ^ (1 << bit)
-    refusedOrEqual(bytes, program)
-    bytes[i] = (bytes[i] ?? 0) ^ (1 << bit)
+  for (const program of [gatherTwo(), asWasm(preparedFactor())]) {
+    const bytes = encodeProgram(program)
+    for (let i = 0; i < bytes.length; i++) for (let bit = 0; bit < 8; bit++) {
+      bytes[i] = (bytes[i] ?? 0) ^ (1 << bit)
+      refusedOrEqual(bytes, program)
+      bytes[i] = (bytes[i] ?? 0) ^ (1 << bit)
+    }
   }
-}, 30_000)
+}, 60_000)
 
 test('a file cut anywhere is refused', async () => {
-  const program = scaleAdd(), bytes = encodeProgram(program)
-  for (let length = 0; length < bytes.length; length++) await errorOf(length < 4 ? 'not-ingot' : 'artefact-damaged', () => decodeProgram(bytes.slice(0, length)))
+  for (const program of [scaleAdd(), asWasm(preparedFactor())]) {
+    const bytes = encodeProgram(program)
+    for (let length = 0; length < bytes.length; length++) await errorOf(length < 4 ? 'not-ingot' : 'artefact-damaged', () => decodeProgram(bytes.slice(0, length)))
+  }
 })
 
 test('arbitrary bytes after the magic are refused', () => {
   assert(property(uint8Array({ maxLength: 300 }), (tail) => {
-    const bytes = Uint8Array.of(0x49, 0x4e, 0x47, 0x54, 1, 0, 0, 0, ...tail)
+    const bytes = Uint8Array.of(0x49, 0x4e, 0x47, 0x54, FORMAT_VERSION, 0, 0, 0, ...tail)
     expect(() => decodeProgram(bytes)).toThrow(IngotError)
   }), { seed: 11, numRuns: 500 })
 })
@@ -71,7 +76,7 @@ async function survive(program: ProgramData, feeds: Record<string, never[]>): Pr
   }
 }
 
-test.each([['static', gatherTwo(), { ids: [0, 1] }], ['symbolic', scaleAdd(), { x: [[1, 2, 3]], z: [[1, 2, 3]] }]] as const)('no value in any field of a %s header does more than raise an IngotError', async (_, program, feeds) => {
+test.each([['static', gatherTwo(), { ids: [0, 1] }], ['symbolic', scaleAdd(), { x: [[1, 2, 3]], z: [[1, 2, 3]] }], ['preparing', asWasm(preparedFactor()), { x: [[1, 2, 3]] }]] as const)('no value in any field of a %s header does more than raise an IngotError', async (_, program, feeds) => {
   for (const path of paths(program.header)) {
     // The body of a kernel is its renderer's to refuse.
     if (path.includes('body')) continue
@@ -126,6 +131,38 @@ test.each(Object.entries(damage))('%s is refused, and the field named', async (_
   expect(error.message).toContain(field)
 })
 
+const preparing: Record<string, readonly [Path, unknown, string]> = {
+  'no steps at all': [['prepare'], undefined, 'buffers[3]'],
+  'less memory than buffers reach to': [['prepare', 'bytes'], 192, 'buffers[6].offset'],
+  'more memory than all buffers take': [['prepare', 'bytes'], 2 ** 30, 'prepare.bytes'],
+  'a buffer in the constants section': [['buffers', 6, 'offset'], 0, 'buffers[6].offset'],
+  'a buffer without a place': [['buffers', 6, 'offset'], undefined, 'buffers[6].offset'],
+  'a buffer of an extent that is not known': [['buffers', 3, 'length'], 'batch', 'buffers[3].offset'],
+  'a kernel that is not there': [['prepare', 'steps', 0, 'kernel'], 2, 'prepare.steps[0]'],
+  'a buffer that is not there': [['prepare', 'steps', 1, 'buffers', 1], 9, 'prepare.steps[1].buffers'],
+  'a buffer of runs': [['prepare', 'steps', 1, 'buffers', 2], 1, 'prepare.steps[1].buffers'],
+  'a parameter that is no number': [['prepare', 'steps', 1, 'params'], ['batch'], 'prepare.steps[1]'],
+  'a raw constant in the constants section': [['prepare', 'raw', 0, 'buffer'], 2, 'prepare.raw[0].buffer'],
+  'raw constants in another order than that of steps': [['buffers', 4, 'first'], 1, 'buffers[4].last'],
+  'a raw constant that comes after all steps': [['buffers', 5], { dtype: 'float32', length: 3, place: 'constant', offset: 128, first: 2, last: 2 }, 'prepare.raw[1].buffer'],
+  'a raw constant of other bytes than its buffer': [['buffers', 5, 'length'], 2, 'raw section'],
+  'a target that prepares nothing': [['target'], 'js', 'kernels[0].code'],
+  'an input in memory for all runs': [['inputs', 0, 'buffer'], 6, 'inputs[0].buffer'],
+}
+
+test.each(Object.entries(preparing))('%s in what is prepared is refused, and the field named', async (_, [path, value, field]) => {
+  const program = asWasm(preparedFactor()), header = replaced(program.header, path, value) as ProgramHeader
+  const error = await errorOf('artefact-damaged', async () => { using session = await load({ ...program, header }); session.runSync({ x: [[1, 2, 3]] }) })
+  expect(error.message).toContain(field)
+})
+
+test('raw constants that are not there, or of other bytes than their place, are refused', async () => {
+  const program = asWasm(preparedFactor()), { raw1, ...others } = program.sections
+  await errorOf('artefact-damaged', () => load({ ...program, sections: others }))
+  await errorOf('artefact-damaged', () => load({ ...program, sections: { ...others, raw1: raw1?.subarray(4) as Uint8Array } }))
+  await errorOf('artefact-damaged', () => load(preparedFactor()))
+})
+
 test('aliases that lead back to themselves are refused, however long the way', async () => {
   const { header, sections } = scaleAdd()
   const buffers = Array.from({ length: 50_000 }, (_, i) => ({ dtype: 'float32' as const, length: 1, place: 'arena' as const, first: 0, last: 0, alias: (i + 1) % 50_000 }))
@@ -158,6 +195,7 @@ test('a section table that lies is refused', async () => {
     out.set(rest, 12 + start.length)
     out.set(bytes.subarray(-12), body)
     const error = await errorOf('artefact-damaged', () => decodeProgram(out))
-    expect(error.message).toContain('sections[0]')
+    // Fields may be compared with the table before sections are read.
+    expect(error.message).toMatch(/sections\[0\]|constants\[0\]/)
   }
 })

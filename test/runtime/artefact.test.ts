@@ -34,7 +34,7 @@ test('the head of the file is readable: magic, version, lengths, JSON', () => {
   const bytes = encodeProgram(gatherTwo())
   const view = new DataView(bytes.buffer)
   expect(new TextDecoder().decode(bytes.subarray(0, 4))).toBe('INGT')
-  expect(view.getUint32(4, true)).toBe(1)
+  expect(view.getUint32(4, true)).toBe(2)
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(12, 12 + view.getUint32(8, true)))) as Record<string, unknown>
   expect(Object.keys(header).slice(0, 3)).toEqual(['digest', 'name', 'target'])
 })
@@ -62,9 +62,9 @@ test('keys and sections that a later writer adds are kept or passed over', () =>
 
 test('a later version is refused with both versions', async () => {
   const bytes = encodeProgram(gatherTwo())
-  new DataView(bytes.buffer).setUint32(4, 2, true)
+  new DataView(bytes.buffer).setUint32(4, 3, true)
   const error = await errorOf('artefact-version', () => decodeProgram(bytes))
-  expect(error.message).toContain('format version 2, this runtime reads version 1')
+  expect(error.message).toContain('format version 3, this runtime reads version 2')
 })
 
 test('what is no artefact is told apart from what is a damaged one', async () => {

@@ -96,6 +96,34 @@ export function gatherTwo(): ProgramData {
   }
 }
 
+/**
+ * `y = x * (a * [2, 3, 5] + b)` with a = [1, 2, 3] and b = [10, 20, 30], of which the factor [12, 26, 45] is made at load, in two
+ * steps; b is put where a was. x is [batch, 3].
+ */
+export function preparedFactor(): ProgramData {
+  const n: Dim = ['*', 3, 'batch'], made = (offset: number, first: number, last: number): ProgramBuffer => ({ dtype: 'float32', length: 3, place: 'constant', offset, first, last })
+  return {
+    header: {
+      name: 'prepared-factor', target: 'js', producer: 'test', constraints: [],
+      symbols: [{ name: 'batch', kind: 'extent', input: 0, axis: 0 }],
+      inputs: [{ name: 'x', dtype: 'float32', shape: ['batch', 3], buffer: 0 }], outputs: [{ name: 'y', dtype: 'float32', shape: ['batch', 3], buffer: 1 }],
+      buffers: [
+        arena('float32', n, 0, 0), arena('float32', n, 0, 0), { dtype: 'float32', length: 3, place: 'constant', first: 0, last: 0 },
+        made(64, 0, 1), made(128, 0, 0), made(128, 1, 1), made(192, 1, 2),
+      ],
+      steps: [{ kernel: 0, buffers: [0, 6, 1], params: ['batch'], origin: 'node "scale"' }],
+      kernels: [{ name: 'scale', code: SCALE }, { name: 'add', code: ADD }],
+      constants: [{ name: 'w', dtype: 'float32', shape: [3], offset: 0, bytes: 12, buffer: 2 }],
+      prepare: {
+        bytes: 204,
+        steps: [{ kernel: 0, buffers: [4, 2, 3], params: [1], origin: 'node "factor"' }, { kernel: 1, buffers: [3, 5, 6], params: [3], origin: 'node "shift"' }],
+        raw: [{ name: 'a', dtype: 'float32', shape: [3], buffer: 4 }, { name: 'b', dtype: 'float32', shape: [3], buffer: 5 }],
+      },
+    },
+    sections: { constants: scaledConstants([2, 3, 5]), raw0: scaledConstants([1, 2, 3]), raw1: scaledConstants([10, 20, 30]) },
+  }
+}
+
 /** Passes its input through: `y` shares the buffer of `x`; any dtype and shape. `symbols` are extents of x, in order of their axes. */
 export function identity(dtype: ProgramBuffer['dtype'], shape: readonly Dim[], more: Partial<ProgramHeader> = {}): ProgramData {
   const symbols = shape.flatMap((dim, axis) => (typeof dim === 'string' ? [{ name: dim, kind: 'extent' as const, input: 0, axis }] : []))

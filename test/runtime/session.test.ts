@@ -10,8 +10,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { asWasm } from './as-wasm.js'
 import { errorOf } from './expect-code.js'
-import { countUp, gatherTwo, identity, scaleAdd, withScratch } from './sample-programs.js'
+import { countUp, gatherTwo, identity, scaleAdd, withScratch, preparedFactor } from './sample-programs.js'
 
 const rows = (n: number, from = 0): Float32Array => Float32Array.from({ length: n * 3 }, (_, i) => i + from)
 
@@ -197,10 +198,11 @@ test('what is no program is refused by what load takes', async () => {
 })
 
 test('a thousand sessions leave no memory behind', async () => {
-  const bytes = encodeProgram({ ...scaleAdd() })
+  const bytes = encodeProgram({ ...scaleAdd() }), preparing = encodeProgram(asWasm(preparedFactor()))
   const cycle = async (): Promise<void> => {
-    using session = await load(bytes)
+    using session = await load(bytes), other = await load(preparing)
     session.runSync({ x: rows(100), z: rows(100) })
+    other.runSync({ x: rows(100) })
   }
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void

@@ -57,7 +57,7 @@ export function lowerForDevice(graph: Graph, onKernel?: OnKernel, bounds: Elemen
       else for (const one of [lowered, ...(lowered.then ?? [])]) steps.push(callOf(one, table.add(one, node.origin), node, localSymbols(node, new Map()).symbols, new Map()))
     }
   }
-  return { kernels: table.kernels, steps, parts }
+  return { kernels: table.kernels, steps, prepare: [], parts }
 }
 
 /** The nodes of a graph that is not fused yet which will run on the host, as far as integers and float64 decide: the only types that shaders may lack. */

@@ -92,6 +92,20 @@ export function transformInput({ bT, inputs }: WinogradTransform, x: readonly Ex
   return { lets: registers.lets, values }
 }
 
+/** G·x of three taps `x`. Opposite points share their even and odd parts. */
+export function transformWeights({ g, inputs }: WinogradTransform, x: readonly Expr[], prefix: string): Written {
+  const registers = new Registers(prefix), values: Expr[] = []
+  const part = (row: readonly number[], taps: readonly number[]): Expr => sum(taps.map((k): Term => ({ factor: row[k] ?? 0, x: x[k] as Expr })))
+  for (let i = 0; i < inputs; i++) {
+    const row = g[i] ?? []
+    if (i === 0 || i === inputs - 1) { values.push(part(row, [0, 1, 2])); continue }
+    const even = registers.bind(`e${i}`, part(row, [0, 2])), odd = registers.bind(`o${i}`, part(row, [1]))
+    values.push(binary('add', even, odd), binary('sub', even, odd))
+    i++
+  }
+  return { lets: registers.lets, values }
+}
+
 /** Aᵀ·x of the products `x`. */
 export function transformOutput({ aT, inputs, outputs }: WinogradTransform, x: readonly Expr[], prefix: string): Written {
   const registers = new Registers(prefix), at = (i: number): Expr => x[i] as Expr

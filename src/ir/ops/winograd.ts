@@ -13,7 +13,9 @@ import { printType, tensorType, type TensorType } from '../types.js'
 import { floatElements } from './float-elements.js'
 import { checkAttribute, checkShape, findTensorInput, tensorInput } from './operands.js'
 import { requireRank } from './requirements.js'
-import { transformInput, transformOutput, WINOGRAD_TILES, winogradTransform, type WinogradTile, type WinogradTransform } from './winograd-transform.js'
+import { transformInput, transformOutput, transformWeights, WINOGRAD_TILES, winogradTransform, type WinogradTile, type WinogradTransform } from './winograd-transform.js'
+
+const TAPS = 3
 
 /** `tile`: results of a tile along each axis, 2 or 4. */
 interface InputAttrs { readonly tile: number }
@@ -112,6 +114,15 @@ function lastFirst([columns, ...rest]: readonly Stage[]): Stage[] {
   return [...(columns === undefined ? [] : [columns]), ...rows.reverse().flat()]
 }
 
+function weightsCompute(ctx: ComputeContext<InputAttrs>): Compute {
+  const [w] = ctx.inputs as [TensorType], [filters, channels] = w.shape as [Dim, Dim], transform = winogradTransform(checkedTile(ctx.attrs.tile))
+  const stages = inBothDirections(TAPS, TAPS,
+    (r, q) => load('x0', ['m', 'c', r, q]),
+    (values, prefix) => transformWeights(transform, values, prefix),
+    (r, q, value) => ({ kind: 'store', axes: [], lets: [], buffer: 'y0', index: [r * transform.inputs + q, 'c', 'm'], value }))
+  return { name: 'winograd_weights', buffers: ctx.buffers, axes: [{ name: 'c', hi: channels }, { name: 'm', hi: filters }], stages }
+}
+
 /** `matrix`·x·matrixᵀ for a square `x` in row-major order. */
 function sandwich(matrix: readonly (readonly number[])[], x: readonly number[], size: number): number[] {
   const rows = matrix.map((a) => Array.from({ length: size }, (_, q) => a.reduce((s, f, k) => s + f * (x[k * size + q] as number), 0)))
@@ -168,6 +179,39 @@ function outputReference(call: ReferenceCall<OutputAttrs>): HostTensor[] {
   }
   return [fromNumbers(out.dtype, out.shape, y)]
 }
+
+function weightsReference(call: ReferenceCall<InputAttrs>): HostTensor[] {
+  const [w] = call.inputs as [HostTensor], [out] = call.outputs as [ConcreteType], [filters, channels] = w.shape as [number, number]
+  const { g } = winogradTransform(checkedTile(call.attrs.tile)), ws = floatElements(w), y = new Float64Array(elementCount(out.shape))
+  for (let k = 0; k < filters * channels; k++) {
+    const m = Math.floor(k / channels), c = k % channels
+    sandwich(g, Array.from(ws.subarray(k * TAPS * TAPS, (k + 1) * TAPS * TAPS)), TAPS).forEach((v, p) => { y[(p * channels + c) * filters + m] = v })
+  }
+  return [fromNumbers(out.dtype, out.shape, y)]
+}
+
+/** G·w·Gᵀ of every filter for every channel: [points, C, M], a plane for each point. */
+const winogradWeights = defineOp({
+  name: 'winograd_weights',
+  doc: 'The weight w[M, C, 3, 3] of a convolution, transformed for tiles of tile × tile results: [points, C, M].',
+  source: 'Lavin and Gray, Fast Algorithms for Convolutional Neural Networks; made by the pass choose-winograd',
+  attrs: { tile: 'int' },
+  pattern: 'contraction',
+  infer(call, ctx) {
+    const w = tensorInput(call, 0, ['float32']), { tile } = call.attrs
+    checkedTile(tile)
+    requireRank(w, 'the weight', 4, '[M, C, 3, 3]')
+    const [m, c, ...kernel] = w.shape as [Dim, Dim, Dim, Dim]
+    for (const extent of kernel) ctx.assume(extent, TAPS, 'the transforms are those of filters of 3 × 3')
+    return [tensorType('float32', [(tile + 2) ** 2, c, m])]
+  },
+  reference: weightsReference,
+  compute: weightsCompute,
+  samples: [
+    { inputs: [{ dtype: 'float32', shape: [9, 5, 3, 3] }], attrs: { tile: 4 } },
+    { inputs: [{ dtype: 'float32', shape: [16, 3, 3, 3] }], attrs: { tile: 2 } },
+  ],
+})
 
 /** Bᵀ·x·B of every tile of every channel: [points, tiles·C], a plane for each point. */
 const winogradInput = defineOp({
@@ -245,4 +289,4 @@ const winogradOutput = defineOp({
   ],
 })
 
-export const WINOGRAD = [winogradInput, winogradProduct, winogradOutput]
+export const WINOGRAD = [winogradWeights, winogradInput, winogradProduct, winogradOutput]

@@ -1,8 +1,10 @@
 /** The `wasm` target: one module, one memory that holds the constants and after them the arena. */
+import { storageBytes } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import { allocated, bindCalls, callingHost, wordCount, type KernelFunction, type Memory } from '../calls.js'
 import type { ProgramData, ProgramHeader } from '../format.js'
 import type { Host } from '../host.js'
+import { keptBytes } from '../layout.js'
 import { align64 } from '../plan.js'
 import { damaged } from '../validate.js'
 import { hasFusedMadd } from './relaxed.js'
@@ -12,23 +14,27 @@ const invalid = (cause: unknown): never => damaged('the wasm section', `is not v
 /**
  * A host of a program whose `wasm` or `wasm-relaxed` section exports one function per kernel and imports `env.memory`; with `steps.share`,
  * a run is one call. Throws `artefact-damaged` where it does not, `target-unavailable` where this engine lacks what it needs, `bad-option`
- * for threads that cannot be. `given` holds the constants already; else they are copied once.
+ * for threads that cannot be. `given` holds what lives as long as the session already; else it is made, and constants are copied once.
  */
-export async function wasmHost(program: ProgramData, threads = 1, given?: WebAssembly.Memory): Promise<Host> {
+export async function wasmHost(program: ProgramData, threads = 1, given?: Kept): Promise<Host> {
   if (threads !== 1) return (await import('./threads.js')).threadedHost(program, threads, HOST_TOOLS)
-  const { constants = new Uint8Array(0) } = program.sections
-  return hostOver(given ?? holding(constants), constants.length, await compileModule(codeFor(program)), program.header)
+  const { header, sections: { constants = new Uint8Array(0) } } = program, module = given?.module ?? await compileModule(codeFor(program))
+  const memory = given?.memory ?? (header.prepare === undefined ? holding(constants) : (await import('../prepare.js')).keep(program, module, HOST_TOOLS))
+  return hostOver(memory, keptBytes(program), module, header)
+}
+
+/** A memory that begins with what lives as long as a session, and the module that was compiled to make it, where that was needed. */
+export interface Kept { readonly memory: WebAssembly.Memory; readonly module?: WebAssembly.Module | undefined }
+
+function holding(bytes: Uint8Array): WebAssembly.Memory {
+  const memory = memoryOf(bytes.length)
+  new Uint8Array(memory.buffer).set(bytes)
+  return memory
 }
 
 /** Not in `wasmHost`, whose program would then live as long as the host, with all that was read. */
 function hostOver(memory: WebAssembly.Memory, constantBytes: number, module: WebAssembly.Module, header: ProgramHeader): Host {
   return callingHost(header, (arenaBytes) => wasmMemory(memory, constantBytes, module, header, arenaBytes, 4 * wordCount(header)), () => { memory = holding(new Uint8Array(memory.buffer, 0, constantBytes)) })
-}
-
-function holding(constants: Uint8Array): WebAssembly.Memory {
-  const memory = memoryOf(constants.length)
-  new Uint8Array(memory.buffer).set(constants)
-  return memory
 }
 
 const PAGE = 65536
@@ -41,8 +47,8 @@ export function memoryOf(bytes: number, shared = false): WebAssembly.Memory {
   })
 }
 
-/** What hosts with threads are made of too: they are loaded on demand, and bundlers keep in one piece what only comes as an argument. */
-export const HOST_TOOLS = { bindCalls, wordCount, codeFor, compileModule, wasmHost, memoryOf, wasmMemory }
+/** What hosts with threads and readers of files are made of too: they are loaded on demand, and bundlers keep in one piece what only comes as an argument. */
+export const HOST_TOOLS = { bindCalls, wordCount, storageBytes, keptBytes, codeFor, compileModule, wasmHost, memoryOf, wasmMemory }
 export type HostTools = typeof HOST_TOOLS
 
 /** The section that this engine can make the most of. */
@@ -60,7 +66,7 @@ function compileModule(code: Uint8Array): Promise<WebAssembly.Module> {
 /** Memory with an instance of the module; `behind` is where the bytes behind the arena begin, of which the first hold the words of all steps. */
 export interface WasmMemory extends Memory { readonly memory: WebAssembly.Memory; readonly exports: WebAssembly.Exports; readonly behind: number }
 
-/** Over a memory that begins with the constants: an arena behind them and `extraBytes` behind it. It grows where it is too small, which detaches all views of it. */
+/** Over a memory that begins with what lives as long as the session: an arena behind that and `extraBytes` behind it. It grows where it is too small, which detaches all views of it. */
 function wasmMemory(memory: WebAssembly.Memory, constantBytes: number, module: WebAssembly.Module, header: ProgramHeader, arenaBytes: number, extraBytes: number): WasmMemory {
   const start = align64(constantBytes), behind = start + align64(arenaBytes)
   const missing = Math.ceil((behind + extraBytes - memory.buffer.byteLength) / PAGE)

@@ -10,6 +10,7 @@ import type { ProgramData, ProgramHeader } from '../format.js'
 import type { Binding, Host } from '../host.js'
 import type { Layout } from '../layout.js'
 import type { HostTools, WasmMemory } from './host.js'
+import { prepareAll } from '../prepare.js'
 import { ALONE, memberOf, RUN, TEAM_BYTES, TIME, type Member, type Membership } from './member.js'
 import { withSharedMemory } from './shared-import.js'
 import { mayWait, threadStarter, whyNoSharing } from './start-thread.js'
@@ -56,8 +57,10 @@ class ThreadedHost implements Host {
   readonly #tools: HostTools
   readonly #team: Team
   readonly #waits = mayWait()
-  /** In the memory, where there is one. */
-  #constants: Uint8Array
+  /** Until the first memory there is. */
+  #program: ProgramData | undefined
+  /** What lives as long as the session, in the memory where there is one. */
+  #kept: Uint8Array
   #memory: TeamMemory | undefined
   /** The memory that the workers are enrolled for, and the binding whose words stand in it. */
   #enrolled: TeamMemory | undefined
@@ -67,7 +70,8 @@ class ThreadedHost implements Host {
 
   constructor(program: ProgramData, module: WebAssembly.Module, threads: number, worth: number, tools: HostTools, team: Team) {
     this.#header = program.header
-    this.#constants = program.sections.constants ?? new Uint8Array(0)
+    this.#program = program
+    this.#kept = new Uint8Array(0)
     this.#module = module
     this.threads = threads
     this.#worth = worth
@@ -78,7 +82,7 @@ class ThreadedHost implements Host {
 
   release(grows: boolean): void {
     this.#team.dismiss()
-    if (!grows && this.#memory !== undefined) this.#constants = this.#constants.slice()
+    if (!grows && this.#memory !== undefined) this.#kept = this.#kept.slice()
     this.#memory = this.#enrolled = undefined
   }
 
@@ -126,12 +130,14 @@ class ThreadedHost implements Host {
   }
 
   #allocate(arenaBytes: number): TeamMemory {
-    const { wordCount, memoryOf, wasmMemory } = this.#tools, constants = this.#constants
+    const { wordCount, memoryOf, wasmMemory, keptBytes } = this.#tools, program = this.#program, kept = this.#kept, keptLength = program === undefined ? kept.length : keptBytes(program)
     const table = 64 * Math.ceil(wordCount(this.#header) / 16), extraBytes = 3 * table + TEAM_BYTES
-    const own = memoryOf(constants.length + arenaBytes + extraBytes + 128, true)
-    this.#constants = new Uint8Array(own.buffer, 0, constants.length)
-    this.#constants.set(constants)
-    const memory = wasmMemory(own, constants.length, this.#module, this.#header, arenaBytes, extraBytes), { behind } = memory
+    const own = memoryOf(keptLength + arenaBytes + extraBytes + 128, true)
+    const memory = wasmMemory(own, keptLength, this.#module, this.#header, arenaBytes, extraBytes), { behind } = memory
+    this.#kept = new Uint8Array(own.buffer, 0, keptLength)
+    if (program === undefined) this.#kept.set(kept)
+    else prepareAll(program, memory, this.#tools)
+    this.#program = undefined
     return { ...memory, lead: behind + table, follow: behind + 2 * table, at: behind + 3 * table, member: undefined }
   }
 
