@@ -11,6 +11,7 @@ import { integerTensor, SYMBOLIC_ELEMENTS } from './integer-elements.js'
 import type { Attrs, Constraint, Graph, GraphOutput, GraphStage, Node, SymbolDecl, SymbolSource, Value } from './graph.js'
 import type { ConcreteType, InferContext, Op } from './op.js'
 import { getOp } from './ops/index.js'
+import { noteRecipe } from './recipe.js'
 import { tensorType, type TensorType, type ValueType } from './types.js'
 export { dimsOf, integerTensor } from './integer-elements.js'
 
@@ -177,7 +178,7 @@ function evaluate(op: Op, inputs: readonly (Value | null)[], attrs: Attrs, types
   return evaluateConstant(op, inputs, attrs, types, EAGER_ELEMENTS)
 }
 
-/** The results of a foldable op whose given inputs are all constants; undefined where it cannot or should not be folded. */
+/** The results of a foldable op whose given inputs are all constants, with a note of what they were made of (see recipe.ts); undefined where it cannot or should not be folded. */
 export function evaluateConstant(op: Op, inputs: readonly (Value | null)[], attrs: Attrs, types: readonly ValueType[], maxElements: number): HostTensor[] | undefined {
   if (op.pattern === 'opaque' || Object.values(op.attrs).includes('graph')) return undefined
   const outputs: ConcreteType[] = []
@@ -189,5 +190,7 @@ export function evaluateConstant(op: Op, inputs: readonly (Value | null)[], attr
     if (kind === 'dim' && typeof attrs[name] !== 'number') return undefined
     if (kind === 'dims' && !isStatic(attrs[name] as readonly Dim[])) return undefined
   }
-  return op.reference({ inputs: inputs.map((v) => v?.data ?? null), attrs, outputs })
+  const results = op.reference({ inputs: inputs.map((v) => v?.data ?? null), attrs, outputs })
+  noteRecipe(results, op.name, inputs, attrs)
+  return results
 }

@@ -6,8 +6,8 @@
  *   %c = add(2, 3)                           (a constant, 5)
  *
  * Does not: make constants of more than 4 KiB that are over four times as large as what they are computed from (a `range`
- * or an `expand` is cheaper to run than to ship), unless they repeat one element and either have at most
- * 64 KiB or are read by a sum of products: those are weights, which targets pack and transform ahead; fold opaque ops or control flow.
+ * or an `expand` is cheaper to run than to ship), unless they are read by a sum of products (those are weights, which targets pack and transform
+ * ahead) or repeat one element and have at most 64 KiB; fold opaque ops or control flow.
  * Stage: inference ⇒ canonical. Preserves bits (constants are evaluated by the ops' references). Idempotent.
  */
 import { elementCount, storageBytes, type HostTensor } from '../base/dtype.js'
@@ -34,13 +34,14 @@ export const foldConstants: Pass = {
   run: (graph) => rewriteNodes(graph, foldNode(weightsOf(graph))),
 }
 
-/** Names of values that sums of products read, as they are or through nodes that only move elements. */
+/** Names of values that sums of products read, as they are, or through nodes that only move elements or have nothing but constants to work on. */
 function weightsOf(graph: Graph): ReadonlySet<string> {
-  const names = new Set<string>()
+  const names = new Set<string>(), fixed = new Set<Value>()
+  for (const { inputs, outputs } of graph.nodes) if (inputs.every((v) => v === null || v.data !== undefined || fixed.has(v))) for (const v of outputs) fixed.add(v)
   for (const node of graph.nodes.toReversed()) {
     const { pattern } = getOp(node.op)
-    const moves = ['alias', 'injective'].includes(pattern) && node.outputs.some((v) => names.has(v.name))
-    if (pattern === 'contraction' || moves) for (const v of node.inputs) if (v !== null) names.add(v.name)
+    const leads = node.outputs.some((v) => names.has(v.name) && (['alias', 'injective'].includes(pattern) || fixed.has(v)))
+    if (pattern === 'contraction' || leads) for (const v of node.inputs) if (v !== null) names.add(v.name)
   }
   return names
 }
@@ -79,6 +80,6 @@ function tooLarge({ inputs, outputs }: Node, weights: ReadonlySet<string>): bool
   const bytes = (values: readonly (Value | null)[]): number =>
     values.reduce((sum, v) => sum + (v?.type.kind === 'tensor' && isStatic(v.type.shape) ? storageBytes(v.type.dtype, elementCount(v.type.shape)) : 0), 0)
   const source = bytes(inputs), out = bytes(outputs)
-  if (source <= ONE_ELEMENT && (out <= FREE_REPEATED_BYTES || outputs.some((v) => weights.has(v.name)))) return false
+  if (outputs.some((v) => weights.has(v.name)) || (source <= ONE_ELEMENT && out <= FREE_REPEATED_BYTES)) return false
   return out > FREE_BYTES && out > GROWTH * source
 }

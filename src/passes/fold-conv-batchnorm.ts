@@ -13,9 +13,10 @@
 import { elementCount, type HostTensor } from '../base/dtype.js'
 import { dtypeOf, shapeOf, type Node, type Value } from '../ir/graph.js'
 import { fromNumbers, toNumbers } from '../ir/host-tensor.js'
+import { recipeOf } from '../ir/recipe.js'
 import { withoutDeadNodes } from '../ir/rewrite.js'
 import { typesEqual } from '../ir/types.js'
-import { isFloat, splatOf } from './constants.js'
+import { evaluateNow, isFloat, splatOf } from './constants.js'
 import type { Pass } from './pass.js'
 import { rewriteNodes, type Rewriting, type Rule } from './rewriter.js'
 
@@ -89,6 +90,9 @@ function fold(node: Node, conv: Node, channels: number, { scale, shift }: Affine
 /** conv weights are [M, C/g, …]; conv_transpose weights [C, M/g, …], where input channel c belongs to group ⌊c·g/C⌋. */
 function scaledWeights(w: HostTensor, conv: Node, scale: ArrayLike<number>): HostTensor {
   const [rows = 1, columns = 1, ...kernel] = w.shape
+  // Weights that were computed stay so, as programs may store what they were computed from.
+  const scaled = conv.op === 'conv' && recipeOf(w) !== undefined ? evaluateNow('mul', [w, fromNumbers(w.dtype, [rows, 1, ...kernel.map(() => 1)], scale)], {}) : undefined
+  if (scaled !== undefined) return scaled
   const taps = elementCount(kernel)
   const group = conv.attrs['group'] as number
   const channel = conv.op === 'conv' ? (row: number): number => row : (row: number, column: number): number => Math.floor((row * group) / rows) * columns + column

@@ -29,12 +29,13 @@ import { splitRecurrence } from './split-recurrence.js'
 import { splitWideJoins } from './split-wide-joins.js'
 import { stripAutograd } from './strip-autograd.js'
 import { stripVersion } from './strip-version.js'
+import { unfoldConstants } from './unfold-constants.js'
 
 const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
   foldConstants, canonicalize, mergeBranches, simplifyArithmetic, chooseFloatProducts, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
-  foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, fuseMovement, chooseLayout, chooseWinograd, choosePrepared,
+  foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, fuseMovement, chooseLayout, chooseWinograd, unfoldConstants, choosePrepared,
 ]
 
 /** All passes by name. */
