@@ -4,7 +4,7 @@
  */
 import { visitSymbols } from '../../base/dim.js'
 import type { Dim } from '../../ir/dims.js'
-import type { Axis, Compute, ReduceStage } from '../../ir/kernel/compute.js'
+import type { Axis, Compute, ReduceStage, Stage } from '../../ir/kernel/compute.js'
 import type { Expr } from '../../ir/kernel/expr.js'
 import { rootsOf, visitExprs } from '../../ir/kernel/walk.js'
 
@@ -57,7 +57,7 @@ export function stagePoints(stage: ReduceStage): number | undefined {
 }
 
 /** Number of expressions in a stage: how much code one point of it takes. */
-export function stageSize(stage: ReduceStage): number {
+export function stageSize(stage: Stage): number {
   let size = 0
   visitExprs(rootsOf(stage), () => { size++ })
   return size

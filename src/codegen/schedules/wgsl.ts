@@ -6,8 +6,9 @@ import type { Compute } from '../../ir/kernel/compute.js'
 import type { Plan } from '../../ir/kernel/schedule.js'
 import { schedulePoints } from './wgsl/points.js'
 import { scheduleRows } from './wgsl/rows.js'
+import { scheduleTiles } from './wgsl/tiles.js'
 
 /** The plan for `compute` on the wgsl target. */
 export function scheduleWgsl(compute: Compute): Plan {
-  return scheduleRows(compute) ?? schedulePoints(compute)
+  return scheduleTiles(compute) ?? scheduleRows(compute) ?? schedulePoints(compute)
 }

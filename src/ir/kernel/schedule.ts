@@ -31,8 +31,8 @@ export type Directive =
    */
   | GroupTile
 
-/** The invocations of a workgroup, and the vectors of four points that each has, along one side of a tile. */
-export interface TileSide { readonly axes: readonly string[]; readonly invocations: number; readonly vectors: number }
+/** The invocations of a workgroup, and the vectors of four points that each has, along one side of a tile. The factor's elements lie side by side `along` the sum or along the side. */
+export interface TileSide { readonly axes: readonly string[]; readonly invocations: number; readonly vectors: number; readonly along: 'depth' | 'points' }
 
 export interface GroupTile { readonly kind: 'group-tile'; readonly rows: TileSide; readonly columns: TileSide; readonly depth: number }
 

@@ -6,10 +6,10 @@ import { renderWgsl } from '../../../src/codegen/wgsl/render.js'
 import { interpretKernel } from '../../../src/ir/kernel/interpret.js'
 import { printKernel } from '../../../src/ir/kernel/print.js'
 import { parseKernel } from '../../../src/ir/kernel/parse.js'
-import type { Schedule } from '../../../src/ir/kernel/schedule.js'
+import type { Schedule, TileSide } from '../../../src/ir/kernel/schedule.js'
 import { verifyKernel } from '../../../src/ir/kernel/verify.js'
-import { rowCase, type Case } from '../schedule-cases.js'
-import { findDevice, runKernel } from './device.js'
+import { convCase, matmulCase, rowCase, type Case } from '../schedule-cases.js'
+import { compileErrors, findDevice, runKernel } from './device.js'
 
 const device = await findDevice()
 
@@ -21,9 +21,11 @@ async function expectRight(c: Case, schedule: Schedule, onDevice: boolean): Prom
   const y0 = new Float32Array(c.outputs).fill(NaN)
   interpretKernel(kernel, c.params, { ...c.inputs, y0 })
   expect(y0).toEqual(c.expected)
-  if (device === undefined || !onDevice) return
+  if (device === undefined) return
+  const shader = renderWgsl(kernel)
+  if (!onDevice) return expect(await compileErrors(device, shader.code)).toEqual([])
   const buffers: Record<string, TensorStorage> = { ...c.inputs, y0: new Float32Array(c.outputs).fill(NaN) }
-  await runKernel(device, renderWgsl(kernel), kernel.buffers.map((b) => buffers[b.name] as TensorStorage), c.params)
+  await runKernel(device, shader, kernel.buffers.map((b) => buffers[b.name] as TensorStorage), c.params)
   expect(buffers['y0']).toEqual(c.expected)
 }
 
@@ -37,6 +39,31 @@ describe('rows shared by workgroups', () => {
       }
     })
   }
+})
+
+describe('contractions in tiles of workgroups', () => {
+  const side = (axes: readonly string[], invocations: number, vectors: number, along: TileSide['along']): TileSide => ({ axes, invocations, vectors, along })
+
+  for (const [rows, columns, depth] of [[[2, 1], [4, 1], 4], [[4, 2], [2, 2], 8], [[1, 1], [16, 1], 8], [[16, 1], [16, 1], 2]] as const) {
+    test(`give sums of products of any extents, ${rows.join('×')} by ${columns.join('×')}`, async () => {
+      for (const symbolic of [false, true]) {
+        for (const [m, k, n] of [[1, 1, 1], [8, 4, 16], [17, 5, 33], [4, 0, 4], [3, 70, 9], [64, 16, 64]] as const) {
+          for (const along of ['depth', 'points'] as const) {
+            const c = matmulCase(m, k, n, symbolic), schedule: Schedule = [{ kind: 'group-tile', rows: side(['i'], rows[0], rows[1], along), columns: side(['j'], columns[0], columns[1], along), depth }]
+            await expectRight(c, schedule, m === 17 && symbolic && along === 'points' && depth === 4)
+          }
+        }
+      }
+    })
+  }
+
+  test('give convolutions whose windows reach over the edges', async () => {
+    for (const symbolic of [false, true]) {
+      for (const [channels, height, width, filters] of [[1, 1, 1, 1], [3, 5, 7, 9], [4, 8, 4, 8]] as const) {
+        await expectRight(convCase(channels, height, width, filters, symbolic), [{ kind: 'group-tile', rows: side(['m'], 2, 1, 'depth'), columns: side(['oh', 'ow'], 4, 1, 'points'), depth: 4 }], height === 5 && symbolic)
+      }
+    }
+  })
 })
 
 describe('kernels with workgroups', () => {

@@ -2,13 +2,14 @@
  * Reductions, softmax and norms by workgroups: the invocations of one share a row, or several rows side by side where neighbours
  * in memory are neighbouring rows. Worth it where rows are long, or so few that invocations would idle.
  */
-import { product, type Dim } from '../../../ir/dims.js'
-import type { Axis, Compute, ReduceStage } from '../../../ir/kernel/compute.js'
+import type { Compute, ReduceStage } from '../../../ir/kernel/compute.js'
 import { rootsOf, visitExprs } from '../../../ir/kernel/walk.js'
 import type { Plan } from '../../../ir/kernel/schedule.js'
+import { innerAxes } from '../../schedule/group-tile.js'
 import { canSplit } from '../../schedule/reduce.js'
 import { accessesOf, moves, strideAlong } from '../wasm/strides.js'
 import { joinAxes } from './join.js'
+import { usualSize } from './usual-size.js'
 
 /** With so many invocations any GPU has enough to do. */
 const ENOUGH = 16384
@@ -24,9 +25,9 @@ export function scheduleRows(compute: Compute): Plan | undefined {
   if (reductions.length === 0 || !reductions.every(isShareable) || readsItself(compute)) return undefined
   const { joins, first, rest } = joinAxes(compute, compute.axes)
   if (rest.length > 0 || first?.lo !== undefined) return undefined
-  const rows = product(compute.axes.map((a) => a.hi)), longest = Math.max(...reductions.map((s) => pointsOf(s.axes)))
+  const rows = usualSize(compute.axes.map((a) => a.hi)), longest = Math.max(...reductions.map((s) => pointsOf(compute, s)))
   const across = sideBySide(compute, reductions)
-  const few = typeof rows === 'number' && rows < ENOUGH
+  const few = rows < ENOUGH
   if (longest < (few ? SHORT : LONG) || (across && !few)) return undefined
   const points = across ? SIDE_BY_SIDE : 1, threads = across ? SIDE_BY_SIDE * (longest < 256 ? 4 : 16) : threadsFor(longest)
   const values = reductions.reduce((n, s) => n + s.accumulators.length, 0)
@@ -39,9 +40,9 @@ const threadsFor = (points: number): number => (points === Infinity ? 64 : point
 
 const isShareable = (s: ReduceStage): boolean => canSplit(s) && s.accumulators.every((a) => a.type === 'f32' || a.type === 'i32' || a.type === 'u32' || a.type === 'bool')
 
-function pointsOf(axes: readonly Axis[]): number {
-  const points = product(axes.map((a): Dim => (typeof a.hi === 'number' && typeof (a.lo ?? 0) === 'number' ? a.hi - Number(a.lo ?? 0) : 'symbolic')))
-  return typeof points === 'number' ? points : Infinity
+/** Points of a reduction at most; infinite where that is not known. */
+function pointsOf(compute: Compute, stage: ReduceStage): number {
+  return innerAxes(compute, stage).reduce((n, { extent }) => n * (typeof extent === 'number' ? extent : Infinity), 1)
 }
 
 function readsItself(compute: Compute): boolean {
@@ -56,7 +57,7 @@ function sideBySide(compute: Compute, reductions: readonly ReduceStage[]): boole
   const inner = compute.axes.at(-1)
   if (inner === undefined) return false
   return reductions.some((s) => {
-    const own = s.axes.at(-1), reads = accessesOf(compute, s).filter((a) => s.axes.some((x) => moves(a, x.name)))
+    const own = s.axes.at(-1), reads = accessesOf(compute, s).filter((a) => moves(a, inner.name) && s.axes.some((x) => moves(a, x.name)))
     return reads.some((a) => strideAlong(a.flat, inner.name) === 1) && !reads.some((a) => own !== undefined && strideAlong(a.flat, own.name) === 1)
   })
 }
