@@ -75,7 +75,11 @@ export interface CompileOptions extends ImportOnnxOptions {
 }
 
 /** Passes that a target wants in the place of `fuse`, which is among them. */
-const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = { js: ['expand-padding', 'fuse'], wasm: ['recognise-attention', 'split-wide-joins', 'expand-padding', 'split-recurrence', 'fuse', 'choose-layout', 'choose-winograd', 'unfold-constants', 'choose-prepared'], wgsl: ['fuse', 'fuse-movement'] }
+const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = {
+  js: ['expand-padding', 'fuse'],
+  wasm: ['recognise-attention', 'split-wide-joins', 'expand-padding', 'split-recurrence', 'fuse', 'choose-layout', 'choose-winograd', 'unfold-constants', 'choose-prepared'],
+  wgsl: ['recognise-attention', 'fuse', 'fuse-movement'],
+}
 
 /** The passes that a graph goes through for a target, in order. */
 export function pipelineFor(target: Target, { exact = false }: Pick<CompileOptions, 'exact'> = {}): readonly string[] {

@@ -189,8 +189,8 @@ export function lowerNode({ local, symbols, placements, inPlace, constants = [],
   }
   const written = lowerHandWritten(local, target, features, kernelName([local.op], undefined, symbolName))
   if (written !== undefined) {
-    const { kernels: [kernel, relaxed], values } = written
-    return { kernel, ...(relaxed !== undefined && { relaxed }), compute: undefined, schedule: undefined, slots: values.map(slotOf), flops: 0 }
+    const { values, ...kernels } = written
+    return { ...kernels, compute: undefined, schedule: undefined, slots: values.map(slotOf), flops: 0 }
   }
   const names = new BufferNames()
   const body = local.attrs['body']
@@ -226,20 +226,19 @@ export function lowerNode({ local, symbols, placements, inPlace, constants = [],
   return { ...main, ...(relaxed !== undefined && { relaxed }), compute: flat, flops: isParametric(flops, new Set(symbols.keys())) ? flops : 0 }
 }
 
-/** The kernels of a node that brings its own, for `features` (with `auto`, the second is for relaxed SIMD), and the values in its buffers. */
-function lowerHandWritten(node: Node, target: Target, features: FeatureSet, name: string): { readonly kernels: readonly [Kernel, (Kernel | undefined)?]; readonly values: readonly (Value | undefined)[] } | undefined {
-  const variant = (set: Features): ReturnType<typeof handWrittenKernel> => {
-    const written = handWrittenKernel(node, target === 'wasm' ? tileDepth(set) : undefined)
+/** The kernels of a node that brings its own, for `features` or a GPU, and the values in its buffers. */
+function lowerHandWritten(node: Node, target: Target, features: FeatureSet, name: string): Pick<LoweredNode, 'kernel' | 'relaxed' | 'plain'> & { readonly values: readonly (Value | undefined)[] } | undefined {
+  const variant = (set: Features, gpu?: 'groups' | 'points'): ReturnType<typeof handWrittenKernel> => {
+    const written = handWrittenKernel(node, { ...(target === 'wasm' && { tileRows: tileDepth(set) }), ...(gpu !== undefined && { gpu }) })
     if (written === undefined) return undefined
     const named = { ...written.kernel, name }
     if (target === 'wgsl') return { ...written, kernel: named }
     const kernel = legalize(target === 'wasm' ? bindConstants(lanesOfLoops(spellOut(named))) : named, target)
     return { ...written, kernel: target === 'wasm' && set === 'relaxed' ? unrollLoops(kernel) : kernel }
   }
-  const main = variant(features === 'relaxed' ? 'relaxed' : 'baseline')
-  if (main === undefined) return undefined
-  const relaxed = target === 'wasm' && features === 'auto' ? variant('relaxed')?.kernel : undefined
-  return { kernels: [main.kernel, relaxed], values: main.values }
+  const main = target === 'wgsl' ? variant('baseline', 'groups') : variant(features === 'relaxed' ? 'relaxed' : 'baseline')
+  const relaxed = target === 'wasm' && features === 'auto' ? variant('relaxed') : undefined, plain = main?.kernel.shared === undefined ? undefined : variant('baseline', 'points')
+  return main && { ...main, ...(relaxed !== undefined && { relaxed: relaxed.kernel }), ...(plain !== undefined && { plain: plain.kernel }) }
 }
 
 /** A kernel that packs an operand. */

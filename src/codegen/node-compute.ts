@@ -123,11 +123,11 @@ function rewriteLocals(compute: Compute, rename: (name: string) => string): Comp
   return rewriteCompute(compute, { local: (name) => types.get(name) })
 }
 
-/** The hand-written kernel of a node, its buffers in `x…`/`y…` names, with the values they hold (undefined for temps). `tileRows`: see `ComputeContext`. */
-export function handWrittenKernel(node: Node, tileRows?: number): { readonly kernel: Kernel; readonly values: readonly (Value | undefined)[] } | undefined {
+/** The hand-written kernel of a node, its buffers in `x…`/`y…` names, with the values they hold (undefined for temps). `target`: see `ComputeContext`. */
+export function handWrittenKernel(node: Node, target: Pick<ComputeContext<unknown>, 'tileRows' | 'gpu'> = {}): { readonly kernel: Kernel; readonly values: readonly (Value | undefined)[] } | undefined {
   const op = getOp(node.op)
   if (op.kernel === undefined) return undefined
-  const kernel = op.kernel({ ...contextOf(node), ...(tileRows !== undefined && { tileRows }) })
+  const kernel = op.kernel({ ...contextOf(node), ...target })
   return { kernel, values: kernel.buffers.map((b) => (b.role === 'temp' ? undefined : valueOfBuffer(node, b.name))) }
 }
 

@@ -67,4 +67,6 @@ export interface ComputeContext<A> {
   readonly buffers: readonly Buffer[]
   /** Rows of a register tile beside two vectors, for hand-written kernels: 6 where a multiply-add is one instruction; 4 when absent. */
   readonly tileRows?: number
+  /** Hand-written kernels are for a GPU, by workgroups whose invocations share memory, or by points that have nothing to do with one another. */
+  readonly gpu?: 'groups' | 'points'
 }

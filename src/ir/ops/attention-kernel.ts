@@ -6,16 +6,19 @@ import { binary, constant, indexValue, REGISTER, type Expr } from '../kernel/exp
 import type { Kernel, KernelBuffer, Stmt } from '../kernel/kernel.js'
 import type { TensorType } from '../types.js'
 import { attentionBlocks } from './attention-blocks.js'
+import { attentionGroups, groupBuffers } from './attention-groups.js'
 import type { AttentionAttrs } from './attention-layout.js'
 import { packedLengths } from './attention-packing.js'
+import { attentionPoints } from './attention-points.js'
 import { attentionRows } from './attention-rows.js'
 import { attentionScalars } from './attention-scalars.js'
-import { attentionSite, beginHead, BLOCK } from './attention-site.js'
+import { attentionSite, beginHead, BLOCK, type AttentionSite } from './attention-site.js'
 
 export function attentionKernel(ctx: ComputeContext<AttentionAttrs>): Kernel {
-  const site = attentionSite(ctx), { extents: { batch, heads, queries, keys, depth } } = site
+  const site = attentionSite(ctx), { extents: { batch, heads, queries, keys, depth, width } } = site
   const all = mul(batch, heads), packed = packedLengths(site, all)
   const [q] = ctx.inputs as [TensorType], dtype = q.dtype === 'float64' ? 'float64' : 'float32', isFast = q.dtype === 'float32'
+  if (ctx.gpu !== undefined && q.dtype !== 'float64' && depth > 0 && width > 0) return gpuKernel(ctx, site, all, ctx.gpu)
   const temp = (name: string, length: Dim): KernelBuffer => ({ name, dtype, length, role: 'temp' })
   const buffers: readonly KernelBuffer[] = [
     ...ctx.buffers.map((b) => ({ name: b.name, dtype: b.dtype, length: product(b.shape), role: b.role })),
@@ -29,6 +32,16 @@ export function attentionKernel(ctx: ComputeContext<AttentionAttrs>): Kernel {
     ...(isFast ? chosen([[queries, BLOCK], [keys, site.tile]], attentionBlocks(site), attentionRows(site)) : attentionScalars(site, REGISTER[dtype])),
   ] }
   return { name: 'attention', params: [...params].sort(), buffers, body: [head] }
+}
+
+/** The kernel for a GPU, which needs no scratch but the workgroups'. */
+function gpuKernel(ctx: ComputeContext<AttentionAttrs>, site: AttentionSite, all: Dim, by: 'groups' | 'points'): Kernel {
+  const buffers = ctx.buffers.map((b): KernelBuffer => ({ name: b.name, dtype: b.dtype, length: product(b.shape), role: b.role })), params = new Set<string>()
+  for (const d of [all, site.extents.queries, site.extents.keys, ...buffers.map((b) => b.length)]) visitSymbols(d, (s) => params.add(s))
+  const begin = beginHead(ctx, site).filter((s) => s.kind === 'index' && s.name !== 'scores_at'), kernel = { name: 'attention', params: [...params].sort(), buffers }
+  // No queries, nothing to do.
+  if (site.extents.queries === 0) return { ...kernel, body: [] }
+  return by === 'groups' ? { ...kernel, shared: groupBuffers(site), body: [attentionGroups(site, all, begin)] } : { ...kernel, body: [attentionPoints(site, all, begin)] }
 }
 
 /** `then` where each extent has at least its least, else `otherwise`; decided here for numbers. */

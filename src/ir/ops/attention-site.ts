@@ -1,7 +1,7 @@
 /** What the loops of an attention kernel share: where operands of one head begin, how scores are masked, and how statements are written. */
 import { add, mul, product, type Dim } from '../dims.js'
 import type { ComputeContext } from '../kernel/compute.js'
-import { binary, constant, load, local, REGISTER, selectExpr, splat, type Expr, type RegisterType } from '../kernel/expr.js'
+import { binary, constant, indexValue, load, local, REGISTER, selectExpr, splat, type Expr, type RegisterType } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
 import type { TensorType } from '../types.js'
 import { attentionExtents, layoutAt, stridesIn, type AttentionAttrs, type AttentionExtents, type PerAxis } from './attention-layout.js'
@@ -79,6 +79,15 @@ export const filled = (value: number): Expr => splat(number('f32', value))
 export const greaterOf = (a: Expr, b: Expr): Expr => selectExpr(binary('lt', a, b), b, a)
 /** 1 over a sum of exponentials; 0 where there are none. */
 export const inverseOf = (sum: Expr, zero: Expr, one: Expr): Expr => selectExpr(binary('eq', sum, zero), zero, binary('div', one, sum))
+/** 1 over a query's sum where peaks begin at the least finite number: without `zeros` infinite for one all of whose scores weigh nothing, 0 for one without keys. */
+export function inverseOfSum({ least, extents: { keys } }: AttentionSite, sum: Expr, none: Expr, one: Expr): Expr {
+  if (Number.isFinite(least)) return inverseOf(sum, none, one)
+  if (typeof keys === 'number' && keys > 0) return binary('div', one, sum)
+  const isEmpty = binary('eq', indexValue(keys), constant('i32', 0))
+  return selectExpr(none.kind === 'splat' ? splat(isEmpty) : isEmpty, none, binary('div', one, sum))
+}
+/** Four scalars side by side. */
+export const vectorOf = (item: (lane: number) => Expr): Expr => ({ kind: 'vector', items: [item(0), item(1), item(2), item(3)] })
 /** The lanes of a vector register. */
 export const lanesOf = (name: string): readonly Expr[] => [0, 1, 2, 3].map((lane): Expr => ({ kind: 'lane', x: vector(name), lane }))
 export const zero: Expr = constant('f32', 0)
