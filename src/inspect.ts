@@ -29,9 +29,12 @@ export interface ProgramDescription {
   readonly memory: MemoryDescription
 }
 
+/** Where the search for extents ends: programs that need larger ones need them to be given. */
+const MOST_GUESSED = 65536
+
 const describePort = (p: Port): PortDescription => ({ name: p.name, dtype: p.dtype, shape: printShape(p.shape) })
 
-/** Describes `data`; memory is computed for the extents that `shapes` gives to inputs, 1 for those not given. */
+/** Describes `data`; memory is computed for the extents that `shapes` gives to inputs, and for those not given for the least that every tensor of the program has elements with. */
 export function inspectProgram(data: ProgramData, shapes: Readonly<Record<string, readonly number[]>> = {}): ProgramDescription {
   const h = data.header
   const calls = new Map<number, Set<string>>()
@@ -56,10 +59,10 @@ function symbolValues(data: ProgramData, shapes: Readonly<Record<string, readonl
   for (const name of Object.keys(shapes)) {
     if (!inputs.some((p) => p.name === name)) throw new IngotError('bad-option', `the program has no input '${name}'`, { hint: `its inputs are ${inputs.map((p) => `'${p.name}'`).join(', ')}` })
   }
-  const values = Object.fromEntries(symbols.map((s) => {
+  const values = leastValues(data, Object.fromEntries(symbols.flatMap((s): readonly (readonly [string, number])[] => {
     const given = s.kind === 'extent' ? shapes[inputs[s.input]?.name ?? '']?.[s.axis] : undefined
-    return [s.name, given ?? 1]
-  }))
+    return given === undefined ? [] : [[s.name, given]]
+  })))
   for (const { name, shape } of inputs) {
     const given = shapes[name]
     if (given === undefined) continue
@@ -67,6 +70,21 @@ function symbolValues(data: ProgramData, shapes: Readonly<Record<string, readonl
     if (given.length !== declared.length || given.some((d, axis) => d !== declared[axis])) {
       throw new IngotError('bad-option', `the shape [${given.join(', ')}] does not fit the input '${name}' of shape ${printShape(shape)}`, { hint: 'inputs that share a symbol need the same extent there' })
     }
+  }
+  return values
+}
+
+/** The extents in `given`; for the others 1, or the least power of two with which all tensors have elements, as a window must fit into what it slides over. */
+function leastValues({ header: { symbols, buffers } }: ProgramData, given: Readonly<Record<string, number>>): Record<string, number> {
+  const fits = (values: Readonly<Record<string, number>>): boolean => buffers.every((b) => evaluateDim(b.length, (s) => values[s] ?? 1) >= 1)
+  const valuesWith = (other: number): Record<string, number> => Object.fromEntries(symbols.map((s) => [s.name, given[s.name] ?? other]))
+  let other = 1
+  while (other < MOST_GUESSED && !fits(valuesWith(other))) other *= 2
+  const values = valuesWith(other)
+  if (!fits(values)) return valuesWith(1)
+  for (const { name } of symbols) {
+    const one = { ...values, [name]: given[name] ?? 1 }
+    if (fits(one)) Object.assign(values, one)
   }
   return values
 }
@@ -80,7 +98,7 @@ function describeMemory(data: ProgramData, symbols: Readonly<Record<string, numb
   const bytesOf = data.header.target === 'wgsl' ? gpuBytes : (bytes: number): number => bytes
   const items = data.header.buffers
     .filter((b) => b.place === 'arena' && b.alias === undefined)
-    .map((b) => ({ bytes: bytesOf(Math.ceil((value(b.length) * DTYPES[b.stored ?? b.dtype].bits) / 8)), first: b.first, last: b.last }))
+    .map((b) => ({ bytes: bytesOf(Math.ceil((Math.max(0, value(b.length)) * DTYPES[b.stored ?? b.dtype].bits) / 8)), first: b.first, last: b.last }))
   return {
     symbols, arenaBytes: planOffsets(items).total, lowerBoundBytes: liveLowerBound(items),
     constantBytes: data.header.constants.reduce((n, c) => n + c.bytes, 0),
