@@ -42,6 +42,8 @@ export interface NodeCallParts {
 /** One ONNX node being replayed. */
 export class NodeCall {
   readonly opType: string
+  /** The op's domain; the default one is ''. `opset` is one of it. */
+  readonly domain: string
   readonly opset: number
   readonly origin: string
   readonly inputs: readonly (Value | null)[]
@@ -50,6 +52,7 @@ export class NodeCall {
 
   constructor(parts: NodeCallParts) {
     this.opType = parts.opType
+    this.domain = parts.domain
     this.opset = parts.opset
     this.origin = parts.origin
     this.inputs = parts.inputs

@@ -1,39 +1,14 @@
 /** Rule for Attention-23 and 24, as the products, masks and softmax that it stands for. */
-import type { Dim } from '../../../base/dim.js'
-import { floorDiv, mul, sub } from '../../../ir/dims.js'
-import { dtypeOf, shapeOf, type Value } from '../../../ir/graph.js'
+import { mul } from '../../../ir/dims.js'
+import { dtypeOf, type Value } from '../../../ir/graph.js'
 import { since, type NodeCall, type Rule, type RuleTable } from '../call.js'
-import { castTo, expandTo, iotaAlong, reshapeTo } from './compose.js'
-
-const extent = (v: Value, axis: number): Dim => shapeOf(v)[axis] as Dim
-
-/** [B, S, heads·D] as [B, heads, S, D]. */
-function splitHeads(call: NodeCall, x: Value, heads: number): Value {
-  if (heads < 1) return call.fail('bad-attribute', 'q_num_heads and kv_num_heads are needed for inputs of rank 3')
-  const parts = call.add('reshape', [x], { shape: [extent(x, 0), extent(x, 1), heads, floorDiv(extent(x, 2), heads)] })
-  return call.add('transpose', [parts], { perm: [0, 2, 1, 3] })
-}
-
-/** Each key or value head as often as query heads share it. */
-function repeatHeads(call: NodeCall, x: Value, heads: Dim): Value {
-  const [b, own, s, d] = shapeOf(x) as readonly [Dim, Dim, Dim, Dim]
-  if (own === heads) return x
-  const times = floorDiv(heads, own)
-  return reshapeTo(call, expandTo(call, reshapeTo(call, x, [b, own, 1, s, d]), [b, own, times, s, d]), [b, heads, s, d])
-}
-
-/** `scores` with −∞ where `allowed` does not hold. */
-function masked(call: NodeCall, scores: Value, allowed: Value): Value {
-  return call.add('where', [allowed, scores, call.scalar(dtypeOf(scores), -Infinity)])
-}
+import { extentOf, hiddenUnless, repeatHeads, splitHeads, widened } from './attend.js'
+import { castTo, iotaAlong, reshapeTo } from './compose.js'
 
 /** The scores with the given mask added (or, where it is boolean, imposed); a short mask hides the keys beyond it. */
 function withMask(call: NodeCall, scores: Value, mask: Value): Value {
-  const rank = shapeOf(mask).length, keys = extent(scores, 3), short = sub(keys, extent(mask, rank - 1))
-  const bool = dtypeOf(mask) === 'bool'
-  const before = Array.from({ length: rank }, () => 0), after = before.map((_, i): Dim => (i === rank - 1 ? short : 0))
-  const whole = short === 0 ? mask : call.add('pad', [mask, call.scalar(dtypeOf(mask), bool ? 0 : -Infinity)], { mode: 'constant', before, after })
-  return bool ? masked(call, scores, whole) : call.add('add', [scores, castTo(call, whole, dtypeOf(scores))])
+  const whole = widened(call, mask, extentOf(scores, 3))
+  return dtypeOf(mask) === 'bool' ? hiddenUnless(call, scores, whole) : call.add('add', [scores, castTo(call, whole, dtypeOf(scores))])
 }
 
 const attention: Rule = (call) => {
@@ -42,21 +17,21 @@ const attention: Rule = (call) => {
   const flat = call.shape(0).length === 3
   const qHeads = call.attrs.int('q_num_heads', 0), kvHeads = call.attrs.int('kv_num_heads', 0)
   const causal = call.attrs.bool('is_causal', false), softcap = call.attrs.float('softcap', 0), mode = call.attrs.int('qk_matmul_output_mode', 0)
-  const heads = (i: number, count: number): Value => (flat ? splitHeads(call, call.input(i), count) : call.input(i))
+  const heads = (i: number, count: number): Value => (flat ? splitHeads(call, call.input(i), count > 0 ? count : call.fail('bad-attribute', 'q_num_heads and kv_num_heads are needed for inputs of rank 3')) : call.input(i))
   const q = heads(0, qHeads), pastKey = call.optional(4), pastValue = call.optional(5), lengths = call.optional(6)
   const extended = (past: Value | null, now: Value, output: number): Value => (past === null ? now : call.emit('concat', [past, now], { axis: 2 }, output))
   const key = extended(pastKey, heads(1, kvHeads), 1), value = extended(pastValue, heads(2, kvHeads), 2)
-  const size = extent(q, 3)
+  const size = extentOf(q, 3)
   const scale = call.attrs.has('scale') ? call.attrs.float('scale', 1) : 1 / Math.sqrt(typeof size === 'number' ? size : call.fail('shape-not-static', 'the head size must be known while compiling'))
   const half = call.scalar(dtypeOf(q), Math.sqrt(scale))
-  const raw = call.add('matmul', [call.add('mul', [q, half]), call.add('mul', [repeatHeads(call, key, extent(q, 1)), half])], { trans_a: false, trans_b: true })
+  const raw = call.add('matmul', [call.add('mul', [q, half]), call.add('mul', [repeatHeads(call, key, extentOf(q, 1)), half])], { trans_a: false, trans_b: true })
   const mask = call.optional(3)
   const cap = call.scalar(dtypeOf(q), softcap)
   const capped = softcap === 0 ? raw : call.add('mul', [call.add('tanh', [call.add('div', [raw, cap])]), cap])
   const hidden = hide(call, mask === null ? capped : withMask(call, capped, mask), causal, pastKey, lengths)
   const weights = mask === null && lengths === null ? call.add('softmax', [hidden], { axis: 3 }) : softmaxOrZero(call, hidden)
-  const y = call.add('matmul', [weights, repeatHeads(call, value, extent(q, 1))], { trans_a: false, trans_b: false })
-  const result = flat ? call.emit('reshape', [call.add('transpose', [y], { perm: [0, 2, 1, 3] })], { shape: [extent(q, 0), extent(q, 2), mul(extent(q, 1), extent(y, 3))] }) : y
+  const y = call.add('matmul', [weights, repeatHeads(call, value, extentOf(q, 1))], { trans_a: false, trans_b: false })
+  const result = flat ? call.emit('reshape', [call.add('transpose', [y], { perm: [0, 2, 1, 3] })], { shape: [extentOf(q, 0), extentOf(q, 2), mul(extentOf(q, 1), extentOf(y, 3))] }) : y
   return [result, key, value, [raw, capped, hidden, weights][mode] ?? call.fail('bad-attribute', `qk_matmul_output_mode is ${mode}, not 0 to 3`)]
 }
 
@@ -69,16 +44,16 @@ function softmaxOrZero(call: NodeCall, scores: Value): Value {
 
 /** Hides later keys where attention is causal, and keys beyond each sequence's length. */
 function hide(call: NodeCall, scores: Value, causal: boolean, past: Value | null, lengths: Value | null): Value {
-  const rows = extent(scores, 2), columns = extent(scores, 3), column = iotaAlong(call, columns, 3, 4)
+  const rows = extentOf(scores, 2), columns = extentOf(scores, 3), column = iotaAlong(call, columns, 3, 4)
   let out = scores
-  const valid = lengths === null ? undefined : reshapeTo(call, castTo(call, lengths, 'int64'), [extent(lengths, 0), 1, 1, 1])
+  const valid = lengths === null ? undefined : reshapeTo(call, castTo(call, lengths, 'int64'), [extentOf(lengths, 0), 1, 1, 1])
   if (causal) {
-    const start = past === null ? 0 : extent(past, 2)
+    const start = past === null ? 0 : extentOf(past, 2)
     let row = call.add('reshape', [call.add('range', [], { start, step: 1, length: rows, dtype: 'int64' })], { shape: [1, 1, rows, 1] })
     if (valid !== undefined) row = call.add('add', [row, call.add('sub', [valid, call.add('dims_tensor', [], { dims: [rows], shape: [], dtype: 'int64' })])])
-    out = masked(call, out, call.add('le', [column, row]))
+    out = hiddenUnless(call, out, call.add('le', [column, row]))
   }
-  return valid === undefined ? out : masked(call, out, call.add('lt', [column, valid]))
+  return valid === undefined ? out : hiddenUnless(call, out, call.add('lt', [column, valid]))
 }
 
 /** Attention of the default domain. */

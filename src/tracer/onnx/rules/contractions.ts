@@ -11,11 +11,14 @@ const matmul: Rule = (call) => {
   return call.emit('matmul', [call.input(0), call.input(1)], { trans_a: false, trans_b: false })
 }
 
-const gemm: Rule = (call) => {
-  call.arity(call.opset < 11 ? 3 : 2, 3)
+const gemm: Rule = (call) => gemmOf(call)
+
+/** The product that the attributes and inputs of a Gemm describe: output 0. */
+export function gemmOf(call: NodeCall): Value {
+  call.arity(call.domain === '' && call.opset < 11 ? 3 : 2, 3)
   const alpha = call.attrs.float('alpha', 1), beta = call.attrs.float('beta', 1)
   const attrs = { trans_a: call.attrs.bool('transA', false), trans_b: call.attrs.bool('transB', false) }
-  if (call.opset < 7) call.attrs.ignore('broadcast')
+  if (call.domain === '' && call.opset < 7) call.attrs.ignore('broadcast')
   const operands = [call.input(0), call.input(1)], c = call.optional(2)
   if (operands.some((v) => shapeOf(v).length !== 2)) call.fail('shape-mismatch', 'Gemm multiplies matrices, which have 2 axes')
   if (c === null || beta === 0) {
@@ -48,8 +51,10 @@ function kernelOf(call: NodeCall): readonly number[] {
 
 const withBias = (call: NodeCall): readonly Value[] => call.inputs.slice(0, 3).filter((v) => v !== null)
 
-const conv: Rule = (call) => {
-  call.arity(2, 3)
+const conv: Rule = (call) => { call.arity(2, 3); return convOf(call) }
+
+/** The convolution that the attributes and first inputs of a Conv describe: output 0. */
+export function convOf(call: NodeCall): Value {
   const kernel = kernelOf(call)
   const { strides, dilations, pads } = windowOf(call, kernel)
   return call.emit('conv', withBias(call), { strides, dilations, pads, group: call.attrs.int('group', 1) })

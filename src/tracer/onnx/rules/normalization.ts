@@ -115,6 +115,14 @@ const skipLayerNormalization: Rule = (call) => {
   return [y, undefined, undefined, sum]
 }
 
+const skipSimplifiedLayerNormalization: Rule = (call) => {
+  call.arity(3, 4)
+  const bias = call.optional(3), plain = call.add('add', [call.input(0), call.input(1)])
+  const sum = bias === null ? plain : call.add('add', [plain, bias])
+  const y = call.emit('rms_norm', [sum, call.input(2)], { axis: shapeOf(sum).length - 1, epsilon: call.attrs.float('epsilon', 1e-12) })
+  return [y, undefined, undefined, sum]
+}
+
 /** Normalisations of the default domain. */
 export const NORMALIZATION: RuleTable = {
   BatchNormalization: always(batchNormalization),
@@ -131,4 +139,7 @@ export const NORMALIZATION: RuleTable = {
 /** Normalisations of com.microsoft. */
 export const MICROSOFT_NORMALIZATION: RuleTable = {
   SkipLayerNormalization: always(skipLayerNormalization),
+  SkipSimplifiedLayerNormalization: always(skipSimplifiedLayerNormalization),
+  LayerNormalization: always(layerNormalization),
+  SimplifiedLayerNormalization: always(rmsNormalization),
 }
