@@ -9,9 +9,9 @@ import { add, floorDiv, mul, sub } from '../../../../ir/dims.js'
 import { dtypeOf, shapeOf, type Value } from '../../../../ir/graph.js'
 import { fromNumbers } from '../../../../ir/host-tensor.js'
 import { always, type NodeCall, type Rule, type RuleTable } from '../../call.js'
-import { attend, emitMergedHeads, extentOf, scaleOf, splitHeads, widened } from '../attend.js'
+import { attend, emitMergedHeads, extentOf, scaleOf, widened } from '../attend.js'
 import { greater } from '../bounds.js'
-import { castTo, iotaAlong, reshapeTo, sliceAxis } from '../compose.js'
+import { castTo, iotaAlong, reshapeTo, sliceAxis, transposeBy } from '../compose.js'
 import { anglesAt, rotated } from '../rotate.js'
 
 /** How many keys sequences have before the new ones, and where those are. */
@@ -55,9 +55,7 @@ function positionsOf(call: NodeCall, { rows, start, starts }: Place): Value {
 
 /** Past and new keys (or values) as [batch, heads, present, size]: output `output`. */
 function extended(call: NodeCall, past: Value | null, now: Value, place: Place, output: number): Value {
-  if (past === null) {
-    return now
-  }
+  if (past === null) return now
   const { total, start, starts, rows } = place, before = extentOf(past, 2), length = greater(call, total, before), dtype = dtypeOf(now)
   if (start !== undefined) {
     call.assume(start, before, 'the keys before the new ones are in the past', 'le')
@@ -96,14 +94,14 @@ function allowedKeys(call: NodeCall, place: Place, keys: Dim): Value | null {
   return window <= 0 ? behind : call.add('logical_and', [behind, call.add('gt', [column, call.add('sub', [row, call.scalar('int64', window)])])])
 }
 
-/** Turns queries or keys of [batch, heads, rows, size]. */
+/** Turns queries or keys of [batch, rows, heads, size]: where they are, for attention reads them from there. */
 function turning(call: NodeCall, place: Place): (x: Value) => Value {
   const interleaved = call.attrs.bool('rotary_interleaved', false)
   if (!call.attrs.bool('do_rotary', false)) return (x) => x
   const half = call.shape(7)[1]
   if (typeof half !== 'number') return call.fail('shape-not-static', 'cos_cache must have extents that are known while compiling')
   const positions = call.optional(9) ?? positionsOf(call, place)
-  const [cos, sin] = [7, 8].map((i) => anglesAt(call, call.input(i), positions, half, 1)) as [Value, Value]
+  const [cos, sin] = [7, 8].map((i) => anglesAt(call, call.input(i), positions, half, 2)) as [Value, Value]
   return (x) => rotated(call, x, { cos, sin, turned: 2 * half, interleaved })
 }
 
@@ -114,13 +112,17 @@ const groupQueryAttention: Rule = (call) => {
   if (heads < 1 || shared < 1 || heads % shared !== 0) call.fail('bad-attribute', `num_heads ${heads} must be a multiple of kv_num_heads ${shared}, both at least 1`)
   const query = call.input(0), rows = extentOf(query, 1), pastKey = call.optional(3), pastValue = call.optional(4)
   const packed = call.optional(1) === null, width = extentOf(query, 2), size = floorDiv(width, packed ? heads + 2 * shared : heads)
-  const part = (i: number, first: number, count: number): Value => splitHeads(call, packed ? sliceAxis(call, query, 2, mul(first, size), mul(count, size)) : call.input(i), count)
-  const q = part(0, 0, heads), k = part(1, heads, shared), v = part(2, heads + shared, shared)
-  const place = placeOf(call, rows, pastKey), turn = turning(call, place)
-  const key = extended(call, pastKey, turn(k), place, 1), value = extended(call, pastValue, v, place, 2), keys = extentOf(key, 2)
-  const given = call.optional(10), sink = call.optional(11) ?? (call.attrs.int('smooth_softmax', 0) > 0 ? call.scalar(dtypeOf(q), 0) : null)
+  const part = (i: number, first: number, count: number): Value => {
+    const x = packed ? sliceAxis(call, query, 2, mul(first, size), mul(count, size)) : call.input(i)
+    return reshapeTo(call, x, [extentOf(x, 0), extentOf(x, 1), count, size])
+  }
+  const place = placeOf(call, rows, pastKey), turn = turning(call, place), byHead = (x: Value): Value => transposeBy(call, x, [0, 2, 1, 3])
+  const q = byHead(turn(part(0, 0, heads))), k = byHead(turn(part(1, heads, shared))), v = byHead(part(2, heads + shared, shared))
+  const key = extended(call, pastKey, k, place, 1), value = extended(call, pastValue, v, place, 2), keys = extentOf(key, 2)
+  const smooth = call.attrs.int('smooth_softmax', 0) > 0
+  const given = call.optional(10), sink = call.optional(11) ?? (smooth ? call.scalar(dtypeOf(q), 0) : null)
   const y = attend(call, {
-    q: turn(q), k: key, v: value, scale: scaleOf(call, size), softcap: call.attrs.float('softcap', 0), allowed: allowedKeys(call, place, keys),
+    q, k: key, v: value, scale: scaleOf(call, size), softcap: call.attrs.float('softcap', 0), allowed: allowedKeys(call, place, keys),
     bias: given === null ? null : widened(call, given, keys), sink: sink === null ? null : reshapeTo(call, sink, shapeOf(sink).length === 0 ? [1] : shapeOf(sink)),
   })
   return [emitMergedHeads(call, y), key, value]
