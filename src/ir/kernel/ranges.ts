@@ -179,7 +179,7 @@ const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a 
 /** A number that `dim`, and `also`, are always multiples of; 0 where both are 0. */
 export function multipleOf(dim: Dim, rangeOf: RangeOf, also = 0): number {
   return termsOf(dim).reduce((g, t) => {
-    const known = t.atoms.map((a) => (typeof a === 'string' ? (rangeOf(a)?.multiple ?? 1) : 1))
+    const known = t.atoms.map((a) => (typeof a === 'string' ? (rangeOf(a)?.multiple ?? 1) : typeof a === 'object' && (a[0] === 'min' || a[0] === 'max' || a[0] === 'mod') ? multipleOf(a[2] as Dim, rangeOf, multipleOf(a[1] as Dim, rangeOf)) : 1))
     return gcd(g, known.reduce((p, m) => p * m, t.coefficient))
   }, also)
 }

@@ -27,14 +27,15 @@ export type Directive =
   | { readonly kind: 'group'; readonly axis?: string; readonly points: number; readonly threads: number }
   /**
    * Workgroups compute tiles of a contraction whose one factor moves along the outer axes `rows`, the other along `columns`, both along the rest: in
-   * steps of `depth` points of the sum, both factors are brought to shared memory. Stands alone.
+   * steps of `depth` points of the sum, both factors are brought to shared memory. With `slices`, so many sets of invocations share the tile: each adds up
+   * `depth` points of every step of `slices` times as many, and their sums are added at the end. Stands alone.
    */
   | GroupTile
 
 /** The invocations of a workgroup, and the vectors of four points that each has, along one side of a tile. The factor's elements lie side by side `along` the sum or along the side. */
 export interface TileSide { readonly axes: readonly string[]; readonly invocations: number; readonly vectors: number; readonly along: 'depth' | 'points' }
 
-export interface GroupTile { readonly kind: 'group-tile'; readonly rows: TileSide; readonly columns: TileSide; readonly depth: number }
+export interface GroupTile { readonly kind: 'group-tile'; readonly rows: TileSide; readonly columns: TileSide; readonly depth: number; readonly slices: number }
 
 /** How a split goes on after its first `from` points, a multiple of its own factor. */
 export interface SplitRest { readonly from: number; readonly factor: number }

@@ -12,23 +12,33 @@ import { stageSize } from '../reuse.js'
 import { strideAlong } from '../wasm/strides.js'
 import { usualSize } from './usual-size.js'
 
-/** Invocations by vectors of four points along a side of a tile; the steps of the sum that shared memory holds. */
-interface Shape { readonly rows: readonly [number, number]; readonly columns: readonly [number, number]; readonly depth: number }
+/** Invocations by vectors of four points along a side of a tile; slices, and the points of the sum of each that shared memory holds. */
+interface Shape { readonly rows: readonly [number, number]; readonly columns: readonly [number, number]; readonly depth: number; readonly slices: number }
 
-/** From the one with most products for each element that is read (128×128 points, 64 in each invocation) to those for small extents. */
+const shape = (rows: readonly [number, number], columns: readonly [number, number], depth: number, slices = 1): Shape => ({ rows, columns, depth, slices })
+
+/** From the one with most products for each element that is read (128×128 points, 64 in each invocation) to those for few points and long sums. */
 const SHAPES: readonly Shape[] = [
-  { rows: [16, 2], columns: [16, 2], depth: 8 },
-  { rows: [8, 2], columns: [8, 2], depth: 16 },
-  { rows: [8, 1], columns: [16, 1], depth: 16 },
-  { rows: [8, 1], columns: [8, 1], depth: 16 },
-  { rows: [2, 1], columns: [32, 1], depth: 16 },
-  { rows: [32, 1], columns: [2, 1], depth: 16 },
-  { rows: [4, 1], columns: [8, 1], depth: 32 },
+  shape([16, 2], [16, 2], 8),
+  shape([8, 2], [8, 2], 16),
+  shape([8, 1], [16, 1], 16),
+  shape([8, 1], [8, 1], 16),
+  shape([8, 1], [8, 1], 8, 4),
+  shape([2, 1], [32, 1], 16),
+  shape([32, 1], [2, 1], 16),
+  shape([4, 1], [8, 1], 32),
+  shape([4, 1], [8, 1], 8, 8),
+  shape([2, 1], [8, 1], 4, 16),
+  shape([8, 1], [2, 1], 4, 16),
+  shape([1, 1], [8, 1], 2, 32),
+  shape([8, 1], [1, 1], 2, 32),
 ]
 /** With so many invocations and workgroups at work a GPU is busy, and larger tiles are better. */
-const BUSY = 16384, ENOUGH_GROUPS = 128
+const BUSY = 16384, ENOUGH_GROUPS = 64
 /** Least part of a tile that is used, and sides and sums below which there is nothing to share. */
-const USED = 0.6, LEAST_SIDE = 8, LEAST_DEPTH = 8
+const USED = 0.6, LEAST_SIDE = 3, LEAST_DEPTH = 8
+/** Steps of a sum below which slices gain less than adding them up costs. */
+const STEPS = 3
 /** Operations after the sum that may be written out for each of 64 points. */
 const SHORT = 12
 
@@ -43,21 +53,20 @@ export function scheduleTiles(compute: Compute): Plan | undefined {
   const depth = usualSize(innerAxes(compute, sum).map((a) => a.extent)), m = usualSize(rows.map((a) => a.hi)), n = usualSize(columns.map((a) => a.hi))
   const batch = usualSize(compute.axes.filter((a) => !rows.includes(a) && !columns.includes(a)).map((a) => a.hi))
   if (Math.min(m, n) < LEAST_SIDE || depth < LEAST_DEPTH) return undefined
-  const shape = choose(m, n, batch, rest.reduce((size, s) => size + (s.kind === 'store' ? stageSize(s) : 0), 0))
-  if (shape === undefined) return undefined
+  const chosen = choose(m, n, depth, batch, rest.reduce((size, s) => size + (s.kind === 'store' ? stageSize(s) : 0), 0))
+  if (chosen === undefined) return undefined
   const side = ([invocations, vectors]: readonly [number, number], axes: readonly Axis[], factor: Expr): TileSide => ({ axes: axes.map((a) => a.name), invocations, vectors, along: runsAlongSum(compute, factor, sum, axes) ? 'depth' : 'points' })
   const [left, right] = swapped ? [factors[1], factors[0]] : factors
-  return [{ kind: 'group-tile', rows: side(shape.rows, rows, left), columns: side(shape.columns, columns, right), depth: shape.depth } satisfies GroupTile]
+  return [{ kind: 'group-tile', rows: side(chosen.rows, rows, left), columns: side(chosen.columns, columns, right), depth: chosen.depth, slices: chosen.slices } satisfies GroupTile]
 }
 
 /** The largest shape of which enough tiles are full enough to keep a GPU busy; else the one that keeps most of it so for the elements it reads. */
-function choose(m: number, n: number, batch: number, after: number): Shape | undefined {
-  const candidates = SHAPES.map((shape) => {
-    const threads = shape.rows[0] * shape.columns[0], points = (side: readonly [number, number]): number => 4 * side[0] * side[1]
-    const tiles = Math.ceil(m / points(shape.rows)) * Math.ceil(n / points(shape.columns)) * batch
-    const each = 16 * shape.rows[1] * shape.columns[1]
-    const reads = 1 / points(shape.rows) + 1 / points(shape.columns)
-    return { shape, tiles, worth: (tiles * threads) / reads, used: (m * n * batch) / (tiles * points(shape.rows) * points(shape.columns)), invocations: tiles * threads, fits: each <= 16 || after <= SHORT }
+function choose(m: number, n: number, depth: number, batch: number, after: number): Shape | undefined {
+  const candidates = SHAPES.map((one) => {
+    const threads = one.rows[0] * one.columns[0] * one.slices, [height, width] = [one.rows, one.columns].map(([invocations, vectors]) => 4 * invocations * vectors) as [number, number]
+    const tiles = Math.ceil(m / height) * Math.ceil(n / width) * batch, reads = 1 / height + 1 / width
+    const fits = (one.rows[1] * one.columns[1] === 1 || after <= SHORT) && (one.slices === 1 || depth >= STEPS * one.depth * one.slices)
+    return { shape: one, tiles, worth: (tiles * threads) / reads, used: (m * n * batch) / (tiles * height * width), invocations: tiles * threads, fits }
   }).filter((c) => c.fits && c.used >= USED)
   const busy = candidates.find((c) => c.invocations >= BUSY && c.tiles >= ENOUGH_GROUPS)
   return (busy ?? candidates.reduce<(typeof candidates)[number] | undefined>((best, c) => (best === undefined || c.worth > best.worth ? c : best), undefined))?.shape
