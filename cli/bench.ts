@@ -1,11 +1,11 @@
 /** `ingot bench`: how long a run takes here, step by step. */
 import { Command } from 'commander'
 import pc from 'picocolors'
-import { load, type Target } from '../src/index.js'
+import { inspectProgram, load, type Target } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { programOf } from './model.js'
-import { countOption, deviceOptionsOf, shapeOption, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
+import { countOption, deviceOptionsOf, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
 import { table } from './progress.js'
 
 interface Options extends FixedInputs, DeviceOptions { readonly input?: Readonly<Record<string, string>>; readonly runs: number; readonly target?: Target | 'auto'; readonly threads?: number; readonly json?: boolean }
@@ -46,7 +46,8 @@ async function benchFile(file: string, options: Options): Promise<void> {
   const figures = { target: data.header.target, threads: options.threads ?? data.header.threads ?? 1, ...(compiled && { compileMs }), loadMs, firstMs, medianMs, minMs: times[0] ?? 0, maxMs: times.at(-1) ?? 0, runs: times.length }
   if (options.json === true) { console.log(JSON.stringify({ ...figures, steps }, null, 2)); return }
   if (compiled) console.log(`compile    ${timeText(compileMs)}`)
-  console.log(`load       ${timeText(loadMs)}\nfirst run  ${timeText(firstMs)}\nmedian     ${pc.bold(timeText(medianMs))}  (${timeText(figures.minMs)} to ${timeText(figures.maxMs)}, ${times.length} runs, target ${figures.target})`)
+  const made = inspectProgram(data).memory.madeBytes
+  console.log(`load       ${timeText(loadMs)}${made > 0 ? `, in which ${sizeText(made)} of weights were made` : ''}\nfirst run  ${timeText(firstMs)}\nmedian     ${pc.bold(timeText(medianMs))}  (${timeText(figures.minMs)} to ${timeText(figures.maxMs)}, ${times.length} runs, target ${figures.target})`)
   const slowest = [...steps].sort((a, b) => b.ms - a.ms).slice(0, 10)
   const total = steps.reduce((s, x) => s + x.ms, 0)
   console.log(`\n${pc.bold('slowest steps')} of ${steps.length}`)

@@ -76,9 +76,9 @@ async function compileModel(model: string, options: Options): Promise<void> {
   console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
   if (report.branches.length > 0) console.log(`  both branches are computed, and one picked while running: ${report.branches.join(', ')}`)
   const added = report.winograd.reduce((n, c) => n + c.weightBytes - c.exactWeightBytes, 0)
-  if (report.winograd.length > 0) console.log(`  ${report.winograd.length} convolutions by Winograd's transforms, which take ${sizeText(added)} more for weights (none with --exact)`)
+  if (report.winograd.length > 0) console.log(`  ${report.winograd.length} convolutions by Winograd's transforms, whose weights take ${sizeText(added)} more memory, not file (none with --exact)`)
   const symbols = Object.keys(memory.symbols)
-  console.log(`  memory ${sizeText(memory.arenaBytes)} for tensors (lower bound ${sizeText(memory.lowerBoundBytes)}), ${sizeText(memory.constantBytes)} of constants${symbols.length > 0 ? `, with ${symbols.map((s) => `${s} = ${memory.symbols[s]}`).join(', ')}` : ''}`)
+  console.log(`  memory ${sizeText(memory.arenaBytes)} for tensors (lower bound ${sizeText(memory.lowerBoundBytes)}), ${sizeText(memory.constantBytes)} of constants${memory.madeBytes > 0 ? `, ${sizeText(memory.madeBytes)} of them made at load` : ''}${symbols.length > 0 ? `, with ${symbols.map((s) => `${s} = ${memory.symbols[s]}`).join(', ')}` : ''}`)
 }
 
 /** Refuses a place that cannot be written to before the work of compiling is done. */

@@ -52,6 +52,13 @@ function graphText(graph: Graph, bytes: number): string {
   ].join('\n')
 }
 
+const callsText = ({ calls, callsAtLoad }: ProgramDescription['kernels'][number]): string => [...(calls > 0 ? [`${calls}×`] : []), ...(callsAtLoad > 0 ? [`${callsAtLoad}× at load`] : [])].join(', ')
+
+function madeText({ memory, stepsAtLoad }: ProgramDescription): string {
+  if (stepsAtLoad === 0) return ''
+  return `, of which ${sizeText(memory.madeBytes)} are made when the program is loaded, in ${stepsAtLoad} steps, from ${sizeText(memory.readAtLoadBytes)} of the file`
+}
+
 function programText(d: ProgramDescription, bytes: number): string {
   const ports = (list: ProgramDescription['inputs']): string => table(list.map((p) => [`  ${p.name}`, `${p.dtype}${p.shape}`]))
   const origins = (list: readonly string[]): string => { const text = list.slice(0, 2).join('; ') + (list.length > 2 ? `; and ${list.length - 2} more` : ''); return text.length > 100 ? `${text.slice(0, 99)}…` : text }
@@ -63,11 +70,12 @@ function programText(d: ProgramDescription, bytes: number): string {
     pc.bold('inputs'), ports(d.inputs), pc.bold('outputs'), ports(d.outputs),
     ...(Object.keys(d.symbols).length > 0 ? [pc.bold('symbols'), table(Object.entries(d.symbols).map(([s, from]) => [`  ${s}`, from]))] : []),
     `${pc.bold('kernels')}  ${d.kernels.length}, called in ${d.steps} steps`,
-    table(d.kernels.map((k) => [`  ${k.name}`, `${k.calls}×`, sizeText(k.codeBytes), origins(k.origins)])),
+    table(d.kernels.map((k) => [`  ${k.name}`, callsText(k), sizeText(k.codeBytes), origins(k.origins)])),
     `${pc.bold('memory')}  ${at === '' ? '' : `with ${at}`}`,
     `  tensors    ${sizeText(memory.arenaBytes)}${ratio}`,
-    `  constants  ${sizeText(memory.constantBytes)} in ${d.constants.length}`,
-    table([...d.constants].sort((a, b) => b.bytes - a.bytes).slice(0, 8).map((c) => [`    ${c.name}`, `${c.dtype}[${c.shape.join(', ')}]`, sizeText(c.bytes)])),
-    ...(d.constants.length > 8 ? [`    and ${d.constants.length - 8} smaller ones (--json lists all)`] : []),
+    `  constants  ${sizeText(memory.constantBytes)}${madeText(d)}`,
+    `${pc.bold('stored')}  ${sizeText(d.constants.reduce((n, c) => n + c.bytes, 0))} in ${d.constants.length} constants`,
+    table([...d.constants].sort((a, b) => b.bytes - a.bytes).slice(0, 8).map((c) => [`  ${c.name}`, `${c.dtype}[${c.shape.join(', ')}]`, sizeText(c.bytes), c.atLoad === true ? 'read at load alone' : ''])),
+    ...(d.constants.length > 8 ? [`  and ${d.constants.length - 8} smaller ones (--json lists all)`] : []),
   ].join('\n')
 }

@@ -1,20 +1,24 @@
 /** What is inside a program, as data: ports, kernels with origins, memory against its lower bound, constants, sizes. */
 import { evaluateDim, type Dim } from './base/dim.js'
-import { DTYPES } from './base/dtype.js'
+import { DTYPES, storageBytes } from './base/dtype.js'
 import { IngotError } from './base/error.js'
 import { printDim, printShape } from './ir/dims-text.js'
-import type { Port, ProgramData } from './runtime/format.js'
+import type { Port, ProgramData, Step } from './runtime/format.js'
 import { gpuBytes, liveLowerBound, planOffsets } from './runtime/plan.js'
 
 export interface PortDescription { readonly name: string; readonly dtype: string; readonly shape: string }
-export interface KernelDescription { readonly name: string; readonly calls: number; readonly origins: readonly string[]; readonly codeBytes: number }
+export interface KernelDescription { readonly name: string; /** Calls in a run, and when the program is loaded. */ readonly calls: number; readonly callsAtLoad: number; readonly origins: readonly string[]; readonly codeBytes: number }
 export interface MemoryDescription {
   /** Extents that the sizes below were computed for; empty for a static program. */
   readonly symbols: Readonly<Record<string, number>>
   readonly arenaBytes: number
   /** Largest sum of bytes that are live at one step: no plan can be smaller without computing in place. */
   readonly lowerBoundBytes: number
+  /** What lives as long as a session: stored constants, but for those that are read at load alone, and what is made at load. */
   readonly constantBytes: number
+  /** Of these, what is made when the program is loaded, with room for what it is made of, and of how many stored bytes that are read then alone. */
+  readonly madeBytes: number
+  readonly readAtLoadBytes: number
 }
 export interface ProgramDescription {
   readonly name: string
@@ -23,9 +27,12 @@ export interface ProgramDescription {
   readonly inputs: readonly PortDescription[]
   readonly outputs: readonly PortDescription[]
   readonly symbols: Readonly<Record<string, string>>
+  /** Calls of kernels in a run, and when the program is loaded. */
   readonly steps: number
+  readonly stepsAtLoad: number
   readonly kernels: readonly KernelDescription[]
-  readonly constants: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[]; readonly bytes: number }[]
+  /** What is stored; `atLoad` where it is read at load alone, and not kept. */
+  readonly constants: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[]; readonly bytes: number; readonly atLoad?: true }[]
   readonly memory: MemoryDescription
 }
 
@@ -36,20 +43,20 @@ const describePort = (p: Port): PortDescription => ({ name: p.name, dtype: p.dty
 
 /** Describes `data`; memory is computed for the extents that `shapes` gives to inputs, and for those not given for the least that every tensor of the program has elements with. */
 export function inspectProgram(data: ProgramData, shapes: Readonly<Record<string, readonly number[]>> = {}): ProgramDescription {
-  const h = data.header
+  const h = data.header, { steps: stepsAtLoad, raw } = h.prepare ?? { steps: [], raw: [] }
   const calls = new Map<number, Set<string>>()
-  const counts = new Map<number, number>()
-  for (const s of h.steps) {
-    counts.set(s.kernel, (counts.get(s.kernel) ?? 0) + 1)
-    calls.set(s.kernel, (calls.get(s.kernel) ?? new Set()).add(s.origin))
-  }
+  for (const s of [...h.steps, ...stepsAtLoad]) calls.set(s.kernel, (calls.get(s.kernel) ?? new Set()).add(s.origin))
+  const count = (steps: readonly Step[], kernel: number): number => steps.filter((s) => s.kernel === kernel).length
   return {
     name: h.name, target: h.target, producer: h.producer,
     inputs: h.inputs.map(describePort), outputs: h.outputs.map(describePort),
     symbols: Object.fromEntries(h.symbols.map((s) => [s.name, s.kind === 'extent' ? `extent ${s.axis} of ${h.inputs[s.input]?.name ?? '?'}` : `element ${s.index} of ${h.inputs[s.input]?.name ?? '?'}`])),
-    steps: h.steps.length,
-    kernels: h.kernels.map((k, i) => ({ name: k.name, calls: counts.get(i) ?? 0, origins: [...(calls.get(i) ?? [])], codeBytes: JSON.stringify(k.code).length })),
-    constants: h.constants.map((c) => ({ name: c.name, dtype: c.dtype, shape: c.shape, bytes: c.bytes })),
+    steps: h.steps.length, stepsAtLoad: stepsAtLoad.length,
+    kernels: h.kernels.map((k, i) => ({ name: k.name, calls: count(h.steps, i), callsAtLoad: count(stepsAtLoad, i), origins: [...(calls.get(i) ?? [])], codeBytes: JSON.stringify(k.code).length })),
+    constants: [
+      ...h.constants.map((c) => ({ name: c.name, dtype: c.dtype, shape: c.shape, bytes: c.bytes })),
+      ...raw.map(({ name, dtype, shape }) => ({ name, dtype, shape, bytes: storageBytes(dtype, shape.reduce((n, d) => n * d, 1)), atLoad: true as const })),
+    ],
     memory: describeMemory(data, symbolValues(data, shapes)),
   }
 }
@@ -99,8 +106,10 @@ function describeMemory(data: ProgramData, symbols: Readonly<Record<string, numb
   const items = data.header.buffers
     .filter((b) => b.place === 'arena' && b.alias === undefined)
     .map((b) => ({ bytes: bytesOf(Math.ceil((Math.max(0, value(b.length)) * DTYPES[b.stored ?? b.dtype].bits) / 8)), first: b.first, last: b.last }))
+  const { constants, prepare } = data.header, stored = constants.reduce((n, c) => n + c.bytes, 0)
+  const made = prepare === undefined ? 0 : prepare.bytes - (data.sections.constants?.length ?? 0)
   return {
     symbols, arenaBytes: planOffsets(items).total, lowerBoundBytes: liveLowerBound(items),
-    constantBytes: data.header.constants.reduce((n, c) => n + c.bytes, 0),
+    constantBytes: stored + made, madeBytes: made, readAtLoadBytes: Object.entries(data.sections).reduce((n, [name, section]) => n + (name.startsWith('raw') ? (section?.length ?? 0) : 0), 0),
   }
 }

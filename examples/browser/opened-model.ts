@@ -1,5 +1,5 @@
 /** A model that the page has open: compiled for every target that runs here, or read from an artefact. */
-import { compile, decodeProgram, DTYPES, IngotError, printShape, Program, type CompileReport, type ProgramData } from '../../src/index.js'
+import { compile, decodeProgram, DTYPES, IngotError, inspectProgram, printShape, Program, type CompileReport, type ProgramData } from '../../src/index.js'
 import { failureOf } from './failure.js'
 import type { ModelFile, ModelInfo, OpenSymbol, PageTarget, PortText, TargetInfo } from './messages.js'
 
@@ -49,8 +49,8 @@ function readArtefact({ bytes }: ModelFile): ReadTarget {
 }
 
 function compiled(data: ProgramData, report: CompileReport | null, ms: number): ReadTarget {
-  const bytes = new Uint8Array(new Program(data, report ?? { steps: [], nodes: { before: 0, after: 0 }, kernels: 0, stripped: {}, branches: [], winograd: [] }).encode()), { header, sections } = data
-  return { data, bytes, error: null, info: { kind: 'compiled', target: header.target, ms, bytes: bytes.length, constantBytes: sections.constants?.length ?? 0, steps: header.steps.length, kernels: header.kernels.length, report } }
+  const bytes = new Uint8Array(new Program(data, report ?? { steps: [], nodes: { before: 0, after: 0 }, kernels: 0, stripped: {}, branches: [], winograd: [] }).encode()), { header } = data
+  return { data, bytes, error: null, info: { kind: 'compiled', target: header.target, ms, bytes: bytes.length, constantBytes: inspectProgram(data).constants.reduce((n, c) => n + c.bytes, 0), steps: header.steps.length, kernels: header.kernels.length, report } }
 }
 
 function describe(main: ModelFile, { header }: ProgramData, targets: readonly TargetInfo[]): ModelInfo {

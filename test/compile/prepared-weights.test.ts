@@ -12,6 +12,7 @@ import type { HostTensor } from '../../src/base/dtype.js'
 import { seededTensor } from '../../src/ir/host-tensor.js'
 import { interpret } from '../../src/ir/interpret.js'
 import { tensorType } from '../../src/ir/types.js'
+import { inspectProgram } from '../../src/inspect.js'
 import { load } from '../../src/runtime/session.js'
 import { distance } from '../passes/same-results.js'
 
@@ -29,6 +30,16 @@ function network(): Graph {
   b.output('y', b.add1('conv', [b.add1('conv', [x, w, null], attrs, op), v, null], attrs, op))
   return b.finish()
 }
+
+test('inspecting a program says what is stored, what is made of it at load, and what stays', async () => {
+  const { data } = await compile(network()), described = inspectProgram(data), bytes = 4 * CHANNELS * CHANNELS
+  expect(described.constants.map((c) => [c.bytes, c.atLoad === true])).toEqual(expect.arrayContaining([[9 * bytes, true], [bytes, false]]))
+  // What is made of 9 elements has 36, and there are these 9 while it is.
+  expect(described).toMatchObject({ stepsAtLoad: 1, memory: { madeBytes: 45 * bytes, readAtLoadBytes: 9 * bytes, constantBytes: 46 * bytes } })
+  expect(described.kernels.filter((k) => k.callsAtLoad > 0).map((k) => [k.calls, k.callsAtLoad, k.origins])).toEqual([[0, 1, ['conv']]])
+  using session = await load(data)
+  expect(session.memory.constantBytes).toBe(46 * bytes)
+})
 
 test('a hundred sessions that make weights at load leave no memory behind, and all of them compute the same', async () => {
   const graph = network(), program = await compile(graph), path = join(FOLDER, 'network.ingot'), bytes = program.encode()
