@@ -14,12 +14,10 @@ export interface ConvolutionShape { readonly input: readonly Dim[]; readonly out
 const MULTIPLY_ADDS = 8, SUM_OVERHEAD = 4
 /** Cycles to transform one tile of one channel, of inputs as of results, loads and stores included. */
 const TRANSFORM: Readonly<Record<WinogradTile, number>> = { 2: 9, 4: 25 }
-/** Bytes of weights that arrive in a cycle beside the arithmetic on them. */
-const WEIGHT_BYTES = 20
+/** Bytes of weights that arrive in a cycle from memory, where those of a model are: some of that time is that of the arithmetic on them. */
+const WEIGHT_BYTES = 12
 /** Cycles of three kernels beside one. */
 const CALLS = 6000
-/** What a byte more of weights has to save: memory, files and loading grow with it. */
-const BYTE_WORTH = 0.2
 /** What has to be left of the time at most. */
 const WORTH = 0.87
 /** Stand for extents that are not known: of images, and of batches. */
@@ -31,7 +29,7 @@ export function bestTile({ input, output }: ConvolutionShape): WinogradTile | un
   if (typeof channels !== 'number' || typeof filters !== 'number') return undefined
   const images = evaluateDim(batch, () => TYPICAL_BATCH), rows = evaluateDim(height, () => TYPICAL_SIZE), columns = evaluateDim(width, () => TYPICAL_SIZE)
   const bytes = (points: number): number => points * channels * filters * Float32Array.BYTES_PER_ELEMENT
-  const weights = (points: number): number => bytes(points) / WEIGHT_BYTES + (bytes(points) - bytes(9)) * BYTE_WORTH
+  const weights = (points: number): number => bytes(points) / WEIGHT_BYTES
   const sums = (terms: number, count: number): number => ((terms + SUM_OVERHEAD) * count) / MULTIPLY_ADDS
   const direct = sums(9 * channels, images * rows * columns * filters) + weights(9)
   const cost = (tile: WinogradTile): number => {
