@@ -1,6 +1,6 @@
 /** Loading programs where the whole of Ingot is there: results are eager tensors. */
 import { load as loadRuntime, type LoadOptions as RuntimeOptions, type ProgramSource, type Session as RuntimeSession } from './runtime/index.js'
-import { Tensor } from './tracer/tensor.js'
+import { freshState, Tensor } from './tracer/tensor.js'
 
 /** A program ready to run, whose results are eager inference tensors. */
 export type Session = RuntimeSession<Tensor>
@@ -8,5 +8,5 @@ export type LoadOptions = Omit<RuntimeOptions, 'makeTensor'>
 
 /** Makes a session of a program. Throws `not-ingot`, `artefact-version`, `artefact-damaged`, `file-…`, `eval-forbidden` or `target-unavailable`. */
 export function load(source: ProgramSource, options: LoadOptions = {}): Promise<Session> {
-  return loadRuntime<Tensor>(source, { ...options, makeTensor: (dtype, shape, storage) => new Tensor(dtype, shape, storage, { inference: true }) })
+  return loadRuntime<Tensor>(source, { ...options, makeTensor: (dtype, shape, data) => new Tensor(dtype, shape, freshState({ data }, shape, true)) })
 }

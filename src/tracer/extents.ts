@@ -102,9 +102,14 @@ export function stridesOf(shape: readonly number[]): number[] {
   let stride = 1
   for (let i = shape.length - 1; i >= 0; i--) {
     strides[i] = stride
-    stride = dims.mul(stride, shape[i] as number)
+    stride = timesExtent(stride, shape[i] as number)
   }
   return strides
+}
+
+/** `dims.mul` of two; at once where both are numbers, as they are outside traces. */
+export function timesExtent(a: number, b: number): number {
+  return typeof a === 'number' && typeof b === 'number' ? a * b : dims.mul(a, b)
 }
 
 /** Attributes as the graph has them: symbolic extents as their dims. */

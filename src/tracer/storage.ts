@@ -2,7 +2,7 @@
 import { allocate, DTYPES, elementCount, type DType, type TensorStorage } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import { reshapeGroups } from '../ir/reshape-groups.js'
-import { dims, dimsOfShape, isSymbolic, stridesOf } from './extents.js'
+import { dims, dimsOfShape, isSymbolic, stridesOf, timesExtent } from './extents.js'
 import { axisOffsets, boxOffsets, rowMajorStrides } from '../ir/ops/offsets.js'
 
 /** Memory shared by a tensor and its views. */
@@ -25,7 +25,7 @@ export function isContiguous({ shape, strides }: Geometry): boolean {
   if (shape.includes(0)) return true
   for (let i = shape.length - 1, expected = 1; i >= 0; i--) {
     if (shape[i] !== 1 && strides[i] !== expected) return false
-    expected = dims.mul(expected, shape[i] as number)
+    expected = timesExtent(expected, shape[i] as number)
   }
   return true
 }

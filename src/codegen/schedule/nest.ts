@@ -18,15 +18,17 @@ export interface Nest {
   /** The axis or part that runs in vector lanes. */
   readonly vectorized: string | undefined
   readonly parallel: ReadonlySet<string>
+  /** Registers of each accumulator that points written out side by side are folded into in turn. */
+  readonly registers: number
 }
 
-interface Draft { readonly axes: readonly Axis[]; order: string[]; readonly splitOf: Map<string, Split>; readonly unrolled: Set<string>; vectorized: string | undefined; readonly parallel: Set<string> }
+interface Draft { readonly axes: readonly Axis[]; order: string[]; readonly splitOf: Map<string, Split>; readonly unrolled: Set<string>; vectorized: string | undefined; readonly parallel: Set<string>; registers: number }
 
 const bad = (what: string, hint?: string): never => { throw new IngotError('bad-option', `schedule: ${what}`, hint === undefined ? {} : { hint }) }
 
 /** The nests of `compute`'s outer axes and of each of its stages under `schedule`. Throws `bad-option` for directives that fit no nest. */
 export function planNests(compute: Compute, schedule: Schedule): { readonly outer: Nest; readonly stages: readonly Nest[] } {
-  const draft = (axes: readonly Axis[]): Draft => ({ axes, order: axes.map((a) => a.name), splitOf: new Map(), unrolled: new Set(), vectorized: undefined, parallel: new Set() })
+  const draft = (axes: readonly Axis[]): Draft => ({ axes, order: axes.map((a) => a.name), splitOf: new Map(), unrolled: new Set(), vectorized: undefined, parallel: new Set(), registers: 1 })
   const outer = draft(compute.axes), stages = compute.stages.map((s) => draft(s.kind === 'let' ? [] : s.axes))
   for (const directive of schedule) {
     if (directive.kind === 'interleave' || directive.kind === 'drain') continue
@@ -78,6 +80,10 @@ function applyDirective(nest: Draft, d: Exclude<Directive, { kind: 'divide' | 'i
       nest.splitOf.set(d.outer, d).set(d.inner, d)
       return true
     case 'unroll': nest.unrolled.add(d.axis); return true
+    case 'alternate':
+      if (isOuter) bad(`${d.axis} is an outer axis, which is not folded`)
+      nest.registers = d.registers
+      return true
     case 'parallel':
       if (!isOuter) bad(`${d.axis} belongs to a stage and cannot be parallel`)
       nest.parallel.add(d.axis)

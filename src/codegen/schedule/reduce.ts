@@ -27,27 +27,31 @@ export function writeReduce(work: Work, stage: ReduceStage, nest: Nest, tile: re
   const ownLanes = nest.vectorized !== undefined && !tile.some(hasLanes) && canSplit(stage)
   const count = ownLanes ? partsIn(nest) : 0
   const registers = tile.map((point) => stage.accumulators.map((a) => newRegister(work, a, point)))
+  const turns = ownLanes || !canSplit(stage) ? 1 : nest.registers
+  const others = tile.map((point) => stage.accumulators.map((a) => Array.from({ length: turns - 1 }, () => newRegister(work, a, point))))
   const parts = tile.map(() => stage.accumulators.map((a) => Array.from({ length: count }, () => ({ names: [writer.fresh(`${a.name}_part`)], type: VECTOR_OF[a.type] ?? 'f32x4' }))))
   writer.write([
-    ...tile.flatMap((point, t) => stage.accumulators.flatMap((a, i) => firstValues(work, a, point, registers[t]?.[i] as Register))),
+    ...tile.flatMap((point, t) => stage.accumulators.flatMap((a, i) => firstValues(work, a.init, point, registers[t]?.[i] as Register))),
+    ...tile.flatMap((point, t) => stage.accumulators.flatMap((a, i) => (others[t]?.[i] ?? []).flatMap((r) => firstValues(work, identity(a), point, r)))),
     ...parts.flatMap((p) => stage.accumulators.flatMap((a, i) => (p[i] ?? []).map((r): Pending => ({ kind: 'var', name: r.names[0] as string, value: values.spread(values.build(identity(a), NOWHERE, writer, new Memo())) })))),
   ])
   values.touch()
   openLoops(nest, writer, tile[0]?.dims ?? new Map(), (points) => {
     const pending: Pending[] = []
     let lanePoints = 0
-    for (const own of points) {
+    for (const [turn, own] of points.entries()) {
       const part = ownLanes && hasLanes({ dims: own, locals: new Map() }) ? lanePoints++ % count : undefined
       tile.forEach((point, t) => {
-        const used = stage.accumulators.map((_, i) => (part === undefined ? registers[t]?.[i] : parts[t]?.[i]?.[part]) as Register)
+        const used = stage.accumulators.map((_, i) => (part !== undefined ? parts[t]?.[i]?.[part] : turn % turns > 0 ? others[t]?.[i]?.[turn % turns - 1] : registers[t]?.[i]) as Register)
         pending.push(...nextValues(work, stage, used, within(point, own)))
       })
     }
     writer.write(inLoadOrder(pending, writer))
   }, ownLanes)
   values.touch()
+  tile.forEach((_, t) => stage.accumulators.forEach((a, i) => foldTurns(work, a, registers[t]?.[i] as Register, others[t]?.[i] ?? [])))
   tile.forEach((_, t) => stage.accumulators.forEach((a, i) => foldParts(work, a, registers[t]?.[i] as Register, parts[t]?.[i] ?? [])))
-  if (count > 0) values.touch()
+  if (count > 0 || turns > 1) values.touch()
   return tile.map((point, t) => {
     const locals = new Map(point.locals)
     stage.accumulators.forEach((a, i) => locals.set(a.name, contentsOf(work, registers[t]?.[i] as Register, depth)))
@@ -113,8 +117,8 @@ function newRegister({ writer }: Work, a: Accumulator, point: TilePoint): Regist
   return { names: lanes ? LANE_NUMBERS.map((k) => writer.fresh(`${a.name}_${k}`)) : [writer.fresh(a.name)], type: vector ?? a.type }
 }
 
-function firstValues(work: Work, a: Accumulator, point: TilePoint, register: Register): Pending[] {
-  return valuesFor(work, a.init, point, register, new Memo()).map((value, k): Pending => ({ kind: 'var', name: register.names[k] as string, value }))
+function firstValues(work: Work, value: Expr, point: TilePoint, register: Register): Pending[] {
+  return valuesFor(work, value, point, register, new Memo()).map((first, k): Pending => ({ kind: 'var', name: register.names[k] as string, value: first }))
 }
 
 /** `e` as the contents of a register at a point. */
@@ -188,6 +192,14 @@ function partsIn(nest: Nest): number {
     return n * (nest.vectorized === name ? Math.max(1, Math.floor(points / LANES)) : Math.max(1, points))
   }, 1)
   return Math.min(MOST_PARTS, side)
+}
+
+/** Folds the registers of other turns into the accumulator: neighbours first. */
+function foldTurns(work: Work, a: Accumulator, register: Register, others: readonly Register[]): void {
+  const { combine } = a
+  if (others.length === 0 || combine === undefined) return
+  const all = [register, ...others].map((r) => [contentsOf(work, r)].flat() as readonly ValueNode[])
+  work.writer.write(register.names.map((name, k): Pending => ({ kind: 'set', name, value: halve(work, combine, all.map((nodes) => nodes[k] as ValueNode)) })))
 }
 
 /** Folds the parts into the accumulator: neighbours first, then lanes. */

@@ -19,6 +19,8 @@ export type Directive =
   | { readonly kind: 'divide'; readonly axis: string; readonly parts: readonly { readonly size: number; readonly count?: number; readonly schedule: Schedule }[] }
   /** Iterations may be shared among threads; only parallel loops may be around it. */
   | { readonly kind: 'parallel'; readonly axis: string }
+  /** Folds the points of a stage's axis that are written out into `registers` registers in turn for each of its accumulators, which are folded into one when the loops end: for tiles of too few sums to fill the pipeline. */
+  | { readonly kind: 'alternate'; readonly axis: string; readonly registers: number }
   /** Computes what is stored for so many of the points that are written out side by side step by step, instead of for one after another. */
   | { readonly kind: 'interleave'; readonly points: number }
   /** Stores the sums of a tile as they are, and computes what is stored in a loop over the tile that reads them back. */

@@ -57,14 +57,15 @@ function partnerOf(shared: readonly Axis[], loads: readonly Access[], axis: Axis
 function columnLanes(compute: Compute, { stage, loads }: Contraction, columns: Axis, rows: Axis | undefined, features: Features): Schedule {
   const others = compute.axes.filter((a) => a !== columns && a !== rows).map(uncut)
   const sum = unrollSum(stage, loads, features), deep = tileDepth(features)
-  if (rows === undefined) return [...directivesOf([...others, cutPanels(columns, panelsBeside(1, columns))], [cutPanels(columns, panelsBeside(1, columns))]), ...sum]
+  const beside = (height: number): Cut => cutPanels(columns, panelsBeside(height, columns))
+  if (rows === undefined) return [...directivesOf([...others, beside(1)], [beside(1)]), ...alternate(stage, sum, 1, columns), ...sum]
   const tile = (height: number): Schedule => {
-    const wide = cutPanels(columns, panelsBeside(height, columns)), tall = height > FEW_ROWS && fitsExactly(rows, deep) ? cutCover(rows, deep) : cutWhole(rows, height)
+    const wide = beside(height), tall = height > FEW_ROWS && fitsExactly(rows, deep) ? cutCover(rows, deep) : cutWhole(rows, height)
     // Either all columns stay in cache while rows pass them, and results are written in the order of memory, or a panel of columns does.
     const stays = height > FEW_ROWS && operandBytes(stage, loads, columns) <= CACHED_BYTES
     // The operand with fewer elements in the tile is held in registers, the other one passes through.
     const order = height > FEW_ROWS ? [tall, wide] : [wide, tall]
-    return directivesOf([...others, ...(stays ? [tall, wide] : [wide, tall])], order)
+    return [...directivesOf([...others, ...(stays ? [tall, wide] : [wide, tall])], order), ...alternate(stage, sum, height, columns)]
   }
   // Tiles of two heights pass over a panel of columns together, so that it comes from memory once.
   if (fitsExactly(rows, deep)) return [...tile(deep), ...sum]
@@ -82,6 +83,17 @@ function panelsBeside(height: number, columns: Axis): number {
   if (panels === Infinity || panels <= most) return most
   const cost = (n: number): number => Math.floor(panels / n) * (n + 1) + (panels % n) * 5
   return Array.from({ length: most - 1 }, (_, k) => most - k).reduce((best, n) => (cost(n) < cost(best) ? n : best), most)
+}
+
+/** Sums that registers hold beside what passes, and points of the sum at least before it is worth adding registers up. */
+const SUMS = 12, LONG_SUM = 16
+
+/** Registers in turn for sums that are so few that each step would wait for the one before it; none where there are enough, or the sum is not written out. */
+function alternate(stage: ReduceStage, sum: readonly Directive[], height: number, columns: Axis): Schedule {
+  const last = stage.axes.at(-1), vectors = Math.min(panelsBeside(height, columns) * PANEL, Math.max(1, Math.floor((fixedExtent(columns) ?? Infinity) / LANES)))
+  const registers = [4, 2].find((n) => n * height * vectors <= SUMS)
+  if (last === undefined || registers === undefined || !sum.some((d) => d.kind === 'split') || (fixedExtent(last) ?? Infinity) < LONG_SUM) return []
+  return [{ kind: 'alternate', axis: last.name, registers }]
 }
 
 /** Rows of a tile that fill the pipeline beside one panel of columns. */
