@@ -94,6 +94,14 @@ describe('the kernels are what a person would write', () => {
     expect(text.match(/var s_part\w*: f32x4 = /g)).toHaveLength(2)
     expect(text).toContain('lane3(')
   })
+  it('a sum whose points go to two registers in turn adds these up once, behind the loop', () => {
+    const schedule: Schedule = [{ kind: 'alternate', axis: 'k', registers: 2 }, { kind: 'split', axis: 'k', factor: 4, outer: 'ko', inner: 'ki' }, { kind: 'unroll', axis: 'ki' }]
+    const c = matmulCase(2, 11, 3), kernel = applySchedule(c.compute, schedule, 'mm'), text = printKernel(kernel)
+    expect(text.match(/var /g)).toHaveLength(2)
+    expect(innermost(kernel).filter((s) => s.kind === 'set').map((s) => s.name)).toEqual(['acc', 'acc_1', 'acc', 'acc_1'])
+    expect(text.match(/set acc = acc \+ acc_1/g)).toHaveLength(1)
+    expect(run(c, schedule)).toEqual(c.expected)
+  })
   it('index products stand outside the innermost loop', () => {
     const text = printKernel(applySchedule(matmulCase(3, 5, 4, true).compute, [], 'mm'))
     expect(text).toBe(`kernel mm(K, M, N) {
@@ -169,6 +177,7 @@ describe('schedules that do not fit are refused', () => {
     ['another split of loops in steps of two lengths', [{ kind: 'split', axis: 'i', factor: 4, outer: 'io', inner: 'ii', then: { from: 4, factor: 3 } }, { kind: 'split', axis: 'io', factor: 2, outer: 'ip', inner: 'ij' }]],
     ['a parallel loop that is not outermost', [{ kind: 'parallel', axis: 'j' }]],
     ['a parallel reduction', [{ kind: 'parallel', axis: 'k' }]],
+    ['registers in turn for an outer axis', [{ kind: 'alternate', axis: 'i', registers: 2 }]],
   ]
   for (const [what, schedule] of refused) {
     it(what, () => expect(() => applySchedule(compute, schedule, 'k')).toThrow(expect.objectContaining({ code: 'bad-option' })))

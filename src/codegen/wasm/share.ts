@@ -112,7 +112,7 @@ function accessesOf(stmts: readonly Stmt[]): Accesses {
 }
 
 /** Names that statements declare, inside them too. */
-function declaredIn(stmts: readonly Stmt[]): ReadonlySet<string> {
+export function declaredIn(stmts: readonly Stmt[]): ReadonlySet<string> {
   const names = new Set<string>()
   visitStmts(stmts, (s) => {
     if (s.kind === 'for') names.add(s.variable)
@@ -137,7 +137,7 @@ function usesAny(stmts: readonly Stmt[], names: ReadonlySet<string>): boolean {
   return found
 }
 
-function namesIn(dim: Dim): ReadonlySet<string> {
+export function namesIn(dim: Dim): ReadonlySet<string> {
   const names = new Set<string>()
   visitSymbols(dim, (name) => names.add(name))
   return names

@@ -3,7 +3,7 @@ import type { Dim } from '../../base/dim.js'
 import type { Stmt } from '../../ir/kernel/kernel.js'
 import { renderIndex, type FunctionScope } from './expression.js'
 import { branch, constant, get, loop, op, select, set, type Code } from './instructions.js'
-import type { Loop, Part } from './share.js'
+import { declaredIn, namesIn, type Loop, type Part } from './share.js'
 import { drawUnits } from './sharing.js'
 
 /** What parts are rendered with: the functions for statements. */
@@ -33,7 +33,9 @@ function renderPart<S extends SharingScope>(part: Part, draw: Draw, scope: S, re
     case 'nest': {
       const around = scope.temporary('i32'), { loop: own, parts } = part, { first, start, count } = iterationsOf(own, scope)
       const all: Code = set(around, draw.around === undefined ? count : op('i32.mul', count, get(draw.around)))
-      return [start(first), all, renderer.loop(own, own.lo, own.hi, scope, () => parts.map((inner) => renderPart(inner, { ...draw, around }, scope, renderer)))]
+      const nest: Code = [start(first), all, renderer.loop(own, own.lo, own.hi, scope, () => parts.map((inner) => renderPart(inner, { ...draw, around }, scope, renderer)))]
+      const filled = isFilled(own, parts, scope)
+      return filled === undefined ? nest : branch(undefined, filled, nest, [])
     }
     case 'units': {
       const { loop: own } = part, { first, start, count, positive } = iterationsOf(own, scope)
@@ -43,6 +45,15 @@ function renderPart<S extends SharingScope>(part: Part, draw: Draw, scope: S, re
       })]
     }
   }
+}
+
+/** Whether a loop around units has any: rows left over are mostly none, for each of many columns. Undefined where that is not known before the loop, or always so. */
+function isFilled(own: Loop, parts: readonly Part[], scope: SharingScope): Code | undefined {
+  const [inner, ...others] = parts.filter((p) => p.kind !== 'all')
+  if (others.length > 0 || (inner?.kind !== 'units' && inner?.kind !== 'nest')) return undefined
+  const { lo, hi } = inner.loop, inside = declaredIn(own.body)
+  if ((typeof lo === 'number' && typeof hi === 'number') || [lo, hi].some((dim) => [...namesIn(dim)].some((name) => name === own.variable || inside.has(name)))) return undefined
+  return op('i32.gt_s', renderIndex(hi, scope).code, renderIndex(lo, scope).code)
 }
 
 interface Iterations { readonly first: number; readonly start: (local: number) => Code; readonly count: Code; readonly positive: boolean }
