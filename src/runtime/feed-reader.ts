@@ -17,7 +17,7 @@ export function feedReader(header: ProgramHeader): (feeds: Feeds) => BoundFeeds 
     const names = Object.keys(feeds)
     if (names.length !== inputs.length) return
     for (const { name, dtype } of inputs) {
-      const feed = (names[data.length] === name || names.includes(name) ? feeds[name] : 0) as Tensor | null, shape = shapes[data.length]
+      const feed = (names.includes(name) ? feeds[name] : 0) as Tensor | null, shape = shapes[data.length]
       const stored = !shape ? feed : feed?.dtype === dtype && sameShape(feed.shape, shape) ? feed[STORAGE] ?? (feed as Tensor).data : 0
       if (!(stored instanceof (DTYPES[dtype].array as typeof Float32Array)) || stored.length !== counts[data.length]) return
       data.push(stored)
@@ -26,7 +26,7 @@ export function feedReader(header: ProgramHeader): (feeds: Feeds) => BoundFeeds 
   }
   return (feeds) => {
     const data = last && repeated(last, feeds)
-    if (last && data) return { shapes: last.shapes, symbols: last.symbols, data }
+    if (data) return { ...(last as BoundFeeds), data }
     const read = readFeeds(header, feeds)
     // Elements that give extents have to be looked at every time; data that is kept could not be collected.
     if (symbols.every(({ kind }) => kind === 'extent')) last = { ...read, data: [] }
