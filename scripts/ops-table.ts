@@ -1,11 +1,18 @@
-/** docs/ops.md: every op record as a row. */
+/** docs/ops.md: every ONNX operator that can be imported, and every op record as a row. */
 import type { Op } from '../src/ir/op.js'
 import { OPS } from '../src/ir/ops/index.js'
+import { RULES } from '../src/tracer/onnx/rules/index.js'
 
 const kernelsOf = (op: Op): string => {
   if (op.pattern === 'alias') return 'none needed'
   if (op.kernel !== undefined) return 'hand-written'
   return op.scalar !== undefined || op.compute !== undefined ? 'generated' : 'interpreter only'
+}
+
+/** The operators of a domain, each with the first opset that it is right for where that is not the domain's first. */
+function operatorsOf(domain: string): string {
+  const rules = Object.entries(RULES.get(domain) ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  return rules.map(([name, versions]) => `\`${name}\`${(versions[0]?.since ?? 1) > 1 ? ` (from ${versions[0]?.since})` : ''}`).join(', ')
 }
 
 /** The document. */
@@ -18,6 +25,15 @@ export function opsTable(): string {
 
 Generated from the op records in \`src/ir/ops\` by \`npm run docs\`. ${OPS.size} ops. ONNX operators are turned into these by the rules in
 \`src/tracer/onnx/rules\`. "Pattern" is what fusion goes by; "interpreter only" ops cannot be compiled yet.
+
+## ONNX operators
+
+Of the default domain, ${Object.keys(RULES.get('') ?? {}).length}, with the first opset where it is not 1: ${operatorsOf('')}.
+
+Of com.microsoft, which onnxruntime's tools write into models that they optimise or quantise, ${Object.keys(RULES.get('com.microsoft') ?? {}).length}: ${operatorsOf('com.microsoft')}. What an operator can say
+and Ingot cannot do, such as a quantised cache of keys, is refused while the model is imported.
+
+## Ops of graphs
 
 | op | what | attributes | pattern | kernel | source |
 |---|---|---|---|---|---|

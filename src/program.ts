@@ -49,8 +49,9 @@ export class Program {
     return renderJsModule(this.data)
   }
 
-  /** Writes the artefact, or the module's text, to `path` (Node, Deno, Bun); a failure leaves no half file. */
+  /** Writes the artefact, or the module's text, to `path` (Node, Deno, Bun); a failure leaves no half file. Throws `bad-option` without a path, `file-unreadable` where it cannot be written. */
   async save(path: string, form: 'ingot' | 'module' = 'ingot'): Promise<void> {
+    if (typeof path !== 'string' || path === '') throw new IngotError('bad-option', 'save takes the path of the file to write', { hint: "program.save('model.ingot'); program.encode() gives the bytes" })
     await writeWhole(path, form === 'module' ? this.toModule() : this.encode())
   }
 }

@@ -11,10 +11,12 @@ import { MICROSOFT_NORMALIZATION, NORMALIZATION } from './normalization.js'
 import { GROUP_QUERY_ATTENTION } from './microsoft/group-query-attention.js'
 import { MICROSOFT_LAYERS } from './microsoft/layers.js'
 import { MULTI_HEAD_ATTENTION } from './microsoft/multi-head-attention.js'
+import { QUANTIZED_INTEGERS } from './microsoft/quantized-integers.js'
+import { QUANTIZED_LAYERS } from './microsoft/quantized-layers.js'
 import { QUANTIZED_PRODUCTS } from './microsoft/quantized-products.js'
 import { LOSSES } from './losses.js'
 import { POOLS } from './pools.js'
-import { QUANTIZATION } from './quantization.js'
+import { MICROSOFT_QUANTIZATION, QUANTIZATION } from './quantization.js'
 import { RECURRENT } from './recurrent.js'
 import { REDUCTIONS } from './reductions.js'
 import { RESIZE } from './resize.js'
@@ -27,5 +29,5 @@ export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>(
   ['', {
     ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY,
   }],
-  ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...QUANTIZED_PRODUCTS, ...MICROSOFT_LAYERS }],
+  ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...MICROSOFT_LAYERS }],
 ])

@@ -2,7 +2,7 @@
 import type { Dim } from '../../../base/dim.js'
 import type { DType } from '../../../base/dtype.js'
 import { dtypeOf, shapeOf, tensorOf, type Value } from '../../../ir/graph.js'
-import { since, type NodeCall, type Rule, type RuleTable } from '../call.js'
+import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { dtypeOfNumber } from '../tensor.js'
 import { castTo, expandTo, reshapeTo, sliceAxis } from './compose.js'
 import { windowOf } from './window.js'
@@ -30,13 +30,13 @@ function alongAxis(call: NodeCall, v: Value, shape: readonly Dim[], axis: number
 
 function layoutOf(call: NodeCall): (v: Value) => Value {
   const shape = call.shape(0), scaleRank = call.shape(1).length
-  const block = call.opset >= 21 ? call.attrs.int('block_size', 0) : 0, wished = call.attrs.int('axis', 1)
+  const block = call.domain !== '' || call.opset >= 21 ? call.attrs.int('block_size', 0) : 0, wished = call.attrs.int('axis', 1)
   const axis = scaleRank === 0 || (scaleRank === 1 && shape.length < 2) ? 0 : call.axis(wished, shape.length)
   return (v) => alongAxis(call, v, shape, axis, block)
 }
 
-/** round(x / scale) + zero, kept inside the range of `to`. */
-function quantized(call: NodeCall, ratio: Value, zero: Value | null, to: DType): Value {
+/** round(ratio) + zero, kept inside the range of `to`: output 0. */
+export function quantized(call: NodeCall, ratio: Value, zero: Value | null, to: DType): Value {
   const [min, max] = rangeOf(call, to)
   const rounded = castTo(call, call.add('round', [ratio]), 'float32')
   const shifted = zero === null ? rounded : call.add('add', [rounded, castTo(call, zero, 'float32')])
@@ -65,23 +65,29 @@ const dequantizeLinear: Rule = (call) => {
 }
 
 /** `x` minus its zero point as int32, which no 16-bit difference overflows. */
-function centred(call: NodeCall, x: Value, zero: Value | null): Value {
+export function centred(call: NodeCall, x: Value, zero: Value | null): Value {
   const wide = castTo(call, x, 'int32')
   return zero === null ? wide : call.add('sub', [wide, castTo(call, zero, 'int32')])
 }
 
 const dynamicQuantizeLinear: Rule = (call) => {
   call.arity(1)
+  const { y, scale, point } = dynamicallyQuantized(call)
+  return [y, scale, call.emit('cast', [point], { to: 'uint8' }, 2)]
+}
+
+/** Input 0 as uint8 over its own range: its scale, output 1, and its zero point, both float32 scalars. */
+export function dynamicallyQuantized(call: NodeCall): { readonly y: Value; readonly scale: Value; readonly point: Value } {
   const x = call.input(0), rank = call.shape(0).length, all = { axes: Array.from({ length: rank }, (_, i) => i), keepdims: false }
   const zero = call.scalar('float32', 0)
   const low = call.add('minimum', [call.add('reduce_min', [x], all), zero]), high = call.add('maximum', [call.add('reduce_max', [x], all), zero])
   const scale = call.emit('div', [call.add('sub', [high, low]), call.scalar('float32', 255)], {}, 1)
   const point = call.add('clip', [call.add('round', [call.add('neg', [call.add('div', [low, scale])])])], { min: 0, max: 255 })
-  return [quantized(call, call.add('div', [x, scale]), point, 'uint8'), scale, call.emit('cast', [point], { to: 'uint8' }, 2)]
+  return { y: quantized(call, call.add('div', [x, scale]), point, 'uint8'), scale, point }
 }
 
 /** Zero points of a matrix product: one per row of A (`axis` -2) or per column of B (-1). */
-function perLine(call: NodeCall, zero: Value | null, axis: -2 | -1): Value | null {
+export function perLine(call: NodeCall, zero: Value | null, axis: -2 | -1): Value | null {
   if (zero === null || tensorOf(zero).shape.length !== 1 || tensorOf(zero).shape[0] === 1) return zero === null ? null : shapeOf(zero).length > 1 ? zero : reshapeTo(call, zero, [])
   return reshapeTo(call, zero, axis === -2 ? [...shapeOf(zero), 1] : shapeOf(zero))
 }
@@ -123,6 +129,7 @@ const convInteger: Rule = (call) => {
 
 const qLinearConv: Rule = (call) => {
   call.arity(8, 9)
+  if (call.domain !== '' && call.attrs.bool('channels_last', false)) call.fail('unsupported-op', 'QLinearConv with channels last is not supported', 'onnxruntime makes such nodes for itself: give it the model that it read')
   const rank = call.shape(3).length
   const x = centred(call, call.input(0), reshapeTo(call, call.input(2), [])), w = centred(call, call.input(3), perChannel(call, call.input(5), rank, 0))
   const sum = integerConv(call, x, w, call.optional(8))
@@ -140,4 +147,11 @@ export const QUANTIZATION: RuleTable = {
   QLinearMatMul: since(10, qLinearMatMul),
   ConvInteger: since(10, convInteger),
   QLinearConv: since(10, qLinearConv),
+}
+
+/** Those of com.microsoft, which take 16-bit types before opset 21 does. */
+export const MICROSOFT_QUANTIZATION: RuleTable = {
+  QuantizeLinear: always(quantizeLinear),
+  DequantizeLinear: always(dequantizeLinear),
+  QLinearConv: always(qLinearConv),
 }

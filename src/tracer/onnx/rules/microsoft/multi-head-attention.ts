@@ -15,7 +15,7 @@ function visible(call: NodeCall, mask: Value, batch: Dim, keys: Dim): Value {
   if (shape.length === 1) {
     const [entries] = shape as readonly [Dim], before = call.add('lt', [column, bound(0)])
     if (dimsEqual(entries, batch)) return before
-    if (call.opType === 'Attention' && dimsEqual(entries, mul(2, batch))) return call.add('logical_and', [before, call.add('le', [bound(batch), column])])
+    if (call.opType !== 'MultiHeadAttention' && dimsEqual(entries, mul(2, batch))) return call.add('logical_and', [before, call.add('le', [bound(batch), column])])
     return call.fail('unsupported-op', `a mask of ${String(entries)} entries is not supported`, 'masks of the lengths of sequences, or with an element per key, are')
   }
   if (shape.length > 3) call.fail('unsupported-op', `a mask of rank ${shape.length} is not supported`, 'masks of [batch, keys] and [batch, rows, keys] are')
@@ -24,14 +24,16 @@ function visible(call: NodeCall, mask: Value, batch: Dim, keys: Dim): Value {
   return call.add('gt', [rank4, call.scalar(dtypeOf(mask), 0)])
 }
 
-interface Masking { readonly mask: Value | null; readonly bias: Value | null; readonly past: Dim; readonly rows: Dim; readonly keys: Dim; readonly batch: Dim }
+/** Queries and keys are [batch, heads, rows, size]; `past` of the keys are older than the first query. */
+interface Masking { readonly mask: Value | null; readonly bias: Value | null; readonly q: Value; readonly key: Value; readonly past: Dim }
 
 /** What is added to the scores, and which keys each query sees at all. Keys that a mask hides get a low score, not none: where all are hidden, all count. */
-function masksOf(call: NodeCall, { mask, bias, past, rows, keys, batch }: Masking): { readonly bias: Value | null; readonly allowed: Value | null } {
+function masksOf(call: NodeCall, { mask, bias, q, key, past }: Masking): { readonly bias: Value | null; readonly allowed: Value | null } {
+  const [batch, , rows] = shapeOf(q) as readonly [Dim, Dim, Dim, Dim], keys = extentOf(key, 2)
   const filter = call.attrs.float('mask_filter_value', -10000), causal = call.attrs.bool('unidirectional', false)
   const row = (): Value => reshapeTo(call, call.add('range', [], { start: past, step: 1, length: rows, dtype: 'int64' }), [1, 1, rows, 1])
   const allowed = causal ? call.add('le', [iotaAlong(call, keys, 3, 4), row()]) : null
-  const dtype = call.dtype(0), whole = bias === null ? null : widened(call, bias, keys)
+  const dtype = dtypeOf(q), whole = bias === null ? null : widened(call, bias, keys)
   if (mask === null) return { bias: whole, allowed }
   const padding = call.add('where', [visible(call, mask, batch, keys), call.scalar(dtype, 0), call.scalar(dtype, filter)])
   return { bias: whole === null ? padding : call.add('add', [whole, padding]), allowed }
@@ -46,7 +48,7 @@ const multiHeadAttention: Rule = (call) => {
   const pastKey = call.optional(6), pastValue = call.optional(7)
   const key = pastKey === null ? k : call.emit('concat', [pastKey, k], { axis: 2 }, 1), value = pastValue === null ? v : call.emit('concat', [pastValue, v], { axis: 2 }, 2)
   const past = pastKey === null ? 0 : extentOf(pastKey, 2)
-  const masks = masksOf(call, { mask: call.optional(4), bias: call.optional(5), past, rows: extentOf(q, 2), keys: extentOf(key, 2), batch: extentOf(q, 0) })
+  const masks = masksOf(call, { mask: call.optional(4), bias: call.optional(5), past, q, key })
   return [emitMergedHeads(call, attend(call, { q, k: key, v: value, scale: scaleOf(call, extentOf(q, 3)), ...masks })), key, value]
 }
 
@@ -85,22 +87,28 @@ function packedPart(call: NodeCall, packed: Value, i: number, heads: number, bia
 
 const attention: Rule = (call) => {
   call.arity(2, 7)
+  if (call.optional(6) !== null) refuseSharing(call)
+  const bias = call.optional(2), product = call.add('matmul', [call.input(0), call.input(1)], { trans_a: false, trans_b: false })
+  return attendPacked(call, bias === null ? product : call.add('add', [product, bias]), { mask: call.optional(3), past: call.optional(4), bias: call.optional(5) })
+}
+
+const refuseSharing = (call: NodeCall): never => call.fail('unsupported-op', `${call.opType} with a shared cache (past_present_share_buffer) is not supported`, 'export the model with past and present of their own')
+
+/** Attention of queries, keys and values that lie side by side, [batch, rows, features of all three]; outputs 0 and 1. */
+export function attendPacked(call: NodeCall, packed: Value, given: { readonly mask: Value | null; readonly past: Value | null; readonly bias: Value | null }): readonly Value[] {
   call.attrs.ignore('rotary_embedding_dim')
-  const heads = headsOf(call), x = call.input(0), bias = call.optional(2)
-  if (call.attrs.bool('do_rotary', false)) call.fail('unsupported-op', 'Attention with do_rotary is not supported', 'export the model with RotaryEmbedding nodes')
-  if (call.attrs.bool('past_present_share_buffer', false) || call.optional(6) !== null) call.fail('unsupported-op', 'Attention with a shared cache (past_present_share_buffer) is not supported', 'export the model with past and present of their own')
-  const width = extentOf(call.input(1), 1)
+  const heads = headsOf(call), { past } = given, width = extentOf(packed, 2)
+  if (call.attrs.bool('do_rotary', false)) call.fail('unsupported-op', `${call.opType} with do_rotary is not supported`, 'export the model with RotaryEmbedding nodes')
+  if (call.attrs.bool('past_present_share_buffer', false)) refuseSharing(call)
   if (typeof width !== 'number') return call.fail('shape-not-static', 'the weights must have extents that are known while compiling')
   const sizes = call.attrs.ints('qkv_hidden_sizes', []), parts = sizes.length === 0 ? [width / 3, width / 3, width / 3] : sizes
   if (parts.length !== 3 || parts.reduce((a, b) => a + b, 0) !== width) call.fail('bad-attribute', `qkv_hidden_sizes [${parts.join(', ')}] do not add up to the ${width} columns of the weights`)
-  const product = call.add('matmul', [x, call.input(1)], { trans_a: false, trans_b: false }), packed = bias === null ? product : call.add('add', [product, bias])
   const [q, k, v] = parts.map((size, i) => splitHeads(call, sliceAxis(call, packed, 2, parts.slice(0, i).reduce((a, b) => a + b, 0), size), heads)) as [Value, Value, Value]
-  const past = call.optional(4)
   const extended = (now: Value, i: number): Value => (past === null ? now : call.add('concat', [reshapeTo(call, sliceAxis(call, past, 0, i, 1), shapeOf(past).slice(1)), now], { axis: 2 }))
   const key = extended(k, 0), value = extended(v, 1)
-  const masks = masksOf(call, { mask: call.optional(3), bias: call.optional(5), past: past === null ? 0 : extentOf(past, 3), rows: extentOf(q, 2), keys: extentOf(key, 2), batch: extentOf(q, 0) })
+  const masks = masksOf(call, { mask: given.mask, bias: given.bias, past: past === null ? 0 : extentOf(past, 3), q, key })
   const y = emitMergedHeads(call, attend(call, { q, k: key, v: value, scale: scaleOf(call, extentOf(q, 3)), ...masks }))
-  if (!call.wants(1)) return y
+  if (!call.wants(1)) return [y]
   return [y, call.emit('concat', [key, value].map((p) => reshapeTo(call, p, [1, ...shapeOf(p)])), { axis: 0 }, 1)]
 }
 
