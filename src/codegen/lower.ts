@@ -238,7 +238,7 @@ function lowerHandWritten(node: Node, target: Target, features: FeatureSet, name
   }
   const main = target === 'wgsl' ? variant('baseline', 'groups') : variant(features === 'relaxed' ? 'relaxed' : 'baseline')
   const relaxed = target === 'wasm' && features === 'auto' ? variant('relaxed') : undefined, plain = main?.kernel.shared === undefined ? undefined : variant('baseline', 'points')
-  return main && { ...main, ...(relaxed !== undefined && { relaxed: relaxed.kernel }), ...(plain !== undefined && { plain: plain.kernel }) }
+  return main && { ...main, ...(relaxed !== undefined && { relaxed: relaxed.kernel }), ...(plain?.kernel.shared === undefined && plain !== undefined && { plain: plain.kernel }) }
 }
 
 /** A kernel that packs an operand. */

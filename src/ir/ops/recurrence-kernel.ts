@@ -38,7 +38,12 @@ export interface Site {
   readonly cell: CellShape
   readonly layout: RecurrentLayout<Dim>
   readonly type: RegisterType
+  /** A workgroup has each sequence, and its states in shared memory. */
+  readonly grouped?: boolean
 }
+
+/** Where the states of sequence `n` begin in scratch memory, or in that of its workgroup. */
+export const stateStart = ({ layout, grouped }: Site): Dim => (grouped === true ? 0 : mul('n', layout.hidden))
 
 /** A register. */
 export const letStmt = (name: string, type: RegisterType, value: Expr): Stmt => ({ kind: 'let', name, type, value })

@@ -79,6 +79,29 @@ describe('the kernel of every op computes what its reference does, on every samp
   }
 })
 
+describe('the kernels for GPUs of an op that brings its own compute what its reference does', () => {
+  for (const op of WITH_KERNELS.filter((o) => o.kernel !== undefined)) {
+    it(op.name, () => {
+      for (const gpu of ['groups', 'points'] as const) {
+        op.samples.forEach((_, i) => {
+          const c = sampleCase(op, i)
+          for (const situate of [staticSituation, symbolicSituation]) {
+            let s: Situation
+            try {
+              s = situate(c)
+            } catch (error) {
+              if (error instanceof IngotError) continue // this op asks for numbers here, and says so
+              throw error
+            }
+            expectKernelMatches(c, { ...s, ctx: { ...s.ctx, gpu } }, `sample ${i} by ${gpu}`)
+          }
+        })
+      }
+      expect(op.samples.length).toBeGreaterThan(0)
+    })
+  }
+})
+
 describe('the compute of an elementwise or injective op', () => {
   it('is one store at the point of its axes, so that fusion can put it in place of loads', () => {
     const others: string[] = []
