@@ -78,7 +78,7 @@ export interface CompileOptions extends ImportOnnxOptions {
 const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = {
   js: ['expand-padding', 'fuse'],
   wasm: ['recognise-attention', 'split-wide-joins', 'expand-padding', 'split-recurrence', 'fuse', 'choose-layout', 'choose-winograd', 'unfold-constants', 'choose-prepared'],
-  wgsl: ['recognise-attention', 'fuse', 'fuse-movement'],
+  wgsl: ['recognise-attention', 'split-recurrence', 'fuse', 'fuse-movement'],
 }
 
 /** The passes that a graph goes through for a target, in order. */

@@ -8,8 +8,7 @@ import { clipNumber, complement } from './recurrence-activation.js'
 import { letStmt, type CellWriter, type Sum } from './recurrence-kernel.js'
 import { runRecurrence, type Step } from './recurrence-reference.js'
 import { recurrentSamples } from './recurrence-samples.js'
-import { stepsKernel } from './recurrence-steps.js'
-import { wholeKernel } from './recurrence-whole.js'
+import { recurrentKernel } from './recurrence-whole.js'
 import { inferRecurrence, PRODUCTS, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
 
 const CELL: CellShape = { name: 'gru', gates: 3, functions: 2, states: 1, peepholes: 0, products: PRODUCTS.gru }
@@ -71,10 +70,8 @@ function stepReset(w: CellWriter): Stmt[] {
 
 const PROJECTED: CellShape = { ...CELL, name: 'gru_recurrence', projected: true }
 
-const kernelOf = (cell: CellShape, ctx: ComputeContext<GruAttrs>): Kernel => {
-  const writeKernel = cell.projected === true ? stepsKernel : wholeKernel
-  return ctx.attrs.linear_before_reset ? writeKernel(ctx, cell, [], stepLinear) : writeKernel(ctx, cell, ['rh', 'z'], stepReset)
-}
+const kernelOf = (cell: CellShape, ctx: ComputeContext<GruAttrs>): Kernel => (
+  ctx.attrs.linear_before_reset ? recurrentKernel(ctx, cell, [], stepLinear) : recurrentKernel(ctx, cell, ['rh', 'z'], stepReset))
 
 const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp({
   name: cell.name, doc, source,

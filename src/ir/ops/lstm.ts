@@ -7,8 +7,7 @@ import { clipNumber, complement } from './recurrence-activation.js'
 import { letStmt, type CellWriter } from './recurrence-kernel.js'
 import { runRecurrence, type Step } from './recurrence-reference.js'
 import { recurrentSamples } from './recurrence-samples.js'
-import { stepsKernel } from './recurrence-steps.js'
-import { wholeKernel } from './recurrence-whole.js'
+import { recurrentKernel } from './recurrence-whole.js'
 import { inferRecurrence, PRODUCTS, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
 
 const CELL: CellShape = { name: 'lstm', gates: 4, functions: 3, states: 2, peepholes: 3, products: PRODUCTS.lstm }
@@ -55,7 +54,7 @@ const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp(
   pattern: 'opaque',
   infer: (call, ctx) => inferRecurrence(call, cell, ctx),
   reference: (call) => runRecurrence(call, cell, (s) => { stepNumbers(s, call.attrs) }),
-  kernel: (ctx) => (cell.projected === true ? stepsKernel : wholeKernel)(ctx, cell, ['c'], (w) => stepKernel(w, ctx.attrs)),
+  kernel: (ctx) => recurrentKernel(ctx, cell, ['c'], (w) => stepKernel(w, ctx.attrs)),
   samples: [
     ...recurrentSamples(cell, ['Sigmoid', 'Tanh', 'Tanh']).map((s) => ({ ...s, attrs: { ...s.attrs, input_forget: false } })),
     ...recurrentSamples(cell, ['HardSigmoid', 'ScaledTanh', 'Affine']).slice(0, 2).map((s) => ({ ...s, attrs: { ...s.attrs, input_forget: true } })),

@@ -6,8 +6,7 @@ import { clipNumber } from './recurrence-activation.js'
 import type { CellWriter } from './recurrence-kernel.js'
 import { runRecurrence, type Step } from './recurrence-reference.js'
 import { recurrentSamples } from './recurrence-samples.js'
-import { stepsKernel } from './recurrence-steps.js'
-import { wholeKernel } from './recurrence-whole.js'
+import { recurrentKernel } from './recurrence-whole.js'
 import { inferRecurrence, PRODUCTS, RECURRENT_ATTRS, type CellShape, type RecurrentAttrs } from './recurrence.js'
 
 const CELL: CellShape = { name: 'rnn', gates: 1, functions: 1, states: 1, peepholes: 0, products: PRODUCTS.rnn }
@@ -36,7 +35,7 @@ const recordOf = (cell: CellShape, doc: string, source: string): Op => defineOp(
   pattern: 'opaque',
   infer: (call, ctx) => inferRecurrence(call, cell, ctx),
   reference: (call) => runRecurrence(call, cell, (s) => { stepNumbers(s, call.attrs) }),
-  kernel: (ctx) => (cell.projected === true ? stepsKernel : wholeKernel)(ctx, cell, [], stepKernel),
+  kernel: (ctx) => recurrentKernel(ctx, cell, [], stepKernel),
   samples: [
     ...recurrentSamples(cell, ['Tanh']),
     ...['Relu', 'Sigmoid', 'Affine', 'LeakyRelu', 'ThresholdedRelu', 'ScaledTanh', 'HardSigmoid', 'Elu', 'Softsign', 'Softplus'].flatMap((f) => recurrentSamples(cell, [f]).slice(0, 1)),
