@@ -99,5 +99,14 @@ function making(w: Value, recipe: Recipe, origin: string, names: GraphBuilder, s
   const last = make(recipe)
   builder.output('made', last)
   const { nodes } = fuse.run(builder.finish()), { data: _, ...rest } = w, result: Value = { ...rest, name: names.uniqueName(`${w.name}_made`) }
+  const maker = nodes.find((n) => n.outputs.includes(last))
+  // What only names memory otherwise, or is written by hand, knows no order but its own.
+  if (w.order !== undefined && maker !== undefined && keepsOrder(maker)) return { nodes: [...nodes, { op: 'relayout', inputs: [last], attrs: {}, outputs: [result], origin }], result }
   return { nodes: nodes.map((n) => ({ ...n, outputs: n.outputs.map((v) => (v === last ? result : v)) })), result }
+}
+
+/** True for a node whose result is in rows, whatever order is asked of it. */
+function keepsOrder({ op }: Node): boolean {
+  const { pattern, kernel } = getOp(op)
+  return op !== 'fused' && (pattern === 'alias' || kernel !== undefined)
 }

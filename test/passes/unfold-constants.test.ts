@@ -56,6 +56,14 @@ describe('weights that were computed from fewer bytes', () => {
     expect(stored(convolution())).toEqual(['int8'])
     expect(await expectRight(convolution(), 1)).toBe(1)
   })
+  it('are so where the last that made them was a change of shape, and a product reads them by columns', async () => {
+    const b = builder(), x = b.input('x', tensorType('float32', ['n', 96]))
+    b.symbol('n', { kind: 'extent', input: 0, axis: 0 })
+    const blocks = dequantized(b, bytes(b, [70, 3, 32], 1), 70, 3), w = b.add1('reshape', [blocks], { shape: [70, 96] }, at)
+    b.output('y', b.add1('matmul', [x, w], { trans_a: false, trans_b: true }, at))
+    expect(stored(b.finish())).toEqual(['int8'])
+    expect(await expectRight(b.finish(), 5)).toBe(1)
+  })
   it('are stored once where a sum is cut in two', () => {
     const b = builder(), x = b.add1('cast', [b.input('x', tensorType('uint8', [2, 1200]))], { to: 'int32' }, at)
     const w = b.add1('cast', [bytes(b, [1200, 5], 4)], { to: 'int32' }, at)

@@ -33,7 +33,7 @@ const product = ({ bits, size, rows, depth, packed, scales, zeros }: Weights, bi
 
 describe('MatMulNBits', () => {
   it.each([
-    [2, 16, 5, 40, 'packed', false], [2, 32, 3, 64, 'none', true], [4, 32, 7, 70, 'packed', true], [4, 16, 5, 33, 'none', false], [4, 32, 3, 96, 'float', false], [8, 16, 4, 40, 'packed', true], [8, 32, 5, 32, 'none', false],
+    [2, 16, 5, 40, 'packed', false], [2, 32, 3, 64, 'none', true], [4, 32, 7, 70, 'packed', true], [4, 16, 5, 33, 'none', false], [4, 32, 3, 96, 'float', false], [4, 32, 70, 96, 'packed', false], [2, 16, 96, 64, 'none', true], [8, 16, 4, 40, 'packed', true], [8, 32, 5, 32, 'none', false],
   ] as const)('multiplies by weights of %i bits in blocks of %i', async (bits, size, rows, depth, zeros, biased) => {
     const w = weights(bits, size, rows, depth, zeros), bias = biased ? random(rows) : undefined
     await expectEverywhere(product(w, bias), [{ x: random(2, 3, depth) }, { x: random(1, 1, depth) }], (feeds) => {
