@@ -6,6 +6,7 @@ import type { ProgramData } from './format.js'
 import { checkPrepare, checkRaw, damaged, preparing } from './prepare.js'
 import { digestLanes } from './wasm/digest-lanes.js'
 import type { HostTools, Kept } from './wasm/host.js'
+import { warmUp } from './wasm/warm.js'
 
 /** A program, and for wasm the memory that holds what lives as long as a session, where that is done. */
 export interface ReadProgram { readonly program: ProgramData; readonly kept?: Kept | undefined }
@@ -50,13 +51,13 @@ export async function readSource(source: string | URL, threads: number | undefin
   }
 }
 
-/** Keeps what sessions of a wasm program need in a memory as it arrives, and makes the rest of it. Threads share another memory, so nothing is kept for them. */
+/** Keeps what sessions of a wasm program need in a memory as it arrives, and makes the rest of it; its module is compiled meanwhile. Threads share another memory, so nothing is kept for them. */
 class Keeper {
   readonly #tools: ReadingTools
   readonly #threads: number | undefined
   #memory: WebAssembly.Memory | undefined
   #lanes: Lanes | undefined
-  #module: WebAssembly.Module | undefined
+  #module: Promise<WebAssembly.Module | undefined> | undefined
   #raws: Generator<Uint8Array, void> | undefined
   /** Raw constants that are there. */
   #count = 0
@@ -77,6 +78,8 @@ class Keeper {
     const isRaw = name === `raw${this.#count}` && this.#count !== prepare?.raw.length
     if (name !== 'constants' && !isRaw) return undefined
     if (this.#memory === undefined) checkPrepare(program.header, isRaw ? 0 : wanted, this.#tools)
+    // What is wrong with a module shows where it is used.
+    this.#module ??= this.#compile(program).catch(() => undefined)
     if (!isRaw) {
       // Where raw constants come first, steps have run without these.
       if (this.#memory !== undefined) damaged('sections')
@@ -95,7 +98,7 @@ class Keeper {
       this.#raws ??= await this.#start(program)
       if (this.#raws.next().done !== true) damaged('sections')
     }
-    return { memory: this.#memory, module: this.#module }
+    return { memory: this.#memory, module: await this.#module }
   }
 
   #memoryOf(bytes: number): WebAssembly.Memory {
@@ -108,8 +111,14 @@ class Keeper {
 
   async #start(program: ProgramData): Promise<Generator<Uint8Array, void>> {
     const { keptBytes, compileModule, codeFor, wasmMemory } = this.#tools, bytes = keptBytes(program)
-    this.#module = await compileModule(codeFor(program))
-    return preparing(program.header, wasmMemory(this.#memoryOf(bytes), bytes, this.#module, program.header, 0, 0), this.#tools)
+    const module = (await this.#module) ?? await compileModule(codeFor(program))
+    return preparing(program.header, wasmMemory(this.#memoryOf(bytes), bytes, module, program.header, 0, 0), this.#tools)
+  }
+
+  async #compile(program: ProgramData): Promise<WebAssembly.Module> {
+    const { codeFor, compileModule, memoryOf } = this.#tools, code = codeFor(program), module = await compileModule(code)
+    warmUp(code, module, memoryOf(0), code === program.sections['wasm-relaxed'])
+    return module
   }
 }
 

@@ -19,7 +19,7 @@ export interface AddressGroup { readonly key: string; readonly buffer: string; r
 export interface WalkedGroup extends AddressGroup { readonly advance: Dim }
 
 /** Addresses that one loop keeps: more would not stay in registers. */
-const MOST_WALKED = 10
+export const MOST_WALKED = 10
 
 /** The key of the group that an access belongs to, and its constant part. */
 export function splitIndex(buffer: string, index: Dim): { readonly key: string; readonly moving: Dim; readonly constant: number } {
@@ -47,6 +47,9 @@ function groupsOf(body: readonly Stmt[]): AddressGroup[] {
   })
   return [...groups.values()]
 }
+
+/** The number of groups in a body; nested bodies apart. */
+export const countAddresses = (body: readonly Stmt[]): number => groupsOf(body).length
 
 /** Groups of a body whose address is worth a local: several accesses at a variable index. */
 export function sharedAddresses(body: readonly Stmt[]): readonly AddressGroup[] {

@@ -13,8 +13,9 @@ import { sharedAddresses, splitIndex, walkedAddresses, type AddressGroup, type P
 import { encodeModule, type WasmFunction } from './encode.js'
 import { elementBytes, renderExpr, renderIndex, renderStore, type FunctionScope, type Typed } from './expression.js'
 import { FAULT_GLOBALS, getHelper, WASM_TYPE } from './helpers.js'
-import { branch, call, constant, get, loadFrom, loop, op, set, setGlobal, type Code, type ValueType } from './instructions.js'
+import { branch, call, constant, get, loadFrom, loop, op, set, setGlobal, vectorConstant, type Code, type ValueType } from './instructions.js'
 import type { CallHelper } from './math.js'
+import { LEAST_ALONE, outlineLoops, type LoopCall, type LoopFunction } from './outline.js'
 import { shareKernel } from './share.js'
 import { renderParts, type PartRenderer } from './shared-parts.js'
 import { endSteps, renderStep, SHARE_GLOBALS } from './sharing.js'
@@ -31,15 +32,17 @@ export interface WasmOptions {
 
 /** The module's bytes. The same kernels and options give the same bytes. Throws `verify-kernel` for kernels that are not well typed, `unsupported-dtype` for buffers without kernels. */
 export function renderWasmModule(kernels: readonly Kernel[], options: WasmOptions = {}): Uint8Array {
-  const helpers = new Map<string, number>()
-  const first = kernels.length + (options.steps === undefined ? 0 : 1)
+  const helpers = new Map<string, number>(), loops = outlineLoops(kernels)
+  const first = kernels.length + loops.functions.length + (options.steps === undefined ? 0 : 2)
   const callHelper: CallHelper = (name, ...operands) => {
     let index = helpers.get(name)
     if (index === undefined) helpers.set(name, (index = helpers.size))
     return call(first + index, ...operands)
   }
-  const functions = kernels.map((k, i) => renderFunction(k, i, callHelper, options.relaxed === true))
-  if (options.steps !== undefined) functions.push(renderSteps(kernels, options.steps, callHelper))
+  const relaxed = options.relaxed === true
+  const outlined = loops.functions.map((f) => renderLoopFunction(f, callHelper, relaxed))
+  const functions = [...kernels.map((k, i) => renderFunction(k, i, { callHelper, relaxed, calls: loops.calls, firstLoop: kernels.length })), ...outlined]
+  if (options.steps !== undefined) functions.push(renderSteps(kernels, options.steps, callHelper), renderWarmUp(outlined.map((f, i) => (isWarmed(loops.functions[i]) ? f : undefined)), kernels.length))
   // Helpers that helpers call are appended while this loop runs.
   for (const [name] of helpers) {
     const helper = getHelper(name)
@@ -69,10 +72,52 @@ const PARTS: PartRenderer<KernelScope> = {
   loop: ({ variable, step, body }, lo, hi, scope, inside) => renderFor(variable, lo, hi, step, body, scope, inside),
 }
 
-function renderFunction(kernel: Kernel, number: number, callHelper: CallHelper, relaxed: boolean): WasmFunction {
-  const scope = new KernelScope(kernel, number, callHelper, relaxed), parts = shareKernel(kernel)
+/** What all kernels of a module are rendered with: `calls` stand in the place of loops that are functions, the first of which is number `firstLoop`. */
+interface Surroundings { readonly callHelper: CallHelper; readonly relaxed: boolean; readonly calls?: ReadonlyMap<readonly Stmt[], LoopCall>; readonly firstLoop?: number }
+
+function renderFunction(kernel: Kernel, number: number, surroundings: Surroundings): WasmFunction {
+  const scope = new KernelScope(kernel, number, surroundings), parts = shareKernel(kernel)
   const body = parts === undefined ? renderBlock(kernel.body, scope) : scope.block(() => renderParts(parts, scope, PARTS))
   return { name: kernel.name, params: [...kernel.buffers, ...kernel.params].map(() => 'i32'), results: [], locals: scope.locals, body, exported: true }
+}
+
+/** Loops around a loop in a function of its own. V8 writes a loop out the more often the deeper it stands, as long as it has no relaxed SIMD: without them products are up to 6 % slower. */
+const LOOPS_AROUND = 3
+
+/** A loop that runs once, which an engine does not see. */
+function runOnce(body: Code, scope: KernelScope): Code {
+  const times = scope.temporary('i32')
+  return loop([body, set(times, op('i32.add', get(times), constant('i32', 1)))], op('i32.lt_s', get(times), constant('i32', 1)))
+}
+
+/** A loop that kernels share. */
+function renderLoopFunction(f: LoopFunction, callHelper: CallHelper, relaxed: boolean): WasmFunction {
+  const { kernel, registers, signed } = f, scope = new KernelScope(kernel, -1, { callHelper, relaxed }, registers, signed)
+  const params: ValueType[] = [...[...kernel.buffers, ...kernel.params].map(() => 'i32' as const), ...registers.map((r) => WASM_TYPE[r.type])]
+  let body = renderBlock(kernel.body, scope)
+  if (!relaxed) for (let k = 0; k < LOOPS_AROUND; k++) body = runOnce(body, scope)
+  return { name: kernel.name, params, results: [], locals: scope.locals, body: [isWarmed(f) ? returnEarly(get(scope.index('from').local), get(scope.index('to').local)) : [], body], exported: false }
+}
+
+const isWarmed = (f: LoopFunction | undefined): boolean => f !== undefined && f.work >= LEAST_ALONE
+
+/** Returns in the branch of `returnEarly`. V8 counts the bytes of its first code up to where a call returns, not what was run of them, and a return takes some dozens: so few calls are many bytes. */
+const EARLY_RETURNS = 100
+
+/** Returns where there is nothing to do; all of it in a form that `runtime/wasm/warm.ts` knows. */
+function returnEarly(from: Code, to: Code): Code {
+  const all: Code = Array.from({ length: EARLY_RETURNS }, () => [from, 0x0d, 2])
+  return branch(undefined, op('i32.ge_s', from, to), [branch(undefined, from, all, []), op('return')], [])
+}
+
+/** Calls of each function in `loops.warm`, so that those of `loops.warm` itself cost little beside them. */
+const WARMING_CALLS = 8
+
+/** `loops.warm` calls each loop function with nothing to do, zeros being all it is given: an engine that counts calls then compiles it well. Nothing else stands in it, so that a loader can see that it ends: see `runtime/wasm/warm.ts`. */
+function renderWarmUp(functions: readonly (WasmFunction | undefined)[], first: number): WasmFunction {
+  const zero = (type: ValueType): Code => (type === 'v128' ? vectorConstant('i32', [0, 0, 0, 0]) : constant(type, 0))
+  const calls = functions.map((f, i): Code => (f?.params.every((type) => type === 'i32' || type === 'v128') === true ? call(first + i, ...f.params.map(zero)) : []))
+  return { name: 'loops.warm', params: [], results: [], locals: [], body: Array.from({ length: WARMING_CALLS }, () => calls), exported: true }
 }
 
 interface IndexName { readonly local: number; readonly positive: boolean }
@@ -89,18 +134,24 @@ class KernelScope implements FunctionScope {
   readonly #first: number
   readonly #buffers: ReadonlyMap<string, { readonly local: number; readonly dtype: DType }>
   readonly #slots = new Map<string, number>()
+  readonly #calls: Surroundings['calls']
+  readonly #firstLoop: number
   #indices: Map<string, IndexName>
   #registers = new Map<string, RegisterName>()
   #pointers: ReadonlyMap<string, Pointer> = new Map()
 
-  constructor(kernel: Kernel, number: number, callHelper: CallHelper, relaxed: boolean) {
+  constructor(kernel: Kernel, number: number, { callHelper, relaxed, calls, firstLoop = 0 }: Surroundings, registers: LoopFunction['registers'] = [], signed: LoopFunction['signed'] = new Set()) {
     this.relaxed = relaxed
     this.kernel = kernel
     this.number = number
     this.call = callHelper
-    this.#first = kernel.buffers.length + kernel.params.length
+    this.#calls = calls
+    this.#firstLoop = firstLoop
+    const before = kernel.buffers.length + kernel.params.length
+    this.#first = before + registers.length
+    registers.forEach(({ name, type }, i) => this.#registers.set(name, { local: before + i, type }))
     this.#buffers = new Map(kernel.buffers.map((b, local) => [b.name, { local, dtype: b.dtype }]))
-    this.#indices = new Map(kernel.params.map((p, i) => [p, { local: kernel.buffers.length + i, positive: true }]))
+    this.#indices = new Map(kernel.params.map((p, i) => [p, { local: kernel.buffers.length + i, positive: !signed.has(p) }]))
   }
 
   index(name: string): IndexName { return this.#indices.get(name) ?? this.#unknown(`index ${name}`) }
@@ -111,6 +162,15 @@ class KernelScope implements FunctionScope {
     if (this.#pointers.size === 0) return undefined
     const { key, constant: at } = splitIndex(buffer, index), known = this.#pointers.get(key)
     return known === undefined ? undefined : { local: known.local, offset: (at - known.least) * known.bytes }
+  }
+
+  /** The call that stands for the loop with this body; undefined where it stands here. */
+  loopCall(body: readonly Stmt[], lo: Dim, hi: Dim): Code | undefined {
+    const found = this.#calls?.get(body)
+    if (found === undefined) return undefined
+    const { index, buffers, indices, numbers, registers } = found
+    return call(this.#firstLoop + index, ...buffers.map((b) => get(this.buffer(b).local)), ...indices.map((i) => get(this.index(i).local)),
+      renderIndex(lo, this).code, renderIndex(hi, this).code, ...numbers.map((n) => constant('i32', n)), ...registers.map((r) => get(this.register(r).local)))
   }
 
   /** Runs `inner` with accesses going through `pointers`. */
@@ -230,6 +290,8 @@ const NOT_WALKED = { groups: [], unused: new Set<Stmt>() } as const
 
 /** The loop is tested at its end, and before it where it may have no iteration at all. `code` stands inside it in the place of `body`. */
 function renderFor(variable: string, lo: Dim, hi: Dim, step: number, body: readonly Stmt[], scope: KernelScope, code?: () => Code): Code {
+  const called = code === undefined ? scope.loopCall(body, lo, hi) : undefined
+  if (called !== undefined) return called
   const low = renderIndex(lo, scope), high = renderIndex(hi, scope)
   return scope.block(() => {
     const local = scope.declareIndex(variable, low.positive)

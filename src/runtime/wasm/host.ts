@@ -23,7 +23,7 @@ export async function wasmHost(program: ProgramData, threads = 1, given?: Kept):
   return hostOver(memory, keptBytes(program), module, header)
 }
 
-/** A memory that begins with what lives as long as a session, and the module that was compiled to make it, where that was needed. */
+/** A memory that begins with what lives as long as a session, and the module, where that is compiled already. */
 export interface Kept { readonly memory: WebAssembly.Memory; readonly module?: WebAssembly.Module | undefined }
 
 function holding(bytes: Uint8Array): WebAssembly.Memory {
