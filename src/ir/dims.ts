@@ -7,23 +7,54 @@
 import type { Dim, DimExpr, DimOp } from '../base/dim.js'
 export type { Dim, DimExpr, DimOp } from '../base/dim.js'
 
-/** A product of atoms with a coefficient; `atoms` is sorted by key. An atom is a symbol or an opaque operation. */
-interface Term { readonly coefficient: number; readonly atoms: readonly Dim[] }
+/** A product of atoms with a coefficient; `atoms` is sorted by key. An atom is a symbol or an opaque operation. `dim` is the term as a dim, where there is one already. */
+interface Term { readonly coefficient: number; readonly atoms: readonly Dim[]; readonly dim?: Dim }
 /** Terms by the key of their atoms. */
 type Polynomial = ReadonlyMap<string, Term>
 
-const keys = new WeakMap<DimExpr, string>()
+/** A constructor that gives `of` back, so that the fields of a class that extends it are put on that. */
+const Onto = function onto(of: object): object { return of } as unknown as new (of: object) => object
+
+/**
+ * What was found out about an expression, in a field of it that nobody else sees. (Compiling makes millions of expressions: as many entries of
+ * a WeakMap cost the garbage collector more than all arithmetic.)
+ */
+class Known extends Onto {
+  readonly #key: string
+  readonly #monomial: Monomial | undefined
+  private constructor(dim: DimExpr, key: string, monomial: Monomial | undefined) { super(dim); this.#key = key; this.#monomial = monomial }
+  static #of(dim: DimExpr): Known {
+    if (#key in dim) return dim
+    return new Known(dim, `${dim[0]}(${(dim.slice(1) as Dim[]).map(dimKey).join(',')})`, dim[0] === '*' ? monomialOf(dim) : undefined)
+  }
+  static key(dim: DimExpr): string { return Known.#of(dim).#key }
+  /** A product without sums among its factors as a term of a sum. */
+  static monomial(dim: DimExpr): Monomial | undefined { return Known.#of(dim).#monomial }
+}
+
+/** A term, and the key of its atoms. */
+interface Monomial { readonly key: string; readonly term: Term }
+
+function monomialOf(dim: DimExpr): Monomial | undefined {
+  let coefficient = 1, isCanonical = typeof dim[1] !== 'number' || (dim[1] !== 0 && dim[1] !== 1)
+  const atoms: Dim[] = []
+  for (let i = 1; i < dim.length; i++) {
+    const f = dim[i] as Dim
+    if (typeof f === 'object' && (f[0] === '+' || f[0] === '*')) return undefined
+    if (typeof f === 'number') { coefficient *= f; isCanonical &&= i === 1; continue }
+    const before = atoms.at(-1)
+    isCanonical &&= before === undefined || byKey(before, f) <= 0
+    atoms.push(f)
+  }
+  isCanonical &&= atoms.length > 1 || (coefficient !== 1 && atoms.length === 1)
+  if (!isCanonical) atoms.sort(byKey)
+  return { key: monomialKey(atoms), term: { coefficient, atoms, ...(isCanonical && { dim }) } }
+}
 
 /** A string that is equal for equal canonical dims; also the sorting key. */
 export function dimKey(dim: Dim): string {
   if (typeof dim === 'number') return String(dim)
-  if (typeof dim === 'string') return dim
-  let key = keys.get(dim)
-  if (key === undefined) {
-    key = `${dim[0]}(${(dim.slice(1) as Dim[]).map(dimKey).join(',')})`
-    keys.set(dim, key)
-  }
-  return key
+  return typeof dim === 'string' ? dim : Known.key(dim)
 }
 
 /** True when both are provably the same number: their canonical forms coincide. */
@@ -60,6 +91,8 @@ function addInto(out: Map<string, Term>, dim: Dim, coefficient: number, atoms: r
     return
   }
   if (typeof dim === 'object' && dim[0] === '*') {
+    const monomial = atoms.length === 0 ? Known.monomial(dim) : undefined
+    if (monomial !== undefined) return addKeyed(out, monomial.key, coefficient === 1 ? monomial.term : { coefficient: coefficient * monomial.term.coefficient, atoms: monomial.term.atoms })
     let c = coefficient
     let sums: Polynomial | undefined
     const rest: Dim[] = []
@@ -73,19 +106,20 @@ function addInto(out: Map<string, Term>, dim: Dim, coefficient: number, atoms: r
     for (const t of sums.values()) addTerm(out, c * t.coefficient, [...atoms, ...rest, ...t.atoms])
     return
   }
-  addTerm(out, coefficient, atoms.length === 0 ? [dim] : [...atoms, dim])
+  if (atoms.length === 0) addKeyed(out, dimKey(dim), { coefficient, atoms: [dim] })
+  else addTerm(out, coefficient, [...atoms, dim])
 }
 
 function addTerm(out: Map<string, Term>, coefficient: number, atoms: readonly Dim[]): void {
   const sorted = atoms.length > 1 ? [...atoms].sort(byKey) : atoms
-  addKeyed(out, monomialKey(sorted), coefficient, sorted)
+  addKeyed(out, monomialKey(sorted), { coefficient, atoms: sorted })
 }
 
-/** `key` is that of the atoms, which are sorted. */
-function addKeyed(out: Map<string, Term>, key: string, coefficient: number, atoms: readonly Dim[]): void {
-  const sum = (out.get(key)?.coefficient ?? 0) + coefficient
+/** `key` is that of the term's atoms. */
+function addKeyed(out: Map<string, Term>, key: string, term: Term): void {
+  const known = out.get(key), sum = (known?.coefficient ?? 0) + term.coefficient
   if (sum === 0) out.delete(key)
-  else out.set(key, { coefficient: sum, atoms })
+  else out.set(key, known === undefined ? term : { coefficient: sum, atoms: term.atoms })
 }
 
 function multiply(a: Polynomial, b: Polynomial): Polynomial {
@@ -107,6 +141,7 @@ function sortedTerms(p: Polynomial): readonly Term[] {
 
 function fromPolynomial(polynomial: Polynomial): Dim {
   const terms = sortedTerms(recombine(polynomial)).map((t): Dim => {
+    if (t.dim !== undefined) return t.dim
     if (t.atoms.length === 0) return t.coefficient
     if (t.coefficient === 1 && t.atoms.length === 1) return t.atoms[0] as Dim
     return t.coefficient === 1 ? ['*', ...t.atoms] : ['*', t.coefficient, ...t.atoms]
