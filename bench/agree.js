@@ -4,6 +4,7 @@
  *
  *   npm run build && cd bench && npm ci --ignore-scripts && npm run agree            PP-OCRv4's three models, three sizes each
  *   npm run agree -- --models ../../shared/models                                     and the models of a folder that have symbolic extents
+ *   npm run agree -- --optimized                                                      and each as onnxruntime writes it when it has optimised it: with ops of com.microsoft
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -66,9 +67,22 @@ function feedsFor(program, shapes, pictures) {
   }))
 }
 
+/** The models as onnxruntime optimises them, for any machine, beside what they are. */
+async function withOptimized(models, scratch) {
+  const optimized = []
+  for (const model of models) {
+    const path = join(scratch, `optimized-${model.path.split(/[\\/]/).at(-1)}`)
+    const session = await ort.InferenceSession.create(model.path, { graphOptimizationLevel: 'extended', optimizedModelFilePath: path })
+    await session.release()
+    optimized.push(model, { ...model, path })
+  }
+  return optimized
+}
+
 const scratch = mkdtempSync(join(tmpdir(), 'ingot-agree-'))
 const at = process.argv.indexOf('--models')
-const models = [...ocrModels().map((m) => ({ ...m, pictures: true })), ...(at > 0 ? folderModels(process.argv[at + 1], scratch) : [])]
+const given = [...ocrModels().map((m) => ({ ...m, pictures: true })), ...(at > 0 ? folderModels(process.argv[at + 1], scratch) : [])]
+const models = process.argv.includes('--optimized') ? await withOptimized(given, scratch) : given
 let failed = 0, passed = 0
 for (const { path, shapes, pictures } of models) {
   const reference = await ort.InferenceSession.create(path, { intraOpNumThreads: 1 })
