@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { TensorStorage } from '../../../src/base/dtype.js'
+import { flattenCompute } from '../../../src/codegen/schedule/flatten.js'
+import { prepareCompute } from '../../../src/codegen/schedule/prepare.js'
+import { scheduleWgsl } from '../../../src/codegen/schedules/wgsl.js'
 import { writeKernel } from '../../../src/codegen/schedule/write-kernel.js'
 import { besideEachOther } from '../../../src/codegen/wgsl/spread-stores.js'
 import { renderWgsl } from '../../../src/codegen/wgsl/render.js'
@@ -64,6 +67,18 @@ describe('contractions in tiles of workgroups', () => {
       }
     }
   })
+})
+
+test('what the policy chooses for products of any extents is right: rows, tiles and slices', async () => {
+  const kinds = new Set<string>()
+  for (const [m, k, n] of [[1, 300, 20], [3, 8, 3], [4, 250, 33], [8, 300, 60], [33, 390, 17], [20, 130, 65], [130, 9, 70], [2, 40, 300]] as const) {
+    for (const symbolic of [false, true]) {
+      const c = matmulCase(m, k, n, symbolic), flat = flattenCompute(c.compute), plan = scheduleWgsl(flat), prepared = prepareCompute(flat, plan)
+      for (const d of plan) kinds.add(d.kind === 'group-tile' ? `${d.kind} of ${d.slices}` : d.kind)
+      await expectRight({ ...c, compute: prepared.compute }, prepared.schedule, false)
+    }
+  }
+  expect([...kinds]).toEqual(expect.arrayContaining(['group', 'group-tile of 1', 'group-tile of 32']))
 })
 
 describe('kernels with workgroups', () => {
