@@ -15,7 +15,7 @@ export const ERROR_CODES = [
   'not-ingot', 'artefact-version', 'artefact-damaged', 'eval-forbidden', 'target-unavailable', 'shader-invalid',
   // running
   'feed-unknown', 'feed-missing', 'feed-dtype', 'feed-rank', 'feed-extent', 'feed-bounds', 'constraint-violated',
-  'index-out-of-range', 'session-disposed', 'device-lost', 'out-of-memory', 'verify-mismatch',
+  'index-out-of-range', 'session-disposed', 'device-lost', 'worker-lost', 'out-of-memory', 'verify-mismatch',
   // gradient modes, autograd and tracing
   'inference-version', 'inference-inplace', 'inference-saved', 'inference-requires-grad',
   'leaf-inplace', 'view-of-leaf-inplace', 'view-inference-inplace', 'view-nograd-inplace', 'view-multi-inplace', 'overlap-inplace',

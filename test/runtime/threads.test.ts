@@ -1,4 +1,6 @@
 /** Several threads give what one gives: the same bytes, the same errors. Steps are shared however small they are, by a host made for that. */
+import { syncBuiltinESMExports } from 'node:module'
+import workerThreads, { type Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { compile } from '../../src/compile.js'
 import type { DType, HostTensor } from '../../src/base/dtype.js'
@@ -80,6 +82,28 @@ describe('a session with threads', () => {
     two.dispose()
     await errorOf('session-disposed', () => waiting)
     await errorOf('session-disposed', () => two.run(feeds))
+  })
+
+  test('throws where a worker is gone in the middle, and has one thread from then on', async () => {
+    const { data } = await compile(parseGraph(MATMUL)), feeds = feedsOf(data, { n: 8 })
+    using one = await load(data)
+    const made: Worker[] = [], { Worker: Real } = workerThreads
+    workerThreads.Worker = class extends Real { constructor(...args: ConstructorParameters<typeof Real>) { super(...args); made.push(this) } }
+    syncBuiltinESMExports()
+    try {
+      using two = new Session(data, await threadedHost(data, 2, HOST_TOOLS, 0, 200), {})
+      const wanted = bytesOf(one.runSync(feeds))
+      expect(bytesOf(await two.run(feeds))).toEqual(wanted)
+      expect(made).toHaveLength(1)
+      const ended = made[0]?.terminate()
+      await errorOf('worker-lost', () => two.runSync(feeds))
+      await ended
+      expect(bytesOf(two.runSync(feeds))).toEqual(wanted)
+      expect(bytesOf(await two.run(feeds))).toEqual(wanted)
+    } finally {
+      workerThreads.Worker = Real
+      syncBuiltinESMExports()
+    }
   })
 
   test('is profiled step by step', async () => {

@@ -18,10 +18,13 @@ const ALONE = 0x20000
 /** Looks at the number of meetings before a thread sleeps: some tens of microseconds. */
 const LOOKS = 10_000
 
-/** Globals of every module, after those of faults: where threads meet, their number, and into how many draws a part is divided (0: one thread does it all). */
-export const SHARE_GLOBALS = [{ name: 'share.at', value: 0n }, { name: 'share.threads', value: 1n }, { name: 'share.draws', value: 0n }, { name: 'share.drawn', value: 0n }] as const
+/** What `memory.atomic.wait32` gives where nobody woke it in time. */
+const TIMED_OUT = 2
+
+/** Globals of every module, after those of faults: where threads meet, their number, into how many draws a part is divided (0: one thread does it all), how many units a draw has, and milliseconds after which a thread that sleeps takes the others to be lost. */
+export const SHARE_GLOBALS = [{ name: 'share.at', value: 0n }, { name: 'share.threads', value: 1n }, { name: 'share.draws', value: 0n }, { name: 'share.drawn', value: 0n }, { name: 'share.patience', value: 30_000n }] as const
 const FIRST_GLOBAL = 3
-const AT = FIRST_GLOBAL, THREADS = FIRST_GLOBAL + 1, DRAWS = FIRST_GLOBAL + 2, DRAWN = FIRST_GLOBAL + 3
+const AT = FIRST_GLOBAL, THREADS = FIRST_GLOBAL + 1, DRAWS = FIRST_GLOBAL + 2, DRAWN = FIRST_GLOBAL + 3, PATIENCE = FIRST_GLOBAL + 4
 
 const i32 = (n: number): Code => constant('i32', n)
 const at = getGlobal(AT)
@@ -38,9 +41,9 @@ export const SHARING: Readonly<Record<string, HelperFunction>> = {
       [set(1, op('i32.div_u', get(0), getGlobal(DRAWS))), setGlobal(DRAWN, op('i32.add', get(1), op('i32.eqz', get(1)))), addTo(GIVEN, getGlobal(DRAWN))],
       [setGlobal(DRAWN, i32(WHOLE)), i32(0)]),
   },
-  /** Waits until all threads are here; traps where one has failed. */
+  /** Waits until all threads are here; traps where one has failed, or does not come. */
   'share.meet': {
-    params: [], locals: ['i32', 'i32'],
+    params: [], locals: ['i32', 'i32', 'i32'],
     body: () => [
       branch(undefined, op('i32.lt_s', tee(0, load(MEETINGS)), i32(0)), op('unreachable'), []),
       branch(undefined, op('i32.eq', op('i32.add', addTo(ARRIVED, i32(1)), i32(1)), getGlobal(THREADS)),
@@ -52,8 +55,9 @@ export const SHARING: Readonly<Record<string, HelperFunction>> = {
           loop([
             branch(undefined, op('i32.ge_u', get(1), i32(LOOKS)), [
               op('drop', addTo(SLEEPING, i32(1))),
-              op('drop', atomic('memory.atomic.wait32', MEETINGS, at, get(0), constant('i64', -1))),
+              set(2, atomic('memory.atomic.wait32', MEETINGS, at, get(0), op('i64.mul', op('i64.extend_i32_u', getGlobal(PATIENCE)), constant('i64', 1_000_000)))),
               op('drop', addTo(SLEEPING, i32(-1))),
+              branch(undefined, op('i32.eq', get(2), i32(TIMED_OUT)), [store(MEETINGS, i32(-1)), op('drop', atomic('memory.atomic.notify', MEETINGS, at, i32(-1))), op('unreachable')], []),
             ], set(1, op('i32.add', get(1), i32(1)))),
           ], op('i32.eq', load(MEETINGS), get(0))),
           branch(undefined, op('i32.lt_s', load(MEETINGS), i32(0)), op('unreachable'), []),

@@ -26,6 +26,8 @@ export interface Membership {
   readonly table: number
   readonly threads: number
   readonly thread: number
+  /** Milliseconds after which a thread that sleeps takes the others to be lost. */
+  readonly patience: number
   /** Whether all threads are workers, so that the first one has to say when a job is done. */
   readonly report: boolean
   /** For each step its kernel's export and the number of its arguments. */
@@ -50,6 +52,8 @@ export function memberOf(m: Membership, exports: WebAssembly.Exports): Member {
   const draws = global('share.draws')
   global('share.at').value = m.at
   global('share.threads').value = m.threads
+  // Modules of earlier compilers wait for ever.
+  if (exports['share.patience'] !== undefined) global('share.patience').value = m.patience
   const guarded = (job: () => void): void => {
     try {
       job()

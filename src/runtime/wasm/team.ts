@@ -14,6 +14,8 @@ export interface Thread {
 /** Starts a worker; what it says goes to `hear`, that it cannot be or is no more to `fail`. */
 export type StartThread = (hear: (report: Report) => void, fail: (cause: unknown) => void) => Thread
 
+export const workerLost = (cause?: unknown): IngotError => new IngotError('worker-lost', 'a worker that shared the run is gone or does not answer', { hint: 'run again: one thread does it all from now on', cause })
+
 type Task = { readonly resolve: (report: Report) => void; readonly reject: (cause: unknown) => void }
 
 export class Team {
@@ -64,6 +66,7 @@ export class Team {
 
   /** Resolves with the next thing that matters: all are ready, a job is done or has failed. Rejects where the team is lost. */
   next(): Promise<Report> {
+    if (this.#lost !== null) return Promise.reject(this.#lost)
     return new Promise((resolve, reject) => { this.#waiting = { resolve, reject } })
   }
 
@@ -75,10 +78,14 @@ export class Team {
     if (Atomics.load(words, this.#at + RESTING) > 0) Atomics.notify(words, this.#at + JOBS)
   }
 
-  /** After a failed job: waits until all workers have failed too, if they have not said so, and makes the team as new. */
-  recover(): void {
+  /** After a failed job: waits until all workers have failed too, if they have not said so, and makes the team as new. Throws `worker-lost` and ends the team where one does not within `patience` milliseconds: it is no more, or still at work in the memory. */
+  recover(patience: number): void {
     const words = this.#words as Int32Array
-    for (let failed = 0; (failed = Atomics.load(words, this.#at + FAILED)) < this.#size;) Atomics.wait(words, this.#at + FAILED, failed)
+    for (let failed = 0; (failed = Atomics.load(words, this.#at + FAILED)) < this.#size;) {
+      if (Atomics.wait(words, this.#at + FAILED, failed, patience) !== 'timed-out') continue
+      this.#lose(workerLost())
+      throw this.#lost
+    }
     words.fill(0, this.#at, this.#at + JOBS)
     Atomics.store(words, this.#at + FAILED, 0)
   }

@@ -14,7 +14,7 @@ import { prepareAll } from '../prepare.js'
 import { ALONE, memberOf, RUN, TEAM_BYTES, TIME, type Member, type Membership } from './member.js'
 import { withSharedMemory } from './shared-import.js'
 import { mayWait, threadStarter, whyNoSharing } from './start-thread.js'
-import { Team } from './team.js'
+import { Team, workerLost } from './team.js'
 
 /** Most threads of a session. */
 const MOST = 64
@@ -22,18 +22,20 @@ const MOST = 64
 const DRAWS = 8
 /** Estimated microseconds below which a step is not shared: meeting and moving data to another core cost about as much. */
 const WORTH_MICROSECONDS = 8
+/** Milliseconds without a sign of other threads after which they are taken to be lost. */
+const PATIENCE = 30_000
 /** What one thread does at least in a microsecond, for the estimate. */
 const FLOPS = 20_000, BYTES = 10_000
 
 /** A host with `threads` threads; where they cannot be had, one with one thread and a notice. Steps that take less than `worth` microseconds are not shared. */
-export async function threadedHost(program: ProgramData, threads: number, tools: HostTools, worth = WORTH_MICROSECONDS): Promise<Host> {
+export async function threadedHost(program: ProgramData, threads: number, tools: HostTools, worth = WORTH_MICROSECONDS, patience = PATIENCE): Promise<Host> {
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST) throw new IngotError('bad-option', `threads is ${threads}; it must be an integer from 1 to ${MOST}`)
   if (program.header.target !== 'wasm') throw new IngotError('bad-option', `the ${program.header.target} target has one thread, not ${threads}`, { hint: 'compile the model for wasm' })
   const starter = await threadStarter(), missing = whyNoSharing() ?? (starter === undefined ? 'there are no workers here' : undefined)
   if (missing !== undefined || starter === undefined) return { ...(await tools.wasmHost(program)), notices: [warn(`one thread is used and not ${threads}: ${missing}`)] }
   const code = withSharedMemory(tools.codeFor(program))
   if (code === undefined) throw new IngotError('target-unavailable', `the artefact of ${program.header.name} was compiled before there were threads`, { hint: 'compile the model again, or load it with threads: 1' })
-  return new ThreadedHost(program, await tools.compileModule(code), threads, worth, tools, new Team(mayWait() ? threads - 1 : threads, starter))
+  return new ThreadedHost(program, await tools.compileModule(code), threads, { worth, patience }, tools, new Team(mayWait() ? threads - 1 : threads, starter))
 }
 
 function warn(notice: string): string {
@@ -54,6 +56,7 @@ class ThreadedHost implements Host {
   readonly #header: ProgramHeader
   readonly #module: WebAssembly.Module
   readonly #worth: number
+  readonly #patience: number
   readonly #tools: HostTools
   readonly #team: Team
   readonly #waits = mayWait()
@@ -68,13 +71,14 @@ class ThreadedHost implements Host {
   #tail: Promise<unknown> = Promise.resolve()
   #busy = false
 
-  constructor(program: ProgramData, module: WebAssembly.Module, threads: number, worth: number, tools: HostTools, team: Team) {
+  constructor(program: ProgramData, module: WebAssembly.Module, threads: number, { worth, patience }: { readonly worth: number; readonly patience: number }, tools: HostTools, team: Team) {
     this.#header = program.header
     this.#program = program
     this.#kept = new Uint8Array(0)
     this.#module = module
     this.threads = threads
     this.#worth = worth
+    this.#patience = patience
     this.#tools = tools
     this.#team = team
     FORGOTTEN.register(this, team, this)
@@ -120,7 +124,7 @@ class ThreadedHost implements Host {
     try {
       while (!this.#team.ready) await this.#team.next()
     } catch (cause) {
-      if (cause instanceof IngotError) throw cause
+      if (cause instanceof IngotError && cause.code === 'session-disposed') throw cause
       this.#notice(`one thread is used and not ${this.threads}: ${cause}`)
     }
   }
@@ -146,7 +150,7 @@ class ThreadedHost implements Host {
     this.#written = undefined
     const header = this.#header
     const membership = (thread: number): Membership => ({
-      module: this.#module, memory: memory.memory, at: memory.at, table: thread === 0 ? memory.lead : memory.follow, threads: this.threads, thread, report: !this.#waits,
+      module: this.#module, memory: memory.memory, at: memory.at, table: thread === 0 ? memory.lead : memory.follow, threads: this.threads, thread, patience: this.#patience, report: !this.#waits,
       steps: header.steps.map(({ kernel, buffers, params }) => [header.kernels[kernel]?.code as string, buffers.length + params.length]),
     })
     if (this.#waits) memory.member = memberOf(membership(0), memory.exports)
@@ -182,7 +186,7 @@ class ThreadedHost implements Host {
       else memory.member?.time(times)
     } catch {
       // The same again in one thread says what is wrong.
-      this.#team.recover()
+      this.#team.recover(this.#patience)
       return alone()
     }
     return calls.results()
@@ -192,11 +196,13 @@ class ThreadedHost implements Host {
     this.#busy = true
     try {
       const report = await this.#team.next()
-      if (report.kind === 'failed') this.#team.recover()
+      if (report.kind === 'failed') this.#team.recover(this.#patience)
       else {
         if (report.kind === 'done') report.times?.forEach((ms, i) => { if (times !== null) times[i] = (times[i] as number) + ms })
         return calls.results()
       }
+    } catch (cause) {
+      throw cause instanceof IngotError ? cause : workerLost(cause)
     } finally {
       this.#busy = false
     }

@@ -1,5 +1,5 @@
 /** A worker of a team: waits for jobs in shared memory and does its part of them. Between memories it waits for a message, which enrols it for another. */
-import { FAILED, JOBS, KIND, LEAVE, memberOf, RESTING, TIME, type Membership } from './member.js'
+import { FAILED, JOBS, KIND, LEAVE, MEETINGS, memberOf, RESTING, TIME, type Membership } from './member.js'
 
 /** What a worker says: it is ready for jobs; a job is done, with times where they were taken; all threads have failed in it. */
 export type Report = { readonly kind: 'ready'; readonly enrolment: number } | { readonly kind: 'done'; readonly times: Float64Array | null } | { readonly kind: 'failed' }
@@ -14,9 +14,18 @@ interface PagePort extends Port { addEventListener(event: 'message', listener: (
 /** Looks for a job before the worker sleeps: some tens of microseconds. */
 const LOOKS = 20_000
 
+/** Tells the others that this worker ends, whether they wait for it in a job or not. */
+let giveUp = (): void => undefined
+
 function serve({ enrolment, membership: m }: Enrolment, port: Port): void {
   const words = new Int32Array(m.memory.buffer), team = m.at / 4
   const member = memberOf(m, new WebAssembly.Instance(m.module, { env: { memory: m.memory } }).exports)
+  giveUp = () => {
+    Atomics.store(words, team + MEETINGS, -1)
+    Atomics.notify(words, team + MEETINGS)
+    Atomics.add(words, team + FAILED, 1)
+    Atomics.notify(words, team + FAILED)
+  }
   // It may be told to leave before it is here.
   let seen = 0
   port.postMessage({ kind: 'ready', enrolment })
@@ -48,6 +57,7 @@ if (typeof process === 'object' && process?.versions?.node) {
   const name = 'node:worker_threads'
   // Bundlers make workers in a format that cannot wait at its top level.
   void (import(/* webpackIgnore: true */ /* @vite-ignore */ name) as Promise<{ readonly parentPort: NodePort }>).then(({ parentPort: port }) => { port.on('message', (data) => serve(data, port)) })
+  process.on('exit', () => giveUp())
 } else {
   const port = globalThis as unknown as PagePort
   port.addEventListener('message', ({ data }) => serve(data, port))
