@@ -15,11 +15,12 @@ mkdirSync(dirname(path), { recursive: true })
 writeFileSync(path, bytes)
 
 const { header, sections } = program.data
-const { constants, ...code } = sections
-// Everything but the weights: the header and the code.
-const rest = Buffer.concat([Buffer.from(JSON.stringify(header)), ...Object.values(code)])
+// Weights: what runs read, and what is read at load alone. Everything else is the header and the code.
+const isWeights = (name) => name === 'constants' || /^raw\d+$/.test(name)
+const entries = Object.entries(sections), weightBytes = entries.reduce((sum, [name, section]) => sum + (isWeights(name) ? section.length : 0), 0)
+const rest = Buffer.concat([Buffer.from(JSON.stringify(header)), ...entries.flatMap(([name, section]) => (isWeights(name) ? [] : [section]))])
 finishJob({
-  compileMs, bytes: bytes.length, weightBytes: constants?.length ?? 0, codeBytes: rest.length,
+  compileMs, bytes: bytes.length, weightBytes, codeBytes: rest.length,
   gzipBytes: gzipSync(rest, { level: 9 }).length,
   kernels: header.kernels.length, steps: header.steps.length,
 })

@@ -4,7 +4,8 @@
  *
  *   const w: float32[384, 1536]   ⇒   const q: uint8[384, 1536]   %w = cast(%q)
  *
- * Does not: touch what only others than sums of products read, what would save 4 KiB or less, or constants that no op made.
+ * Does not: touch what only others than sums of products read, what would save 4 KiB or less, or constants that no op made, or one from nothing
+ * (`fill`: a node without inputs is one of every run).
  * Stage: fused; stage unchanged. Preserves bits (the ops are those that were evaluated). A policy of targets that prepare constants at load, so not in
  * the default pipeline; it stands behind the passes that want to see weights, and before choose-prepared.
  */
@@ -49,7 +50,7 @@ function computedWeights(graph: Graph): ReadonlyMap<Value, Computed> {
   for (const node of graph.nodes) {
     for (const w of weightsOf(node)) {
       const recipe = w.data === undefined || found.has(w) ? undefined : recipeOf(w.data)
-      if (recipe !== undefined) found.set(w, { recipe, origin: node.origin })
+      if (recipe !== undefined && !beginsWithNothing(recipe)) found.set(w, { recipe, origin: node.origin })
     }
   }
   return found
@@ -70,6 +71,9 @@ function weightsOf(node: Node): readonly Value[] {
   const inside = new Set(body.nodes.flatMap(reads))
   return node.inputs.filter((v, i): v is Value => v !== null && inside.has(body.inputs[i] as Value))
 }
+
+/** Whether any op of a recipe has no inputs: a node like that would be one of every run. */
+const beginsWithNothing = ({ inputs }: Recipe): boolean => inputs.every((given) => given === null) || inputs.some((given) => given?.kind === 'made' && beginsWithNothing(given.recipe))
 
 /** The constants that a recipe begins with, each once. */
 function ingredientsOf(recipe: Recipe, found = new Set<HostTensor>()): ReadonlySet<HostTensor> {

@@ -76,6 +76,11 @@ describe('weights that were computed from fewer bytes', () => {
     b.output('z', b.add1('gather', [b.add1('cast', [bytes(b, [70, 50], 3)], { to: 'float32' }, at), b.input('i', tensorType('int64', [2]))], { axis: 0 }, at))
     expect(stored(b.finish())).toEqual(['float32', 'float32'])
   })
+  it('stay as they are where they are made of nothing, and would be made in every run', () => {
+    const b = builder(), w = b.add1('fill', [], { shape: [50, 40], value: fromNumbers('float32', [], [0.5]) }, at)
+    b.output('y', b.add1('matmul', [b.input('x', tensorType('float32', [3, 50])), w], { trans_a: false, trans_b: false }, at))
+    expect(runPasses(b.finish(), pipelineFor('wasm')).nodes.map((n) => n.op)).toEqual(['matmul'])
+  })
   it('have the same elements when they are made again', () => {
     const fused = runPasses(product(), pipelineFor('wasm').filter((p) => p !== 'unfold-constants')), after = runPasses(fused, ['unfold-constants'], { verify: true })
     const x = seededTensor('float32', [2, 133], 5)
