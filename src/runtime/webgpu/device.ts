@@ -43,7 +43,8 @@ async function nodeGpu(): Promise<GPU> {
     // The name stands in a variable so that bundlers for browsers do not look for the package.
     const name = 'webgpu'
     const { create } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as { create(options: readonly string[]): GPU }
-    return (kept.ingotGpu = create([]))
+    // Another call may have made it while the package was read: a second one in its place would free the first.
+    return (kept.ingotGpu ??= create([]))
   } catch (cause) {
     throw new IngotError('target-unavailable', 'there is no WebGPU here: no navigator.gpu and no package webgpu', { hint: HINT, cause })
   }

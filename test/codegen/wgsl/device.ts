@@ -6,13 +6,14 @@ import type { WgslKernel } from '../../../src/codegen/wgsl/render.js'
 
 const FLAGS = { storage: 0x80, uniform: 0x40, copySource: 0x4, copyTarget: 0x8, mapRead: 0x1 }
 
-/** A device with these features, or undefined where there is none. The object that owns it is kept on `globalThis`: Dawn must not be freed under the event loop. */
+/** What all devices of this process come from, kept on `globalThis`: when Dawn's instance is freed under the event loop, the process dies. */
+const kept = globalThis as { gpuOfTests?: GPU }
+
+/** A device with these features, a new one each time, or undefined where there is none. */
 export async function findDevice(features: readonly GPUFeatureName[] = []): Promise<GPUDevice | undefined> {
   try {
     const { create } = createRequire(import.meta.url)('webgpu') as { create(options: string[]): GPU }
-    const gpu = create([])
-    Object.assign(globalThis, { gpuOfTests: gpu })
-    return await (await gpu.requestAdapter())?.requestDevice({ requiredFeatures: [...features] })
+    return await (await (kept.gpuOfTests ??= create([])).requestAdapter())?.requestDevice({ requiredFeatures: [...features] })
   } catch {
     return undefined
   }
