@@ -14,7 +14,6 @@ export function bindConstants(kernel: Kernel): Kernel {
   const fresh = (): string => `constant.${count++}`
   const inBody = (body: readonly Stmt[]): readonly Stmt[] => body.flatMap((s): readonly Stmt[] => {
     if (s.kind === 'for') return s.body.some((t) => childrenOf(t).length > 0) ? [{ ...s, body: inBody(s.body) }] : bindIn(s, fresh)
-    // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
     return s.kind === 'if' ? [{ ...s, then: inBody(s.then), else: inBody(s.else) }] : [s]
   })
   return { ...kernel, body: inBody(kernel.body) }

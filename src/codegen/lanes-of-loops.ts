@@ -28,7 +28,6 @@ export function lanesOfLoops(kernel: Kernel): Kernel {
   const dtypeOf = (buffer: string): DType => dtypes.get(buffer) ?? 'float64'
   const inBody = (body: readonly Stmt[]): readonly Stmt[] => body.flatMap((s): readonly Stmt[] => {
     if (s.kind === 'for') return isCandidate(s) ? (inLanes(s, dtypeOf) ?? [s]) : [{ ...s, body: inBody(s.body) }]
-    // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
     return s.kind === 'if' ? [{ ...s, then: inBody(s.then), else: inBody(s.else) }] : [s]
   })
   return { ...kernel, body: inBody(kernel.body) }

@@ -44,7 +44,6 @@ class Scalars {
       }
       case 'store': return isVector(this.#typeOf(s.value))
         ? LANE_NUMBERS.map((k): Stmt => ({ ...s, index: add(s.index, k), value: this.#lane(s.value, k) })) : [{ ...s, value: this.#lane(s.value, 0) }]
-      // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
       case 'if': return [{ ...s, condition: this.#lane(s.condition, 0), then: this.body(s.then), else: this.body(s.else) }]
     }
   }

@@ -26,7 +26,6 @@ function bindShared(body: readonly Stmt[], spelling: Spelling): readonly Stmt[] 
   const { dtypeOf, fresh, spell } = spelling
   return body.flatMap((s): readonly Stmt[] => {
     if (s.kind === 'for') return [{ ...s, body: bindShared(s.body, spelling) }]
-    // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
     if (s.kind === 'if') return [{ ...s, then: bindShared(s.then, spelling), else: bindShared(s.else, spelling) }]
     if (s.kind !== 'let' && s.kind !== 'var' && s.kind !== 'set' && s.kind !== 'store') return [s]
     const spelled = spell(s.value)

@@ -21,7 +21,6 @@ export function unrollLoops(kernel: Kernel): Kernel {
 type Sum = Extract<Stmt, { kind: 'let' | 'set' }>
 
 function unrollIn(s: Stmt): readonly Stmt[] {
-  // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
   if (s.kind === 'if') return [{ ...s, then: s.then.flatMap(unrollIn), else: s.else.flatMap(unrollIn) }]
   if (s.kind !== 'for') return [s]
   const { body } = s, fits = s.parallel !== true && s.step === 1 && s.lo === 0 && body.length <= MOST_STATEMENTS && body.some((t) => t.kind === 'set')

@@ -11,7 +11,8 @@
  */
 import { dtypeOf, shapeOf, tensorOf, type Attrs, type Node, type Value } from '../ir/graph.js'
 import { toNumbers } from '../ir/host-tensor.js'
-import { integerInterval, type Interval } from './integer-interval.js'
+import type { Interval } from '../ir/kernel/interval.js'
+import { integerInterval } from './integer-interval.js'
 import type { Pass } from './pass.js'
 import { rewriteNodes, type Rewriting, type Rule } from './rewriter.js'
 

@@ -1,36 +1,30 @@
 /** What the elements of integer tensors can be, as far as the nodes that made them say. */
-import { DTYPES, type DType } from '../base/dtype.js'
-import { toNumbers } from '../ir/host-tensor.js'
+import { DTYPES } from '../base/dtype.js'
 import { dtypeOf, type Node, type Value } from '../ir/graph.js'
-
-/** All integers from `lo` to `hi`, both inclusive. */
-export interface Interval { readonly lo: number; readonly hi: number }
+import { toNumbers } from '../ir/host-tensor.js'
+import type { BinaryOp } from '../ir/kernel/expr.js'
+import { binaryInterval, intervalOfDType, isWithin, union, type Interval } from '../ir/kernel/interval.js'
 
 /** Ops whose results are elements of their first input, or of all of them. */
 const MOVES: ReadonlySet<string> = new Set(['reshape', 'transpose', 'expand', 'slice', 'concat', 'gather', 'relayout'])
 const FIRST_ONLY: ReadonlySet<string> = new Set(['gather', 'reshape', 'expand'])
+/** Ops that are one of kernels' own, element by element. */
+const ARITHMETIC: Readonly<Record<string, BinaryOp>> = { add: 'add', sub: 'sub', minimum: 'min', maximum: 'max' }
 /** How many nodes back a question goes. */
 const DEPTH = 12
 
 /** The interval of `value`'s elements; undefined where it is not known, holds no integers of up to 32 bits, or may have wrapped. */
 export function integerInterval(value: Value, producer: (v: Value) => Node | undefined, depth = DEPTH): Interval | undefined {
   const dtype = value.type.kind === 'tensor' ? value.type.dtype : undefined
-  const whole = dtype === undefined ? undefined : intervalOfDType(dtype)
-  if (whole === undefined) return undefined
+  if (dtype === undefined) return undefined
+  const whole = intervalOfDType(dtype)
+  if (!Number.isFinite(whole.hi)) return undefined
   if (value.data !== undefined) return spanOf(toNumbers(value.data))
   const node = depth === 0 ? undefined : producer(value)
   const found = node === undefined ? undefined : resultInterval(node, (v) => integerInterval(v, producer, depth - 1))
-  return found !== undefined && found.lo >= whole.lo && found.hi <= whole.hi ? found : smallOnly(dtype as DType, whole)
-}
-
-/** The interval of a dtype says something only where it is narrower than what sums are made in. */
-const smallOnly = (dtype: DType, whole: Interval): Interval | undefined => (DTYPES[dtype].bits <= 16 ? whole : undefined)
-
-function intervalOfDType(dtype: DType): Interval | undefined {
-  const { kind, bits } = DTYPES[dtype]
-  if (dtype === 'bool') return { lo: 0, hi: 1 }
-  if (bits > 32) return undefined
-  return kind === 'uint' ? { lo: 0, hi: 2 ** bits - 1 } : kind === 'int' ? { lo: -(2 ** (bits - 1)), hi: 2 ** (bits - 1) - 1 } : undefined
+  if (found !== undefined && isWithin(found, whole)) return found
+  // The interval of a dtype says something only where it is narrower than what sums are made in.
+  return DTYPES[dtype].bits <= 16 ? whole : undefined
 }
 
 function resultInterval(node: Node, of: (v: Value) => Interval | undefined): Interval | undefined {
@@ -38,18 +32,12 @@ function resultInterval(node: Node, of: (v: Value) => Interval | undefined): Int
   if (MOVES.has(node.op)) return unionOf((FIRST_ONLY.has(node.op) ? given.slice(0, 1) : given).map(of))
   if (node.op === 'cast') return given[0] !== undefined && DTYPES[dtypeOf(given[0])].kind !== 'float' ? of(given[0]) : undefined
   const [a, b] = given.map(of)
-  if (a === undefined || b === undefined || given.length !== 2) return undefined
-  switch (node.op) {
-    case 'add': return { lo: a.lo + b.lo, hi: a.hi + b.hi }
-    case 'sub': return { lo: a.lo - b.hi, hi: a.hi - b.lo }
-    case 'minimum': return { lo: Math.min(a.lo, b.lo), hi: Math.min(a.hi, b.hi) }
-    case 'maximum': return { lo: Math.max(a.lo, b.lo), hi: Math.max(a.hi, b.hi) }
-    default: return undefined
-  }
+  const arithmetic = ARITHMETIC[node.op]
+  return a === undefined || b === undefined || given.length !== 2 || arithmetic === undefined ? undefined : binaryInterval(arithmetic, a, b)
 }
 
 function unionOf(parts: readonly (Interval | undefined)[]): Interval | undefined {
-  return parts.reduce((all, part) => (all === undefined || part === undefined ? undefined : { lo: Math.min(all.lo, part.lo), hi: Math.max(all.hi, part.hi) }))
+  return parts.reduce((all, part) => (all === undefined || part === undefined ? undefined : union(all, part)))
 }
 
 function spanOf(numbers: Float64Array): Interval {

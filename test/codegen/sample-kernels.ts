@@ -8,7 +8,6 @@ const plus = (...dims: Dim[]): Dim => ['+', ...dims]
 
 /** An `if` statement. */
 export function ifStmt(condition: Expr, then: readonly Stmt[], otherwise: readonly Stmt[] = []): Stmt {
-  // oxlint-disable-next-line unicorn/no-thenable -- statements are data, never awaited
   return { kind: 'if', condition, then, else: otherwise }
 }
 

@@ -113,7 +113,6 @@ export class KernelWriter implements ValueContext {
     body()
     this.#levels = new Map()
     const inner = this.#scopes.pop() as Scope
-    // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
     if (inner.stmts.length > 0) this.#scope.stmts.push({ kind: 'if', condition: test, then: inner.stmts, else: [] })
   }
 

@@ -66,7 +66,6 @@ export function canonicalLoop(loop: Loop, kernel: Kernel): CanonicalLoop {
       case 'set': return { ...s, name: registers.use(s.name), value: expr(s.value) }
       case 'set-all': return { ...s, sets: s.sets.map((t) => ({ name: registers.use(t.name), value: expr(t.value) })) }
       case 'store': return { ...s, buffer: buffers.use(s.buffer), index: dim(s.index), value: expr(s.value) }
-      // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
       case 'if': return { ...s, condition: expr(s.condition), then: all(s.then), else: all(s.else) }
       case 'barrier': return s
     }
@@ -130,7 +129,6 @@ function mapNumbers(body: readonly Stmt[], replace: (n: number, innermost: boole
       case 'set-all': return { ...s, sets: s.sets.map((t) => ({ ...t, value: expr(t.value) })) }
       case 'if': {
         const condition = expr(s.condition), then = mapNumbers(s.then, replace, build, innermost)
-        // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
         return { ...s, condition, then, else: mapNumbers(s.else, replace, build, innermost) }
       }
       case 'data-index': case 'barrier': return s

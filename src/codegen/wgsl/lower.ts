@@ -12,7 +12,7 @@ import { checkTypes } from '../check-types.js'
 import { callOf, KernelTable, localSymbols, lowerNode, type Lowered, type LoweredNode, type LoweredStep, type OnKernel } from '../lower.js'
 import { nodeKey } from '../node-key.js'
 import { legalize } from '../legalize.js'
-import { intervalOfDType, union, type Interval } from './interval.js'
+import { intervalOfDType, union, type Interval } from '../../ir/kernel/interval.js'
 import { narrowIntegers, type Narrowed } from './narrow-integers.js'
 import { placeNodes } from './place.js'
 

@@ -9,7 +9,7 @@ import { typeOfExpr, type Expr, type RegisterType } from '../../ir/kernel/expr.j
 import type { Kernel, Stmt } from '../../ir/kernel/kernel.js'
 import { boundsOf, type RangeOf } from '../../ir/kernel/ranges.js'
 import { exprsOf, mapExpr, operandsOf, visitStmts } from '../../ir/kernel/walk.js'
-import { binaryInterval, EVERYTHING, intervalOfDType, intervalOfRegister, isWithin, narrowed, unaryInterval, union, type Interval } from './interval.js'
+import { binaryInterval, EVERYTHING, intervalOfDType, intervalOfRegister, isWithin, narrowed, unaryInterval, union, type Interval } from '../../ir/kernel/interval.js'
 
 export interface Narrowed {
   /** The kernel in 32-bit integers; undefined where it may have values that do not fit. */
@@ -139,7 +139,6 @@ function rewrite(kernel: Kernel): Kernel {
     switch (s.kind) {
       case 'for': return { ...s, body: s.body.map(stmt) }
       case 'index': case 'barrier': return s
-      // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
       case 'if': return { ...s, condition: expr(s.condition), then: s.then.map(stmt), else: s.else.map(stmt) }
       case 'set-all': return { ...s, sets: s.sets.map((t) => ({ ...t, value: expr(t.value) })) }
       case 'let': case 'var': return { ...s, type: NARROW[s.type] ?? s.type, value: expr(s.value) }

@@ -19,7 +19,6 @@ export function rebind(kernel: Kernel, buffers: readonly KernelBuffer[], accessO
     switch (s.kind) {
       case 'for': return { ...s, body: s.body.map(stmt) }
       case 'index': case 'barrier': return s
-      // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
       case 'if': return { ...s, condition: expr(s.condition), then: s.then.map(stmt), else: s.else.map(stmt) }
       case 'set-all': return { ...s, sets: s.sets.map((t) => ({ ...t, value: expr(t.value) })) }
       case 'store': return accessOf(s.buffer)?.store?.(s.index, expr(s.value)) ?? { ...s, value: expr(s.value) }

@@ -77,7 +77,6 @@ function parseStmt(cursor: Cursor, locals: Map<string, RegisterType>): Stmt {
     const condition = parseExpr(cursor, locals)
     cursor.expect('{')
     const then = parseBody(cursor, locals)
-    // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
     return { kind: 'if', condition, then, else: cursor.takeWord('else') ? (cursor.expect('{'), parseBody(cursor, locals)) : [] }
   }
   const buffer = cursor.name('a statement')

@@ -11,11 +11,10 @@ import { add, ceilDiv, min, mul, sub, type Dim } from '../dims.js'
 import { binary, madd, splat, unary, type Expr } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
 import { keysArePacked, packKeys, packValues, panelsOf } from './attention-packing.js'
-import { BLOCK, elementAt, filled, greaterOf, indexOf, inverseOf, lanesOf, letOf, loopOver, setTo, storeTo, varOf, vector, vectorAt, type AttentionSite } from './attention-site.js'
+import { BLOCK, elementAt, filled, greaterOf, indexOf, inverseOf, lanesOf, letOf, loopOver, range, setTo, storeTo, varOf, vector, vectorAt, type AttentionSite } from './attention-site.js'
 
 /** The two vectors of a block. */
 const HALVES = [0, 1] as const
-const range = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
 /** What a block of lanes starts at within an element's scratch. */
 const half = (at: Dim, c: number): Dim => add(at, 4 * c)
 

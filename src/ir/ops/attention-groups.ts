@@ -11,7 +11,7 @@
 import { add, ceilDiv, floorDiv, min, mod, mul, sub, type Dim } from '../dims.js'
 import { binary, constant, indexValue, LANES, selectExpr, splat, unary, type Expr } from '../kernel/expr.js'
 import type { SharedBuffer, Stmt } from '../kernel/kernel.js'
-import { elementAt, filled, greaterOf, indexOf, inverseOfSum, letOf, loopOver, setTo, storeTo, varOf, vector, vectorAt, vectorOf, type AttentionSite } from './attention-site.js'
+import { LEAST, elementAt, filled, greaterOf, indexOf, inverseOfSum, letOf, loopOver, range, setTo, storeTo, varOf, vector, vectorAt, vectorOf, type AttentionSite } from './attention-site.js'
 
 /** Queries and keys of a tile, invocations along a side, elements of a head that shared memory holds of both at once. */
 const TILE = 32, SIDE = 8, CHUNK = 16
@@ -19,9 +19,7 @@ const TILE = 32, SIDE = 8, CHUNK = 16
 const PITCH = TILE + LANES
 /** Elements of values in shared memory, and of a value for which results stay in registers. */
 const VALUES = 1024, WIDEST = 128
-const LEAST = -3.4028234663852886e38
 
-const range = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
 /** Equal parts of a value's elements, each with workgroups of its own, and how many elements of one there is room for. */
 function partsOf(width: number): { readonly parts: number; readonly wide: number } {
   const parts = Math.ceil(width / WIDEST)
@@ -124,7 +122,6 @@ function products({ v, extents: { keys, width } }: AttentionSite): Stmt[] {
       indexOf(row, floorDiv(number, wide / LANES)), indexOf(column, mul(LANES, mod(number, wide / LANES))),
       storeTo('values', add(mul(wide, row), column), four),
     ]
-    // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
     return (k + 1) * threads <= count ? body : [{ kind: 'if', condition: below(number, count), then: body, else: [] }]
   })
   return [
@@ -148,7 +145,6 @@ function results(site: AttentionSite): Stmt[] {
   const store = (r: number, c: number, lane: number): Stmt[] => {
     const column = add('first', mul(LANES, add('column', SIDE * c)), lane), value = binary('mul', laneOf(accOf(r, c), lane), laneOf('factor', r))
     const stored = storeTo('y0', add('y_at', mul(y.n, `own_${r}`), mul(y.d, column)), value)
-    // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
     return width === wide * parts ? [stored] : [{ kind: 'if', condition: below(column, width), then: [stored], else: [] }]
   }
   return [
@@ -158,7 +154,6 @@ function results(site: AttentionSite): Stmt[] {
     letOf('factor', inverseOfSum(site, whole, filled(0), filled(1))),
     ...range(LANES).flatMap((r): Stmt[] => {
       const body = range(vectors).flatMap((c) => range(LANES).flatMap((lane) => store(r, c, lane))), own = indexOf(`own_${r}`, add('i', mul(LANES, 'row'), r))
-      // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
       return [own, ...(isMultiple(queries, TILE) ? body : [{ kind: 'if', condition: below(`own_${r}`, queries), then: body, else: [] } satisfies Stmt])]
     }),
   ]

@@ -50,6 +50,5 @@ function chosen(needs: readonly (readonly [Dim, number])[], then: readonly Stmt[
   const open = needs.filter(([extent]) => typeof extent !== 'number')
   if (open.length === 0) return then
   const condition = open.map(([extent, least]): Expr => binary('ge', indexValue(extent), constant('i32', least))).reduce((a, b) => binary('and', a, b))
-  // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
   return [{ kind: 'if', condition, then, else: otherwise }]
 }

@@ -5,15 +5,13 @@
 import { add, ceilDiv, floorDiv, min, mod, mul, sub, type Dim } from '../dims.js'
 import { binary, constant, indexValue, LANES, local, madd, selectExpr, splat, unary, type Expr } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
-import { elementAt, filled, greaterOf, indexOf, inverseOfSum, lanesOf, letOf, loopOver, setTo, storeTo, varOf, vector, vectorAt, vectorOf, zero, type AttentionSite } from './attention-site.js'
+import { LEAST, elementAt, filled, greaterOf, indexOf, inverseOfSum, lanesOf, letOf, loopOver, range, setTo, storeTo, varOf, vector, vectorAt, vectorOf, zero, type AttentionSite } from './attention-site.js'
 import { number, plus, times } from './expressions.js'
 
 /** Elements of the result in an invocation's registers at most. */
 const WIDEST = 64
 /** Less than any score that weighs something. */
-const LEAST = -3.4028234663852886e38
 
-const range = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
 const f32 = (name: string): Expr => local(name, 'f32')
 
 /** All `heads` heads' queries. `begin` says where the operands of head `z` lie. */
@@ -57,6 +55,5 @@ function valueAt({ v, extents: { width } }: AttentionSite, from: string, c: numb
 
 function storeAt({ y, extents: { width } }: AttentionSite, element: number, x: Expr, reach: number): Stmt {
   const at = add('first', element), stored = storeTo('y0', add('y_at', mul('i', y.n), mul(y.d, at)), times(x, f32('factor')))
-  // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
   return width === reach ? stored : { kind: 'if', condition: binary('lt', indexValue(at), indexValue(width)), then: [stored], else: [] }
 }

@@ -7,11 +7,14 @@ import type { TensorType } from '../types.js'
 import { attentionExtents, layoutAt, stridesIn, type AttentionAttrs, type AttentionExtents, type PerAxis } from './attention-layout.js'
 import { number, plus } from './expressions.js'
 
-/** The largest number of float32. */
-const LARGEST = 3.4028234663852886e38
+/** The least number of float32. */
+export const LEAST = -3.4028234663852886e38
 
 /** Queries that a block has side by side: two vectors. */
 export const BLOCK = 8
+
+/** 0 to `count` - 1. */
+export const range = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
 
 /** The loops of one head; names of index locals say where its operands and its scratch begin. */
 export interface AttentionSite {
@@ -42,7 +45,7 @@ export function attentionSite(ctx: ComputeContext<AttentionAttrs>): AttentionSit
     q: strides(0, q), k: strides(1, k), v: strides(2, v), y: strides(3, ctx.outputs[0] as TensorType), scale: attrs.scale,
     mask: mask == null ? undefined : { n: mask.shape[2] === 1 ? 0 : (mask.shape[3] as Dim), key: 1 },
     masked: (x, at) => (attrs.masking === 'add' ? plus(x, at) : keep(x, at)),
-    least: !attrs.zeros ? -Infinity : q.dtype === 'float64' ? -Number.MAX_VALUE : -LARGEST, tile,
+    least: !attrs.zeros ? -Infinity : q.dtype === 'float64' ? -Number.MAX_VALUE : LEAST, tile,
   }
 }
 

@@ -19,7 +19,6 @@ export function fitsGroup(site: Site, states: number): boolean {
 export function groupKernel(site: Site, states: readonly string[], sequence: (d: number) => readonly Stmt[]): Kernel {
   const { layout: { hidden, batch, directions } } = site, threads = Math.min(MOST, Math.max(LEAST, 2 ** Math.ceil(Math.log2(hidden))))
   const bodies = directions.map((_, d) => shared(sequence(d), threads)), [first, second] = bodies as [readonly Stmt[], (readonly Stmt[])?]
-  // oxlint-disable-next-line unicorn/no-thenable -- a statement is data and is never awaited
   const body: readonly Stmt[] = second === undefined ? first : [{ kind: 'if', condition: binary('lt', indexValue('sequence'), indexValue(batch)), then: first, else: second }]
   const kernel = kernelAround(site, [], [{ kind: 'for', variable: 'sequence', lo: 0, hi: mul(directions.length, batch), step: 1, parallel: true, body: [
     { kind: 'index', name: 'n', value: second === undefined ? 'sequence' : mod('sequence', batch) },

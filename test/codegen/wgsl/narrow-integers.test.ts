@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { narrowIntegers } from '../../../src/codegen/wgsl/narrow-integers.js'
-import type { Interval } from '../../../src/codegen/wgsl/interval.js'
+import type { Interval } from '../../../src/ir/kernel/interval.js'
 import { binary, cast, constant, indexValue, load, local, type Expr } from '../../../src/ir/kernel/expr.js'
 import { interpretKernel } from '../../../src/ir/kernel/interpret.js'
 import type { Kernel, Stmt } from '../../../src/ir/kernel/kernel.js'

@@ -1,6 +1,6 @@
 /** Intervals of integers, for proving that 64-bit values fit in 32 bits. Ends are doubles; what may lie beyond 2^53 counts as infinite. */
-import type { DType } from '../../base/dtype.js'
-import type { BinaryOp, RegisterType, UnaryOp } from '../../ir/kernel/expr.js'
+import { DTYPES, type DType } from '../../base/dtype.js'
+import type { BinaryOp, RegisterType, UnaryOp } from './expr.js'
 
 /** All values from `lo` to `hi`, both inclusive. */
 export interface Interval { readonly lo: number; readonly hi: number }
@@ -14,17 +14,10 @@ const between = (ends: readonly number[]): Interval => (ends.some(Number.isNaN) 
 
 /** What elements of a dtype can be. */
 export function intervalOfDType(dtype: DType): Interval {
-  switch (dtype) {
-    case 'bool': return { lo: 0, hi: 1 }
-    case 'uint8': return { lo: 0, hi: 255 }
-    case 'int8': return { lo: -128, hi: 127 }
-    case 'uint16': return { lo: 0, hi: 65535 }
-    case 'int16': return { lo: -32768, hi: 32767 }
-    case 'int32': return INT32
-    case 'uint32': return UINT32
-    case 'uint64': return { lo: 0, hi: Infinity }
-    default: return EVERYTHING
-  }
+  const { kind, bits } = DTYPES[dtype]
+  if (kind === 'bool') return { lo: 0, hi: 1 }
+  if (kind === 'uint') return { lo: 0, hi: exact(2 ** bits - 1) }
+  return kind === 'int' ? { lo: exact(-(2 ** (bits - 1))), hi: exact(2 ** (bits - 1) - 1) } : EVERYTHING
 }
 
 /** What a register of a type can hold. */
