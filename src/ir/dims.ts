@@ -20,16 +20,26 @@ const Onto = function onto(of: object): object { return of } as unknown as new (
  * a WeakMap cost the garbage collector more than all arithmetic.)
  */
 class Known extends Onto {
-  readonly #key: string
-  readonly #monomial: Monomial | undefined
-  private constructor(dim: DimExpr, key: string, monomial: Monomial | undefined) { super(dim); this.#key = key; this.#monomial = monomial }
-  static #of(dim: DimExpr): Known {
-    if (#key in dim) return dim
-    return new Known(dim, `${dim[0]}(${(dim.slice(1) as Dim[]).map(dimKey).join(',')})`, dim[0] === '*' ? monomialOf(dim) : undefined)
+  #key: string | undefined
+  /** Null where it is none. */
+  #monomial: Monomial | null | undefined
+  static #of(dim: DimExpr): Known { return #key in dim ? dim : new Known(dim) }
+  static key(dim: DimExpr): string {
+    const known = Known.#of(dim)
+    return (known.#key ??= keyOf(dim))
   }
-  static key(dim: DimExpr): string { return Known.#of(dim).#key }
   /** A product without sums among its factors as a term of a sum. */
-  static monomial(dim: DimExpr): Monomial | undefined { return Known.#of(dim).#monomial }
+  static monomial(dim: DimExpr): Monomial | undefined {
+    const known = Known.#of(dim)
+    if (known.#monomial === undefined) known.#monomial = monomialOf(dim) ?? null
+    return known.#monomial ?? undefined
+  }
+}
+
+function keyOf(dim: DimExpr): string {
+  let key = `${dim[0]}(`
+  for (let i = 1; i < dim.length; i++) key += i === 1 ? dimKey(dim[i] as Dim) : `,${dimKey(dim[i] as Dim)}`
+  return `${key})`
 }
 
 /** A term, and the key of its atoms. */
@@ -93,21 +103,24 @@ function addInto(out: Map<string, Term>, dim: Dim, coefficient: number, atoms: r
   if (typeof dim === 'object' && dim[0] === '*') {
     const monomial = atoms.length === 0 ? Known.monomial(dim) : undefined
     if (monomial !== undefined) return addKeyed(out, monomial.key, coefficient === 1 ? monomial.term : { coefficient: coefficient * monomial.term.coefficient, atoms: monomial.term.atoms })
-    let c = coefficient
-    let sums: Polynomial | undefined
-    const rest: Dim[] = []
-    for (let i = 1; i < dim.length; i++) {
-      const f = dim[i] as Dim
-      if (typeof f === 'number') c *= f
-      else if (typeof f === 'object' && (f[0] === '+' || f[0] === '*')) sums = sums === undefined ? toPolynomial(f) : multiply(sums, toPolynomial(f))
-      else rest.push(f)
-    }
-    if (sums === undefined) return addTerm(out, c, [...atoms, ...rest])
-    for (const t of sums.values()) addTerm(out, c * t.coefficient, [...atoms, ...rest, ...t.atoms])
-    return
+    return addProduct(out, dim.slice(1) as Dim[], coefficient, atoms)
   }
   if (atoms.length === 0) addKeyed(out, dimKey(dim), { coefficient, atoms: [dim] })
   else addTerm(out, coefficient, [...atoms, dim])
+}
+
+/** Adds the product of `factors`, times `coefficient` and `atoms`. */
+function addProduct(out: Map<string, Term>, factors: readonly Dim[], coefficient: number, atoms: readonly Dim[]): void {
+  let c = coefficient
+  let sums: Polynomial | undefined
+  const rest: Dim[] = [...atoms]
+  for (const f of factors) {
+    if (typeof f === 'number') c *= f
+    else if (typeof f === 'object' && (f[0] === '+' || f[0] === '*')) sums = sums === undefined ? toPolynomial(f) : multiply(sums, toPolynomial(f))
+    else rest.push(f)
+  }
+  if (sums === undefined) return addTerm(out, c, rest)
+  for (const t of sums.values()) addTerm(out, c * t.coefficient, rest.length === 0 ? t.atoms : [...rest, ...t.atoms])
 }
 
 function addTerm(out: Map<string, Term>, coefficient: number, atoms: readonly Dim[]): void {
@@ -133,10 +146,22 @@ function byKey(a: Dim, b: Dim): number {
   return ka < kb ? -1 : ka > kb ? 1 : 0
 }
 
-/** Terms of higher degree first, then by key; the constant last. */
+/** Terms of higher degree first, then by key; the constant last. They are few, and mostly in order already. */
 function sortedTerms(p: Polynomial): readonly Term[] {
-  if (p.size < 2) return [...p.values()]
-  return [...p].sort(([ka, x], [kb, y]) => y.atoms.length - x.atoms.length || (ka < kb ? -1 : 1)).map(([, t]) => t)
+  const keys: string[] = [], terms: Term[] = []
+  for (const [key, t] of p) {
+    const degree = t.atoms.length
+    let at = terms.length
+    for (; at > 0; at--) {
+      const before = terms[at - 1] as Term, key_ = keys[at - 1] as string
+      if (before.atoms.length > degree || (before.atoms.length === degree && key_ < key)) break
+      terms[at] = before
+      keys[at] = key_
+    }
+    terms[at] = t
+    keys[at] = key
+  }
+  return terms
 }
 
 function fromPolynomial(polynomial: Polynomial): Dim {
@@ -197,7 +222,7 @@ export function mul(...dims: readonly Dim[]): Dim {
   const moving = dims.filter((d) => typeof d !== 'number'), [only] = moving
   if (moving.length === 1 && isAtom(only)) return scale === 0 ? 0 : scale === 1 ? only : ['*', scale, only]
   const out = new Map<string, Term>()
-  addInto(out, ['*', scale, ...moving], 1, [])
+  addProduct(out, moving, scale, [])
   return fromPolynomial(out)
 }
 

@@ -2,7 +2,7 @@
  * Interval analysis of index dims. Names with a range (loop variables, index locals) vary; all other names are parameters,
  * integers ≥ 0. Bounds are dims over parameters; what cannot be bounded is undefined.
  */
-import { add, applyDimOp, dimsEqual, floorDiv, max, min, mul, sub, type Dim, type DimExpr } from '../dims.js'
+import { add, applyDimOp, dimKey, dimsEqual, floorDiv, max, min, mul, sub, type Dim, type DimExpr } from '../dims.js'
 
 /** Least and greatest value of a name, both inclusive, where the loops around it run at all; and a number that it is always a multiple of. */
 export interface Range { readonly lo: Dim | undefined; readonly hi: Dim | undefined; readonly multiple?: number }
@@ -100,10 +100,19 @@ function extreme(op: 'min' | 'max', ends: readonly (Dim | undefined)[], partial:
 const PROOF_STEPS = 24
 interface Fuel { steps: number }
 
+/** What was proven, by the dims' keys: a kernel asks the same at each of its points, and kernels of a model are alike. Emptied when it is full. */
+const proofs = new Map<string, boolean>()
+const MOST_PROOFS = 5_000
+
 /** True where `dim`, over parameters ≥ 0, is proven to be ≥ 0. */
 export function isNonNegative(dim: Dim): boolean {
   if (typeof dim !== 'object') return typeof dim === 'string' || dim >= 0
-  return proveNonNegative(dim, { steps: PROOF_STEPS })
+  const key = dimKey(dim), known = proofs.get(key)
+  if (known !== undefined) return known
+  const proven = proveNonNegative(dim, { steps: PROOF_STEPS })
+  if (proofs.size >= MOST_PROOFS) proofs.clear()
+  proofs.set(key, proven)
+  return proven
 }
 
 function proveNonNegative(dim: Dim, fuel: Fuel): boolean {
