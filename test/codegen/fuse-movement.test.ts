@@ -52,6 +52,14 @@ describe('a move fused with its neighbour gives what both give apart', () => {
     return y = %y
   }`, 1, [{ n: 1 }, { n: 6 }, { n: 0 }]))
 
+  test('the first rows of a product are no move of it', () => expectMoved(`graph @g stage=canonical (x: float32[b, n, 4], w: float32[4, 3]) -> (y: float32[b, n, 2]) {
+    symbol b = extent(x, 0)
+    symbol n = extent(x, 1)
+    %p: float32[b, n, 3] = matmul(%x, %w) ${MATMUL}
+    %y: float32[b, n, 2] = slice(%p) {axes = [2], starts = [0], steps = [1], sizes = [2]}
+    return y = %y
+  }`, 2, [{ b: 2, n: 5 }]))
+
   test('normalised rows and pooled windows under another order of axes', async () => {
     await expectMoved(`graph @g stage=canonical (x: float32[3, 10], s: float32[10]) -> (y: float32[10, 3]) {
       %p: float32[3, 10] = layer_norm(%x, %s, _) {axis = 1, epsilon = 0.00001}
