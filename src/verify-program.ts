@@ -81,15 +81,20 @@ async function runOn(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, 
   }
 }
 
-/** The first wrong node: of the graph before fusion, or of the fused one where only that goes wrong. */
+/** The first wrong node: of the graph before fusion, or of what one of the passes from there on makes of it, where only that goes wrong. */
 async function findDivergence(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, options: VerifyOptions, tolerance: number): Promise<VerifyReport['firstDiverging']> {
-  const passes = pipelineFor(options.target), single = runPasses(graph, passes.slice(0, passes.indexOf('fuse')))
-  return (await firstWrong(single, feeds, options, tolerance)) ?? firstWrong(runPasses(single, ['fuse']), feeds, options, tolerance)
+  const passes = pipelineFor(options.target), at = passes.indexOf('fuse')
+  let made = runPasses(graph, passes.slice(0, at))
+  for (let k = at; ; k++) {
+    const wrong = await firstWrong(made, feeds, options, tolerance), pass = passes[k]
+    if (wrong !== undefined || pass === undefined) return wrong
+    made = runPasses(made, [pass])
+  }
 }
 
-/** Every intermediate result becomes an output; the first one that differs is the answer. */
+/** Every intermediate result becomes an output (a memory order of its own is none for outputs); the first one that differs is the answer. */
 async function firstWrong(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, options: VerifyOptions, tolerance: number): Promise<VerifyReport['firstDiverging']> {
-  const values = graph.nodes.flatMap((n) => n.outputs.map((value) => ({ node: n, value })))
+  const values = graph.nodes.flatMap((n) => n.outputs.filter((v) => v.order === undefined).map((value) => ({ node: n, value })))
   const opened: Graph = { ...graph, outputs: values.map(({ value }) => ({ name: value.name, value })) }
   const expected = interpret(opened, feeds)
   const actual = await runOn(opened, feeds, options, [])

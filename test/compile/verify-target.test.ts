@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { Compute } from '../../src/ir/kernel/compute.js'
 import { constant, binary } from '../../src/ir/kernel/expr.js'
-import { hostTensor } from '../../src/ir/host-tensor.js'
+import { hostTensor, seededTensor } from '../../src/ir/host-tensor.js'
 import { interpret } from '../../src/ir/interpret.js'
 import { getOp } from '../../src/ir/ops/index.js'
+import { parseGraph } from '../../src/ir/parse.js'
 import { compareTensors, verifyTarget } from '../../src/verify-program.js'
 import { network } from './synthetic-graphs.js'
 
@@ -24,6 +26,23 @@ describe('verification', () => {
     const report = await verifyTarget(network(), feeds, { target: 'js' })
     expect(report.ok).toBe(false)
     expect(report.firstDiverging).toMatchObject({ origin: '/fc0/Act', op: 'tanh' })
+  })
+
+  test('names a node that only a pass after fusion makes', async () => {
+    const graph = parseGraph(`graph @g stage=canonical (x: float32[1, 8, 16, 16], w: float32[8, 8, 3, 3]) -> (y: float32[1, 8, 16, 16]) {
+      %y: float32[1, 8, 16, 16] = conv(%x, %w, _) {strides = [1, 1], dilations = [1, 1], pads = [1, 1, 1, 1], group = 1}
+      return y = %y
+    }`)
+    const given = { x: seededTensor('float32', [1, 8, 16, 16], 1), w: seededTensor('float32', [8, 8, 3, 3], 2) }
+    expect((await verifyTarget(graph, given, { target: 'wasm' })).ok).toBe(true)
+    const op = getOp('relayout'), right = op.compute
+    vi.spyOn(op as { compute: NonNullable<typeof right> }, 'compute').mockImplementation((ctx) => {
+      const compute = right?.(ctx) as Compute
+      return { ...compute, stages: compute.stages.map((s) => (s.kind === 'store' ? { ...s, value: binary('add', s.value, constant('f32', 0.5)) } : s)) }
+    })
+    const report = await verifyTarget(graph, given, { target: 'wasm' })
+    expect(report.ok).toBe(false)
+    expect(report.firstDiverging?.op).toBe('relayout')
   })
 
   test('names no node where recorded outputs differ and every kernel is right', async () => {
