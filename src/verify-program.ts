@@ -84,12 +84,13 @@ async function runOn(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, 
 /** The first wrong node: of the graph before fusion, or of what one of the passes from there on makes of it, where only that goes wrong. */
 async function findDivergence(graph: Graph, feeds: Readonly<Record<string, HostTensor>>, options: VerifyOptions, tolerance: number): Promise<VerifyReport['firstDiverging']> {
   const passes = pipelineFor(options.target), at = passes.indexOf('fuse')
-  let made = runPasses(graph, passes.slice(0, at))
-  for (let k = at; ; k++) {
-    const wrong = await firstWrong(made, feeds, options, tolerance), pass = passes[k]
-    if (wrong !== undefined || pass === undefined) return wrong
-    made = runPasses(made, [pass])
+  let made = runPasses(graph, passes.slice(0, at)), wrong = await firstWrong(made, feeds, options, tolerance)
+  for (const pass of passes.slice(at)) {
+    const next = runPasses(made, [pass])
+    if (wrong === undefined && next !== made) wrong = await firstWrong(next, feeds, options, tolerance)
+    made = next
   }
+  return wrong
 }
 
 /** Every intermediate result becomes an output (a memory order of its own is none for outputs); the first one that differs is the answer. */
