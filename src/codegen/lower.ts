@@ -22,7 +22,7 @@ import { countOperations, isParametric, kernelName } from './kernel-name.js'
 import { lanesOfLoops } from './lanes-of-loops.js'
 import { layOut } from './lay-out.js'
 import { legalize } from './legalize.js'
-import { BufferNames, computeOf, handWrittenKernel, refuseNode } from './node-compute.js'
+import { BufferNames, computeOf, handWrittenChain, handWrittenKernel, refuseNode } from './node-compute.js'
 import { nodeKey } from './node-key.js'
 import { lowerOnce, OnceNodes } from './once-nodes.js'
 import { applySchedule } from './schedule/apply.js'
@@ -43,7 +43,8 @@ import { schedulePoints } from './schedules/wgsl/points.js'
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
 export type CallBuffer =
   | { readonly kind: 'value'; readonly value: Value; readonly packing?: Packing }
-  | { readonly kind: 'temp'; readonly dtype: KernelBuffer['dtype']; readonly length: Dim }
+  /** Temps of one name are the same memory in all calls that come of a node. */
+  | { readonly kind: 'temp'; readonly node: Node; readonly name: string; readonly dtype: KernelBuffer['dtype']; readonly length: Dim }
 
 /** Instruction sets that a wasm program is made for; `auto` is both. */
 export type FeatureSet = Features | 'auto'
@@ -125,7 +126,7 @@ class NodeLowering {
 /** The call of kernel number `kernel` that `node` becomes. */
 export function callOf(made: LoweredNode, kernel: number, node: Node, symbols: ReadonlyMap<string, Dim>, windows: ReadonlyMap<Value, Window>): LoweredCall {
   const back = (d: Dim): Dim => substituteDim(d, (s) => symbols.get(s))
-  return { kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, windows, back)), params: made.kernel.params.map(back), flops: back(made.flops), origin: node.origin }
+  return { kind: 'call', kernel, buffers: made.kernel.buffers.map((b, i) => callBuffer(b, made.slots[i], node, windows, back)), params: made.kernel.params.map((p) => back(made.params?.[p] ?? p)), flops: back(made.flops), origin: node.origin }
 }
 
 /** The kernels of a program, each once, with names of their own. */
@@ -162,8 +163,8 @@ function unique(wish: string, taken: Set<string>): string {
 /** Which of a node's tensors a kernel's buffer holds, and how it is packed: a constant that is read, or a result that is stored in panels. */
 export interface Slot { readonly side: 'inputs' | 'outputs'; readonly index: number; readonly packing?: Packing }
 
-/** A node's kernel; `slots` in the order of its buffers, undefined for temps; `then` are kernels to be called after it. Dims are over the node's local symbols. */
-export interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly plain?: Kernel; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim; readonly then?: readonly LoweredNode[] }
+/** A node's kernel; `slots` in the order of its buffers, undefined for temps; `params` are parameters that are no symbols, `then` kernels to be called after it. Dims are over the node's local symbols. */
+export interface LoweredNode { readonly kernel: Kernel; readonly relaxed?: Kernel; readonly plain?: Kernel; readonly params?: Readonly<Record<string, Dim>>; readonly compute: Compute | undefined; readonly schedule: Plan | undefined; readonly slots: readonly (Slot | undefined)[]; readonly flops: Dim; readonly then?: readonly LoweredNode[] }
 
 /** A node over local symbols; `symbols` says what they stand for, which shows in the kernel's name only. */
 export interface LocalNode {
@@ -187,7 +188,9 @@ export function lowerNode({ local, symbols, placements, inPlace, constants = [],
     const input = local.inputs.indexOf(value)
     return input >= 0 ? { side: 'inputs', index: input } : { side: 'outputs', index: local.outputs.indexOf(value) }
   }
-  const written = lowerHandWritten(local, target, features, kernelName([local.op], undefined, symbolName))
+  const opName = kernelName([local.op], undefined, symbolName), chain = target === 'wgsl' ? lowerChain(local, opName, slotOf) : undefined
+  if (chain !== undefined) return chain
+  const written = lowerHandWritten(local, target, features, opName)
   if (written !== undefined) {
     const { values, ...kernels } = written
     return { ...kernels, compute: undefined, schedule: undefined, slots: values.map(slotOf), flops: 0 }
@@ -241,13 +244,23 @@ function lowerHandWritten(node: Node, target: Target, features: FeatureSet, name
   return main && { ...main, ...(relaxed !== undefined && { relaxed: relaxed.kernel }), ...(plain?.kernel.shared === undefined && plain !== undefined && { plain: plain.kernel }) }
 }
 
+/** The kernels of a node that does its work in several: the first, and those that follow it. */
+function lowerChain(node: Node, name: string, slotOf: (value: Value | undefined) => Slot | undefined): LoweredNode | undefined {
+  const plain = handWrittenChain(node, 'points'), all = handWrittenChain(node, 'groups')?.map(({ kernel, params, values }, i): LoweredNode => {
+    const named = `${name}_${kernel.name}`, other = kernel.shared === undefined ? undefined : plain?.[i]?.kernel
+    return { kernel: { ...kernel, name: named }, ...(other !== undefined && { plain: { ...other, name: named } }), ...(params !== undefined && { params }), compute: undefined, schedule: undefined, slots: values.map(slotOf), flops: 0 }
+  })
+  const [first, ...then] = all ?? []
+  return first && { ...first, then }
+}
+
 /** A kernel that packs an operand. */
 function packingKernel({ compute, schedule }: PackingPart, target: Target): LoweredNode {
   return { kernel: legalize(applySchedule(compute, schedule, compute.name), target), compute, schedule, slots: [], flops: 0 }
 }
 
 function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, windows: ReadonlyMap<Value, Window>, back: (d: Dim) => Dim): CallBuffer {
-  if (buffer.role === 'temp') return { kind: 'temp', dtype: buffer.dtype, length: back(buffer.length) }
+  if (buffer.role === 'temp') return { kind: 'temp', node, name: buffer.name, dtype: buffer.dtype, length: back(buffer.length) }
   const value = slot === undefined ? undefined : node[slot.side][slot.index]
   invariant(value !== undefined && value !== null, `kernel buffer ${buffer.name} holds no value`)
   return { kind: 'value', value: windows.get(value)?.into ?? value, ...(slot?.packing !== undefined && { packing: slot.packing }) }

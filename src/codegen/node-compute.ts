@@ -7,7 +7,7 @@ import { toNumbers } from '../ir/host-tensor.js'
 import { elementwiseCompute } from '../ir/kernel/elementwise-compute.js'
 import type { Buffer, Compute, ComputeContext } from '../ir/kernel/compute.js'
 import { constant, REGISTER, type Expr } from '../ir/kernel/expr.js'
-import type { Kernel } from '../ir/kernel/kernel.js'
+import type { ChainedKernel, Kernel } from '../ir/kernel/kernel.js'
 import type { Attrs } from '../ir/graph.js'
 import { getOp } from '../ir/ops/index.js'
 import { rewriteCompute } from './rewrite-compute.js'
@@ -128,8 +128,15 @@ export function handWrittenKernel(node: Node, target: Pick<ComputeContext<unknow
   const op = getOp(node.op)
   if (op.kernel === undefined) return undefined
   const kernel = op.kernel({ ...contextOf(node), ...target })
-  return { kernel, values: kernel.buffers.map((b) => (b.role === 'temp' ? undefined : valueOfBuffer(node, b.name))) }
+  return { kernel, values: valuesOf(node, kernel) }
 }
+
+/** The kernels of a node that does its work in several, as `handWrittenKernel` gives the one of others; undefined where it does not. */
+export function handWrittenChain(node: Node, gpu: 'groups' | 'points'): readonly (ChainedKernel & { readonly values: readonly (Value | undefined)[] })[] | undefined {
+  return getOp(node.op).chain?.({ ...contextOf(node), gpu })?.map((one) => ({ ...one, values: valuesOf(node, one.kernel) }))
+}
+
+const valuesOf = (node: Node, kernel: Kernel): readonly (Value | undefined)[] => kernel.buffers.map((b) => (b.role === 'temp' ? undefined : valueOfBuffer(node, b.name)))
 
 /** The only element of a constant with one element, as an expression of its register type; undefined for other values. */
 export function scalarConstant(value: Value): Expr | undefined {

@@ -7,7 +7,7 @@ import { IngotError, invariant } from '../base/error.js'
 import { numberToFloat16 } from '../base/float16.js'
 import { storedAs } from '../base/stored-as.js'
 import { mul, type Dim } from '../ir/dims.js'
-import { tensorOf, type Graph, type Value } from '../ir/graph.js'
+import { tensorOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import { toNumbers } from '../ir/host-tensor.js'
 import type { ProgramBuffer, ProgramConstant, RawConstant } from '../runtime/format.js'
 import { GPU_ALIGNMENT, gpuBytes, planOffsets } from '../runtime/plan.js'
@@ -103,8 +103,16 @@ export function planMemory(graph: Graph, { steps, prepare }: { readonly steps: r
   for (const input of graph.inputs) define(input, 0)
   const prepared = new PreparedBuffers(drafts, numbers, prepare)
   const callBuffers: number[][] = []
+  const temps = new Map<Node, Map<string, number>>()
+  const temp = ({ node, name, dtype, length }: Extract<CallBuffer, { kind: 'temp' }>, step: number): number => {
+    const own = temps.get(node) ?? new Map<string, number>()
+    temps.set(node, own)
+    const number = own.get(name) ?? drafts.push({ dtype, stored: storedOf(dtype), length, place: 'arena', first: step, last: step, device: true }) - 1
+    own.set(name, number)
+    return use(number, step)
+  }
   const place = (b: CallBuffer, step: number): number => {
-    if (b.kind === 'temp') return drafts.push({ dtype: b.dtype, stored: storedOf(b.dtype), length: b.length, place: 'arena', first: step, last: step, device: true }) - 1
+    if (b.kind === 'temp') return temp(b, step)
     const source = device ? (views.get(b.value) ?? b.value) : b.value
     if (b.packing !== undefined || (device && source.data !== undefined)) return use(packedNumberOf(source, b.packing), step)
     const known = numbers.has(b.value) || b.value.data !== undefined

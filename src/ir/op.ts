@@ -8,7 +8,7 @@ import type { Attrs, Graph, Node, Value } from './graph.js'
 import type { TensorType, ValueType } from './types.js'
 import type { Compute, ComputeContext } from './kernel/compute.js'
 import type { Expr } from './kernel/expr.js'
-import type { Kernel } from './kernel/kernel.js'
+import type { ChainedKernel, Kernel } from './kernel/kernel.js'
 
 /** Attribute kinds and what an attribute of that kind holds. `dims` are extents that may be symbolic. */
 export interface AttrKinds {
@@ -115,6 +115,8 @@ export interface OpSpec<S extends AttrSchema> {
   compute?(ctx: ComputeContext<AttrsOf<S>>): Compute
   /** Hand-written kernel IR, for loops that a compute cannot say (recurrences, scans). */
   kernel?(ctx: ComputeContext<AttrsOf<S>>): Kernel
+  /** What `kernel` does in several kernels, each of which is spread over a whole GPU; the same number of them by groups and by points. Undefined where `kernel` spreads it well enough. Only asked for where `ctx.gpu` is given. */
+  chain?(ctx: ComputeContext<AttrsOf<S>>): readonly ChainedKernel[] | undefined
   /** Reverse-mode derivative; absent for ops whose results are no floats, and where nobody needs it. */
   readonly grad?: GradRule<AttrsOf<S>>
   readonly samples: readonly Sample<AttrsOf<S>>[]

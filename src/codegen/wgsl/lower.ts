@@ -125,9 +125,9 @@ function attempt<T>(lower: () => T): T | IngotError {
 }
 
 /** The kernel with only what shaders have. Throws `unsupported-dtype` where it cannot be had. */
-function deviceNode(made: LoweredNode, node: Node, elements: readonly (Interval | undefined)[]): Made {
+function deviceNode(made: LoweredNode, node: Node, elements: readonly (Interval | undefined)[], temps = new Map<string, Interval>()): Made {
   const slotOf = (buffer: string): LoweredNode['slots'][number] => made.slots[made.kernel.buffers.findIndex((b) => b.name === buffer)]
-  const narrowed = [made.plain, made.kernel].flatMap((k) => (k === undefined ? [] : [narrowIntegers(k, (buffer) => { const slot = slotOf(buffer); return slot?.side === 'inputs' ? elements[slot.index] : undefined })]))
+  const narrowed = [made.plain, made.kernel].flatMap((k) => (k === undefined ? [] : [narrowIntegers(k, (buffer) => { const slot = slotOf(buffer); return slot === undefined ? temps.get(buffer) : slot.side === 'inputs' ? elements[slot.index] : undefined })]))
   // Sums across invocations are harder to bound: where the kernel for workgroups cannot be had, the plain one is the only one.
   const [{ kernel: first, written: stored }, last] = narrowed as [Narrowed, Narrowed?], kernel = last?.kernel ?? first
   if (kernel === undefined) throw new IngotError('unsupported-dtype', '64-bit integers are not known to fit in 32 bits', { where: { origin: node.origin, op: node.op } })
@@ -135,8 +135,9 @@ function deviceNode(made: LoweredNode, node: Node, elements: readonly (Interval 
     const buffer = made.kernel.buffers.find((_, k) => made.slots[k]?.side === 'outputs' && made.slots[k]?.index === i)
     return buffer === undefined || tensorOf(value).dtype.startsWith('float') ? undefined : stored.get(buffer.name)
   })
-  const then = (made.then ?? []).map((one) => deviceNode(one, node, elements))
-  const written = outputs.map((own, i) => then.reduce((all, one) => { const more = one.written[i]; return all && more ? union(all, more) : undefined }, own))
+  for (const { written } of narrowed) for (const [name, found] of written) { const before = temps.get(name); if (slotOf(name) === undefined) temps.set(name, before === undefined ? found : union(before, found)) }
+  const then = (made.then ?? []).map((one) => deviceNode(one, node, elements, temps))
+  const written = outputs.map((own, i) => then.reduce((all, one) => { const more = one.written[i]; return all && more ? union(all, more) : (all ?? more) }, own))
   const { plain: _, ...rest } = made
   return { made: { ...rest, kernel: legalize(kernel, 'wgsl'), ...(first !== undefined && first !== kernel && { plain: legalize(first, 'wgsl') }), then: then.map((one) => one.made) }, written }
 }

@@ -23,7 +23,7 @@ const NARROW_DTYPE: Readonly<Partial<Record<DType, DType>>> = { int64: 'int32', 
 /** How often intervals of registers that change may grow before they count as unbounded. */
 const ROUNDS = 4
 
-/** `kernel` without 64-bit integers, given what its buffers' elements can be. */
+/** `kernel` without 64-bit integers, given what its buffers' elements can be; those of its temps where other kernels wrote them. */
 export function narrowIntegers(kernel: Kernel, elementsOf: (buffer: string) => Interval | undefined): Narrowed {
   const facts = new Facts(kernel, elementsOf)
   const written = facts.written()
@@ -46,6 +46,7 @@ class Facts {
     const shared = kernel.shared ?? []
     this.#written = new Set([...kernel.buffers.filter((b) => b.role !== 'in'), ...shared].map((b) => b.name))
     this.#dtypes = new Map([...kernel.buffers, ...shared].map((b) => [b.name, b.dtype]))
+    for (const { name, role } of kernel.buffers) { const before = role === 'temp' ? elementsOf(name) : undefined; if (before !== undefined) this.#stored.set(name, before) }
     for (let round = 0; round <= ROUNDS; round++) {
       this.#memo = new Map()
       if (!this.#grow(round === ROUNDS)) break

@@ -30,7 +30,7 @@ export type ConstantRange = { readonly offset: number; readonly bytes: number } 
 export function bindingSlots(kernel: Kernel, places: readonly ConstantRange[], half = NONE): readonly number[] {
   const all = kernel.buffers.map((_, i) => i)
   let most = MOST_BUFFERS
-  visitStmts(kernel.body, (s) => { if (s.kind === 'data-index') most = MOST_BUFFERS - 1 })
+  visitStmts(kernel.body, (s) => { if (s.kind === 'data-index' && s.sure !== true) most = MOST_BUFFERS - 1 })
   if (all.length <= most) return all
   const joined = joinConstants(kernel, places, half), isConstant = ([first]: readonly number[]): boolean => places[first as number] !== undefined
   const groups = joined.length <= most ? joined : [all.filter((i) => places[i] === undefined), ...joined.filter(isConstant)]

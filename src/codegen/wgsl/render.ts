@@ -222,7 +222,8 @@ function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
     case 'data-index': {
       const value = renderExpr(s.value, scope), extent = renderIndex(s.extent, scope)
       if (value.type === 'f32' || value.type === 'bool') throw new IngotError('verify-kernel', `a ${value.type} is used as an index`)
-      return `let ${scope.declareIndex(s.name, true)} = ${scope.use('data_index')}(${value.type === 'u32' ? `i32(${value.text})` : value.text}, ${extent.text});`
+      const number = value.type === 'u32' ? `i32(${value.text})` : value.text
+      return `let ${scope.declareIndex(s.name, true)} = ${s.sure === true ? number : `${scope.use('data_index')}(${number}, ${extent.text})`};`
     }
     case 'let': case 'var': {
       const value = typed(renderExpr(s.value, scope), wgslType(s.type))

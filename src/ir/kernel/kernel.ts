@@ -23,8 +23,8 @@ export type Stmt =
   | { readonly kind: 'barrier' }
   /** An integer local, immutable: hoisted index arithmetic. */
   | { readonly kind: 'index'; readonly name: string; readonly value: Dim }
-  /** An integer local read from data, wrapped once if negative, checked against `extent` (fault `index-out-of-range`). */
-  | { readonly kind: 'data-index'; readonly name: string; readonly value: Expr; readonly extent: Dim }
+  /** An integer local read from data, wrapped once if negative, checked against `extent` (fault `index-out-of-range`). `sure`: it lies in [0, extent) whatever is fed, which renderers need not check. */
+  | { readonly kind: 'data-index'; readonly name: string; readonly value: Expr; readonly extent: Dim; readonly sure?: boolean }
   /** A register, immutable. */
   | { readonly kind: 'let'; readonly name: string; readonly type: RegisterType; readonly value: Expr }
   /** A register that `set` changes. */
@@ -34,6 +34,9 @@ export type Stmt =
   | { readonly kind: 'set-all'; readonly sets: readonly { readonly name: string; readonly value: Expr }[] }
   | { readonly kind: 'store'; readonly buffer: string; readonly index: Dim; readonly value: Expr }
   | { readonly kind: 'if'; readonly condition: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
+
+/** A kernel of several that are called in turn: their temps of one name are the same memory. `params` has parameters that are no symbols, in terms of symbols. */
+export interface ChainedKernel { readonly kernel: Kernel; readonly params?: Readonly<Record<string, Dim>> }
 
 /** In a Kernel, `load.index` has exactly one element: the flat index. */
 export interface Kernel {

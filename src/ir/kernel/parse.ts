@@ -104,8 +104,9 @@ function parseDataIndex(cursor: Cursor, locals: Locals): Stmt {
   const name = cursor.name('a name')
   cursor.expect('=')
   const value = parseExpr(cursor, locals)
+  const sure = cursor.takeWord('surely')
   cursor.expectWord('within')
-  return { kind: 'data-index', name, value, extent: cursor.dim() }
+  return { kind: 'data-index', name, value, extent: cursor.dim(), ...(sure && { sure }) }
 }
 
 function parseRegister(cursor: Cursor, locals: Map<string, RegisterType>, kind: 'let' | 'var'): Stmt {

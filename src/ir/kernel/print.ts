@@ -67,7 +67,7 @@ export function printStmt(s: Stmt, indent = ''): string {
     case 'for': return `${indent}${s.parallel === true ? 'parallel ' : s.local === true ? 'local ' : ''}for ${printDim(s.variable)} in ${range(s.lo, s.hi, s.step)} ${block(s.body)}`
     case 'barrier': return `${indent}barrier`
     case 'index': return `${indent}index ${printDim(s.name)} = ${printDim(s.value)}`
-    case 'data-index': return `${indent}data-index ${printDim(s.name)} = ${printExpr(s.value)} within ${printDim(s.extent)}`
+    case 'data-index': return `${indent}data-index ${printDim(s.name)} = ${printExpr(s.value)} ${s.sure === true ? 'surely ' : ''}within ${printDim(s.extent)}`
     case 'let': case 'var': return `${indent}${s.kind} ${s.name}: ${s.type} = ${printExpr(s.value)}`
     case 'set': return `${indent}set ${s.name} = ${printExpr(s.value)}`
     case 'set-all': return `${indent}set-all ${s.sets.map((t) => `${t.name} = ${printExpr(t.value)}`).join(', ')}`

@@ -13,6 +13,7 @@ import { flatIndex, kernelOf, loopsOver } from './hand-written.js'
 import { cumsumGrad } from './movement-grad.js'
 import { offsetsOver } from './offsets.js'
 import { checkAxis, NUMBERS, tensorInput } from './operands.js'
+import { scanChain, scanKernel } from './scan-groups.js'
 
 /** Cumulative sum. A scan, so its kernel is written by hand. */
 export const cumsum = defineOp({
@@ -43,6 +44,7 @@ export const cumsum = defineOp({
     return [tensorOfElements(output, out)]
   },
   kernel(ctx) {
+    if (ctx.gpu !== undefined) return scanKernel(ctx)
     const x = ctx.inputs[0] as TensorType
     const { axis, exclusive, reverse } = ctx.attrs
     const axes = axesOver(x.shape)
@@ -56,6 +58,7 @@ export const cumsum = defineOp({
     const row: readonly Stmt[] = [{ kind: 'var', name: 'sum', type, value: number(type, 0) }, scan]
     return kernelOf('cumsum', ctx, loopsOver(axes.filter((_, i) => i !== axis), row, true))
   },
+  chain: scanChain,
   grad: cumsumGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [3, 5] }], attrs: { axis: 1, exclusive: false, reverse: false } },
