@@ -25,7 +25,10 @@ function convolution(group, activation, [extent, channels, out, kernel, stride],
   const fn = (x) => ACTIVATIONS[activation](functional.conv2d(x, w, b, { stride, padding, groups }))
   const name = depthwise ? `${extent}² × ${channels}, stride ${stride}` : `${kernel}×${kernel}${stride > 1 ? `, stride ${stride}` : ''}: ${extent}² × ${channels} → ${out}`
   const peer = alsoPeers && { kind: depthwise ? 'depthwise' : 'convolution', extent, channels, out, kernel, stride, padding, activation }
+  // Kernels before and after it that are no part of it: a pooling whose result has the extent, and a mean.
+  const inNet = { fn: (x) => fn(functional.maxPool2d(x, 2, { stride: 1 })).mean([2, 3]), shapes: [[1, channels, extent + 1, extent + 1]], steps: /^(conv|winograd|pad)/ }
   return opCase(group, name, fn, [[1, channels, extent, extent]], {
+    inNet,
     flops: (2 * out * outExtent ** 2 * kernel ** 2 * channels) / groups, exact: kernel === 3 && stride === 1 && !depthwise, ...(peer && { tfjs: peer, ...(!depthwise && { jax: peer }) }),
   })
 }

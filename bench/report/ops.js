@@ -41,7 +41,7 @@ export function opSections(measured) {
     const peaks = groups.flatMap((g) => g.results.map((r) => r.peakGflops))
     return [
       `## Single operations, Node ${node.version.slice(1)}`,
-      `Milliseconds are those of a call, with copying in and out. GFLOP/s and GB/s are those of the steps (without the ones that bring channels first or last), of operations counted by definition: convolutions by Winograd's transforms need fewer, and exact ones (\`--exact\`) do without. The peak is that of a bare micro-kernel (${groups[0].peak}) in turns with them, ${Math.min(...peaks).toFixed(0)}–${Math.max(...peaks).toFixed(0)} GFLOP/s. tfjs and jax-js load no ONNX, so they have only what was built for them by hand, and their operands are there already.`,
+      `Milliseconds are those of a call, with copying in and out. GFLOP/s and GB/s are those of the operation's own steps, those of a convolution with a pooling before it and a mean after it (so that its channels lie as the program likes; its border counts), of operations counted by definition: convolutions by Winograd's transforms need fewer, and exact ones (\`--exact\`) do without. The peak is that of a bare micro-kernel (${groups[0].peak}) in turns with them, ${Math.min(...peaks).toFixed(0)}–${Math.max(...peaks).toFixed(0)} GFLOP/s. tfjs and jax-js load no ONNX, so they have only what was built for them by hand, and their operands are there already.`,
       ...groups.flatMap(({ group, results: found }) => [`### ${TITLES[group]}`, groupTable(found), ...(group === 'rows' ? [tinySentence(found)] : [])]),
     ]
   })
