@@ -64,7 +64,7 @@ export function renderWgsl(kernel: Kernel, { origins = [], shared = new Set(), h
     lines.trimEnd(),
     '}', '',
   ].join('\n')
-  const groups = loops === undefined ? 1 : ceilDiv(max(...loops.map(countOf)), each)
+  const groups = loops === undefined ? Math.min(1, kernel.body.length) : ceilDiv(max(...loops.map(countOf)), each)
   return { code, entryPoint: scope.entryPoint, bindings, workgroups: [min(groups, MAX_GROUPS), ceilDiv(groups, MAX_GROUPS), 1] }
 }
 

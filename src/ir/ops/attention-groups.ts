@@ -113,11 +113,11 @@ function softmax(): Stmt[] {
 }
 
 /** Weights times values, a few rows of values at a time. */
-function products({ v, extents: { keys, width } }: AttentionSite): Stmt[] {
+function products({ v, inVectors, extents: { keys, width } }: AttentionSite): Stmt[] {
   const { wide, parts } = partsOf(width), vectors = wide / TILE, isFull = width === wide * parts, rows = rowsOfValues(wide), count = (rows * wide) / LANES, threads = SIDE * SIDE, each = range(LANES)
   const bringValues = range(Math.ceil(count / threads)).flatMap((k): Stmt[] => {
     const number = add('t', k * threads), row = `v_r${k}`, column = `v_c${k}`, from = add('v_at', mul(v.n, last(add('j', 'v0', row), keys, TILE))), at = add('first', column)
-    const four = v.d === 1 && isFull ? vectorAt('x2', add(from, at)) : vectorOf((lane) => elementAt('x2', add(from, mul(v.d, isFull ? add(at, lane) : min(add(at, lane), width - 1)))))
+    const four = inVectors && v.d === 1 && isFull ? vectorAt('x2', add(from, at)) : vectorOf((lane) => elementAt('x2', add(from, mul(v.d, isFull ? add(at, lane) : min(add(at, lane), width - 1)))))
     const body: Stmt[] = [
       indexOf(row, floorDiv(number, wide / LANES)), indexOf(column, mul(LANES, mod(number, wide / LANES))),
       storeTo('values', add(mul(wide, row), column), four),

@@ -10,7 +10,6 @@ import { number, plus, times } from './expressions.js'
 
 /** Elements of the result in an invocation's registers at most. */
 const WIDEST = 64
-/** Less than any score that weighs something. */
 
 const f32 = (name: string): Expr => local(name, 'f32')
 
@@ -48,8 +47,8 @@ export function attentionPoints(site: AttentionSite, heads: Dim, begin: readonly
 }
 
 /** Four elements of a value; those beyond its end repeat the last. */
-function valueAt({ v, extents: { width } }: AttentionSite, from: string, c: number, wide: number, parts: number): Expr {
-  if (v.d === 1 && width === wide * parts) return vectorAt('x2', add(from, 'first', LANES * c))
+function valueAt({ v, inVectors, extents: { width } }: AttentionSite, from: string, c: number, wide: number, parts: number): Expr {
+  if (inVectors && v.d === 1 && width === wide * parts) return vectorAt('x2', add(from, 'first', LANES * c))
   return vectorOf((lane) => { const at = add('first', LANES * c + lane); return elementAt('x2', add(from, mul(v.d, width === wide * parts ? at : min(at, width - 1)))) })
 }
 

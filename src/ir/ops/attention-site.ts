@@ -1,7 +1,7 @@
 /** What the loops of an attention kernel share: where operands of one head begin, how scores are masked, and how statements are written. */
 import { add, mul, product, type Dim } from '../dims.js'
 import type { ComputeContext } from '../kernel/compute.js'
-import { binary, constant, indexValue, load, local, REGISTER, selectExpr, splat, type Expr, type RegisterType } from '../kernel/expr.js'
+import { binary, constant, indexValue, load, local, REGISTER, selectExpr, splat, VECTOR_DTYPES, type Expr, type RegisterType } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
 import type { TensorType } from '../types.js'
 import { attentionExtents, layoutAt, stridesIn, type AttentionAttrs, type AttentionExtents, type PerAxis } from './attention-layout.js'
@@ -32,6 +32,8 @@ export interface AttentionSite {
   readonly least: number
   /** Keys, or elements of values, that a register tile has beside a block of queries. */
   readonly tile: number
+  /** Elements side by side can be loaded as vectors. */
+  readonly inVectors: boolean
 }
 
 /** The site of a call. */
@@ -45,7 +47,7 @@ export function attentionSite(ctx: ComputeContext<AttentionAttrs>): AttentionSit
     q: strides(0, q), k: strides(1, k), v: strides(2, v), y: strides(3, ctx.outputs[0] as TensorType), scale: attrs.scale,
     mask: mask == null ? undefined : { n: mask.shape[2] === 1 ? 0 : (mask.shape[3] as Dim), key: 1 },
     masked: (x, at) => (attrs.masking === 'add' ? plus(x, at) : keep(x, at)),
-    least: !attrs.zeros ? -Infinity : q.dtype === 'float64' ? -Number.MAX_VALUE : LEAST, tile,
+    least: !attrs.zeros ? -Infinity : q.dtype === 'float64' ? -Number.MAX_VALUE : LEAST, tile, inVectors: VECTOR_DTYPES.has(q.dtype),
   }
 }
 

@@ -3,7 +3,7 @@ import { elementCount, type HostTensor } from '../../base/dtype.js'
 import { fromNumbers } from '../host-tensor.js'
 import { defineOp, type ReferenceCall, type Sample } from '../op.js'
 import { tensorType } from '../types.js'
-import { attentionKernel } from './attention-kernel.js'
+import { attentionChain, attentionKernel } from './attention-kernel.js'
 import { ATTENTION_ATTRS, attentionExtents, inferAttention, layoutAt, stridesIn, type AttentionAttrs, type PerAxis } from './attention-layout.js'
 import { numbersOf } from './elements.js'
 import { onlyOutput } from './elementwise.js'
@@ -68,6 +68,7 @@ const SAMPLES: readonly Sample<AttentionAttrs>[] = [
   { inputs: [float(1, 1, 9, 4), float(1, 1, 7, 4), float(1, 1, 7, 4), { dtype: 'float32', shape: [1, 1, 9, 7], data: Array.from({ length: 63 }, (_, i) => (i < 35 ? -Infinity : 0)) }], attrs: { ...plain, masking: 'add', zeros: true, layouts: HEADS_OUTSIDE } },
   { inputs: [wide(1, 9, 2, 3), wide(1, 7, 2, 3), wide(1, 7, 2, 3), wide(1, 1, 9, 7)], attrs: { ...plain, masking: 'add', layouts: ROWS_OUTSIDE } },
   { inputs: [narrow(1, 9, 2, 3), narrow(1, 7, 1, 3), narrow(1, 7, 1, 3), null], attrs: { ...plain, layouts: ROWS_OUTSIDE } },
+  ...[2, 18].map((queries): Sample<AttentionAttrs> => ({ inputs: [narrow(1, queries, 2, 8), narrow(1, 7, 1, 8), narrow(1, 7, 1, 32), null], attrs: { ...plain, layouts: ROWS_OUTSIDE } })),
   { inputs: [float(2, 13, 1, 1), float(2, 11, 1, 1), float(2, 11, 1, 1), float(1, 1, 13, 11)], attrs: { ...plain, masking: 'add', layouts: ROWS_OUTSIDE } },
   { inputs: [float(1, 1, 9, 4), float(1, 1, 0, 4), float(1, 1, 0, 4), null], attrs: { ...plain, layouts: HEADS_OUTSIDE } },
 ]
@@ -87,5 +88,6 @@ export const attention = defineOp({
   },
   reference,
   kernel: attentionKernel,
+  chain: attentionChain,
   samples: SAMPLES,
 })

@@ -29,6 +29,8 @@ export async function compileErrors(device: GPUDevice, code: string): Promise<re
 
 /** Runs a kernel on buffers in its order; storage that the kernel writes is overwritten. Gives the fault cell, if there is one. */
 export async function runKernel(device: GPUDevice, kernel: WgslKernel, buffers: readonly TensorStorage[], params: Readonly<Record<string, number>>): Promise<Int32Array | undefined> {
+  const [x, y, z] = kernel.workgroups.map((d) => evaluateDim(d, (s) => params[s] as number)) as [number, number, number]
+  if (x * y * z === 0) return kernel.bindings.some((b) => b.kind === 'fault') ? new Int32Array(4) : undefined
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module: device.createShaderModule({ code: kernel.code }), entryPoint: kernel.entryPoint } })
   const made = kernel.bindings.map((b) => {
     const bytes = b.kind === 'buffer' ? bytesOf(buffers[b.binding] as TensorStorage) : b.kind === 'params' ? bytesOf(Int32Array.from(b.names, (n) => params[n] as number)) : new Uint8Array(16)
@@ -41,7 +43,6 @@ export async function runKernel(device: GPUDevice, kernel: WgslKernel, buffers: 
   const pass = encoder.beginComputePass()
   pass.setPipeline(pipeline)
   pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: made.map((m) => ({ binding: m.binding.binding, resource: { buffer: m.buffer } })) }))
-  const [x, y, z] = kernel.workgroups.map((d) => evaluateDim(d, (s) => params[s] as number)) as [number, number, number]
   pass.dispatchWorkgroups(x, y, z)
   pass.end()
   const results = made.filter((m) => m.binding.kind === 'fault' || (m.binding.kind === 'buffer' && m.binding.access === 'read_write')).map((m) => {
