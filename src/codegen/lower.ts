@@ -247,7 +247,7 @@ function lowerHandWritten(node: Node, target: Target, features: FeatureSet, name
 /** The kernels of a node that does its work in several: the first, and those that follow it. */
 function lowerChain(node: Node, name: string, slotOf: (value: Value | undefined) => Slot | undefined): LoweredNode | undefined {
   const plain = handWrittenChain(node, 'points'), all = handWrittenChain(node, 'groups')?.map(({ kernel, params, values }, i): LoweredNode => {
-    const named = `${name}_${kernel.name}`, other = kernel.shared === undefined ? undefined : plain?.[i]?.kernel
+    const named = `${name}_${kernel.name}`, single = plain?.[i]?.kernel, other = kernel.shared === undefined || single?.shared !== undefined ? undefined : single
     return { kernel: { ...kernel, name: named }, ...(other !== undefined && { plain: { ...other, name: named } }), ...(params !== undefined && { params }), compute: undefined, schedule: undefined, slots: values.map(slotOf), flops: 0 }
   })
   const [first, ...then] = all ?? []

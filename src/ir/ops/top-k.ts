@@ -1,9 +1,9 @@
 /** The greatest or least elements along an axis, in order. */
 import { elementCount, type HostTensor } from '../../base/dtype.js'
-import { add, max, min, sub, type Dim } from '../dims.js'
+import type { Dim } from '../dims.js'
 import { GradMath } from '../gradients.js'
 import { axesOver } from '../kernel/elementwise-compute.js'
-import { binary, cast, indexValue, load, local, REGISTER, unary, type Expr } from '../kernel/expr.js'
+import { load, REGISTER } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
 import { defineOp, type ConcreteType, type GradCall, type GradContext, type GradRule } from '../op.js'
 import { tensorType, type TensorType } from '../types.js'
@@ -11,21 +11,14 @@ import { elementsOf, newElements, tensorOfElements, type Element } from './eleme
 import { required } from './elementwise.js'
 import { flatIndex, kernelOf, loopsOver } from './hand-written.js'
 import { offsetsOver } from './offsets.js'
-import { checkAttribute, checkAxis, FLOATS, NUMBERS, tensorInput } from './operands.js'
-
-interface TopKAttrs { readonly axis: number; readonly largest: boolean; readonly k: Dim }
+import { checkAttribute, checkAxis, NUMBERS, tensorInput } from './operands.js'
+import { topKChain, topKKernel, type TopKAttrs } from './top-k-groups.js'
+import { insertRow } from './top-k-row.js'
 
 /** Whether `x` comes before `y` by its value: NaN counts as greatest. */
 function precedes(x: Element, y: Element, largest: boolean): boolean {
   if (x !== x || y !== y) return largest ? x !== x && y === y : x === x && y !== y
   return largest ? x > y : x < y
-}
-
-function precedesExpr(x: Expr, y: Expr, largest: boolean, isFloat: boolean): Expr {
-  const by = binary(largest ? 'gt' : 'lt', x, y)
-  if (!isFloat) return by
-  const [nan, number] = largest ? [x, y] : [y, x]
-  return binary('or', by, binary('and', unary('isnan', nan), unary('not', unary('isnan', number))))
 }
 
 /** What is taken has the gradient of its place in the result. */
@@ -37,45 +30,6 @@ const topKGrad: GradRule<TopKAttrs> = {
     const g = new GradMath(ctx)
     return [g.op('scatter_elements', [g.zeros(type.dtype, type.shape), indices, dy], { axis: call.attrs.axis, reduction: 'add' })]
   },
-}
-
-/**
- * One row by insertion: the first `min(k, j)` places of the result hold what is best among the `j` elements seen. The next element goes to its place,
- * and what stood there and behind it moves up one. Elements that do not beat the last place are passed over at once, which is most where k is small.
- */
-function rowStatements(x: TensorType, { axis, largest, k }: TopKAttrs, index: readonly Dim[], shape: readonly Dim[]): readonly Stmt[] {
-  const type = REGISTER[x.dtype], isFloat = FLOATS.includes(x.dtype)
-  const along = (at: Dim): readonly Dim[] => index.map((name, i) => (i === axis ? at : name))
-  const place = flatIndex(shape, along('p'))
-  const last = load('y0', [flatIndex(shape, along(max(sub(k, 1), 0)))])
-  const held = local('held', type), from = local('from', 'i32'), kept = local('kept', type), keptFrom = local('kept_from', 'i32')
-  const isEarlier = binary('and', unary('not', precedesExpr(kept, held, largest, isFloat)), binary('lt', from, keptFrom))
-  const takesPlace = binary('or', binary('eq', indexValue('p'), indexValue('j')), binary('or', precedesExpr(held, kept, largest, isFloat), isEarlier))
-  const shift: readonly Stmt[] = [
-    { kind: 'let', name: 'kept', type, value: load('y0', [place]) },
-    { kind: 'let', name: 'kept_from', type: 'i32', value: cast('i32', load('y1', [place])) },
-    {
-      kind: 'if', condition: takesPlace, else: [], then: [
-        { kind: 'store', buffer: 'y0', index: place, value: held },
-        { kind: 'store', buffer: 'y1', index: place, value: cast('i64', from) },
-        { kind: 'set', name: 'held', value: kept },
-        { kind: 'set', name: 'from', value: keptFrom },
-      ],
-    },
-  ]
-  const insert: readonly Stmt[] = [
-    { kind: 'var', name: 'held', type, value: local('x', type) },
-    { kind: 'var', name: 'from', type: 'i32', value: indexValue('j') },
-    { kind: 'for', variable: 'p', lo: 0, hi: min(k, add('j', 1)), step: 1, body: shift },
-  ]
-  const isWanted = binary('or', binary('lt', indexValue('j'), indexValue(k)), precedesExpr(local('x', type), last, largest, isFloat))
-  const each: readonly Stmt[] = [
-    { kind: 'let', name: 'x', type, value: load('x0', [flatIndex(x.shape, along('j'))]) },
-    { kind: 'if', condition: isWanted, then: insert, else: [] },
-  ]
-  const scan: Stmt = { kind: 'for', variable: 'j', lo: 0, hi: x.shape[axis] as Dim, step: 1, body: each }
-  // Without places there is no last place to compare with.
-  return typeof k === 'number' ? (k > 0 ? [scan] : []) : [{ kind: 'for', variable: 'any', lo: 0, hi: min(k, 1), step: 1, body: [scan] }]
 }
 
 /** ONNX TopK. Results: values, positions along the axis. */
@@ -110,11 +64,14 @@ export const topK = defineOp({
     return [tensorOfElements(values, out), { dtype: 'int64', shape: positions.shape, data: at }]
   },
   kernel(ctx) {
-    const [x] = ctx.inputs as readonly [TensorType], [y] = ctx.outputs as readonly TensorType[]
-    const axes = axesOver(x.shape)
-    const row = rowStatements(x, ctx.attrs, axes.map((a) => a.name), (y as TensorType).shape)
-    return kernelOf('top_k', ctx, loopsOver(axes.filter((_, i) => i !== ctx.attrs.axis), row, true))
+    if (ctx.gpu !== undefined) return topKKernel(ctx)
+    const [x] = ctx.inputs as readonly [TensorType], [y] = ctx.outputs as readonly [TensorType], { axis, largest, k } = ctx.attrs
+    const axes = axesOver(x.shape), type = REGISTER[x.dtype], at = (shape: readonly Dim[], i: Dim): Dim => flatIndex(shape, axes.map((a, d) => (d === axis ? i : a.name)))
+    const element: readonly Stmt[] = [{ kind: 'let', name: 'x', type, value: load('x0', [at(x.shape, 'j')]) }]
+    const row = insertRow({ type, largest, length: x.shape[axis] as Dim, k, element, place: (p) => at(y.shape, p), values: 'y0', positions: 'y1', as: 'i64' })
+    return kernelOf('top_k', ctx, loopsOver(axes.filter((_, i) => i !== axis), row, true))
   },
+  chain: topKChain,
   grad: topKGrad,
   samples: [
     { inputs: [{ dtype: 'float32', shape: [3, 7] }], attrs: { axis: 1, largest: true, k: 3 } },
