@@ -32,7 +32,7 @@ export function planNests(compute: Compute, schedule: Schedule): { readonly oute
   const outer = draft(compute.axes), stages = compute.stages.map((s) => draft(s.kind === 'let' ? [] : s.axes))
   for (const directive of schedule) {
     if (directive.kind === 'interleave' || directive.kind === 'drain') continue
-    if (directive.kind === 'group' || directive.kind === 'group-tile') return bad(`${directive.kind} is for a whole kernel, which has no other loops`)
+    if (directive.kind === 'group' || directive.kind === 'group-tile' || directive.kind === 'group-transpose') return bad(`${directive.kind} is for a whole kernel, which has no other loops`)
     if (directive.kind === 'divide') return bad(`${directive.axis} is divided, but not first of all`)
     if (directive.kind === 'split') requireFreshParts(directive, [outer, ...stages])
     const fits = [outer, ...stages].filter((nest) => applyDirective(nest, directive, nest === outer))
@@ -65,7 +65,7 @@ export function leavesOf(nest: Pick<Nest, 'order' | 'splitOf'>, name: string): s
 }
 
 /** Applies `d` where `nest` has the loops it names; false where it has not. */
-function applyDirective(nest: Draft, d: Exclude<Directive, { kind: 'divide' | 'interleave' | 'drain' | 'group' | 'group-tile' }>, isOuter: boolean): boolean {
+function applyDirective(nest: Draft, d: Exclude<Directive, { kind: 'divide' | 'interleave' | 'drain' | 'group' | 'group-tile' | 'group-transpose' }>, isOuter: boolean): boolean {
   if (d.kind === 'reorder') {
     if (d.axes.length !== nest.order.length || !nest.order.every((name) => d.axes.includes(name))) return false
     nest.order = [...d.axes]

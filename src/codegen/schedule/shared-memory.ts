@@ -9,7 +9,7 @@ import { ValueTable, type ValueNode } from './values.js'
 import { KernelWriter } from './writer.js'
 
 /** The dtype of elements that hold a register as it is. */
-const DTYPE_OF: Readonly<Partial<Record<RegisterType, DType>>> = { f32: 'float32', i32: 'int32', u32: 'uint32', bool: 'bool' }
+const DTYPE_OF: Readonly<Partial<Record<RegisterType, DType>>> = { f32: 'float32', i32: 'int32', u32: 'uint32', i64: 'int64', u64: 'uint64', f64: 'float64', bool: 'bool' }
 
 export class SharedMemory {
   readonly work: Work

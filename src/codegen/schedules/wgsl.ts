@@ -7,8 +7,9 @@ import type { Plan } from '../../ir/kernel/schedule.js'
 import { schedulePoints } from './wgsl/points.js'
 import { scheduleRows } from './wgsl/rows.js'
 import { scheduleTiles } from './wgsl/tiles.js'
+import { scheduleTransposes } from './wgsl/transposes.js'
 
 /** The plan for `compute` on the wgsl target. */
 export function scheduleWgsl(compute: Compute): Plan {
-  return scheduleTiles(compute) ?? scheduleRows(compute) ?? schedulePoints(compute)
+  return scheduleTiles(compute) ?? scheduleRows(compute) ?? scheduleTransposes(compute) ?? schedulePoints(compute)
 }

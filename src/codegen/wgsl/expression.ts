@@ -51,8 +51,8 @@ export function renderIndex(dim: Dim, scope: WgslScope): IndexText {
   switch (dim[0]) {
     case '+': return { ...fold((l, r) => infix('+', 2, l, r)), positive: all }
     case '*': return { ...fold((l, r) => infix('*', 3, l, r)), positive: all }
-    case 'floordiv': return { ...(all && typeof dim[2] === 'number' ? infix('/', 3, a, b) : call(scope.use('floor_divide'), a, b)), positive: all }
-    case 'mod': return { ...(all && typeof dim[2] === 'number' ? infix('%', 3, a, b) : call(scope.use('modulo_i32'), a, b)), positive: b.positive }
+    case 'floordiv': return { ...(all && typeof dim[2] === 'number' ? infix('/', 3, a, b) : call(scope.use(all ? 'quotient' : 'floor_divide'), a, b)), positive: all }
+    case 'mod': return { ...(all && typeof dim[2] === 'number' ? infix('%', 3, a, b) : call(scope.use(all ? 'remainder' : 'modulo_i32'), a, b)), positive: b.positive }
     case 'min': return { ...fold((l, r) => call('min', l, r)), positive: all }
     case 'max': return { ...fold((l, r) => call('max', l, r)), positive: args.some((p) => p.positive) }
     case 'eq': case 'lt': return { text: `select(0, 1, ${renderTest(dim, scope)})`, level: 4, positive: true }

@@ -3,6 +3,9 @@
  * policy is a function that returns one and a search is a loop over them. Directives apply in order; one that names an axis
  * which several stages have applies to each of them.
  */
+import type { Dim } from '../dims.js'
+
+/** One decision. */
 export type Directive =
   /** Replaces `axis` by `outer` (steps of `factor`) and, somewhere inside it, `inner` (0 … factor): axis = outer + inner. Extents that `factor` does not divide get a remainder loop of single steps. With `then`, only the first `from` points go by `factor`, the others by a factor of their own. */
   | { readonly kind: 'split'; readonly axis: string; readonly factor: number; readonly outer: string; readonly inner: string; readonly then?: SplitRest }
@@ -33,11 +36,22 @@ export type Directive =
    * `depth` points of every step of `slices` times as many, and their sums are added at the end. Stands alone.
    */
   | GroupTile
+  /** Workgroups move boxes of points from the order of what is read to the order of what is written, through shared memory. Stands alone. */
+  | GroupTranspose
 
 /** The invocations of a workgroup, and the vectors of four points that each has, along one side of a tile. The factor's elements lie side by side `along` the sum or along the side. */
 export interface TileSide { readonly axes: readonly string[]; readonly invocations: number; readonly vectors: number; readonly along: 'depth' | 'points' }
 
 export interface GroupTile { readonly kind: 'group-tile'; readonly rows: TileSide; readonly columns: TileSide; readonly depth: number; readonly slices: number }
+
+/**
+ * `box`: points along outer axes that a workgroup of `threads` invocations takes, `most` at most together, in the order in which it writes them (the fastest last); it has
+ * one point of every other axis. Loads whose elements lie side by side along the last of `order`, the same axes in the order in which these are read, and neither along the
+ * last of `box` nor all at one place there, are brought to shared memory.
+ */
+export interface GroupTranspose { readonly kind: 'group-transpose'; readonly box: readonly BoxSide[]; readonly order: readonly string[]; readonly threads: number; readonly most: number }
+
+export interface BoxSide { readonly axis: string; readonly points: Dim }
 
 /** How a split goes on after its first `from` points, a multiple of its own factor. */
 export interface SplitRest { readonly from: number; readonly factor: number }

@@ -3,12 +3,12 @@
  * in memory are neighbouring rows. Worth it where rows are long, or so few that invocations would idle.
  */
 import type { Compute, ReduceStage } from '../../../ir/kernel/compute.js'
-import { rootsOf, visitExprs } from '../../../ir/kernel/walk.js'
 import type { Plan } from '../../../ir/kernel/schedule.js'
 import { innerAxes } from '../../schedule/group-tile.js'
 import { canSplit } from '../../schedule/reduce.js'
 import { accessesOf, moves, strideAlong } from '../wasm/strides.js'
 import { joinAxes } from './join.js'
+import { readsItself } from './reads-itself.js'
 import { usualSize } from './usual-size.js'
 
 /** With so many invocations any GPU has enough to do. */
@@ -43,13 +43,6 @@ const isShareable = (s: ReduceStage): boolean => canSplit(s) && s.accumulators.e
 /** Points of a reduction at most; infinite where that is not known. */
 function pointsOf(compute: Compute, stage: ReduceStage): number {
   return innerAxes(compute, stage).reduce((n, { extent }) => n * (typeof extent === 'number' ? extent : Infinity), 1)
-}
-
-function readsItself(compute: Compute): boolean {
-  const written = new Set(compute.stages.flatMap((s) => (s.kind === 'store' ? [s.buffer] : [])))
-  let reads = false
-  visitExprs(compute.stages.flatMap(rootsOf), (e) => { if (e.kind === 'load' && written.has(e.buffer)) reads = true })
-  return reads
 }
 
 /** True where what is read lies side by side along the innermost outer axis and not along the rows. */
