@@ -11,9 +11,10 @@ import { binary, constant, indexValue, type Expr } from '../../ir/kernel/expr.js
 import type { Kernel } from '../../ir/kernel/kernel.js'
 import type { Directive } from '../../ir/kernel/schedule.js'
 import { freeSymbols, sharedLets, storesAt, writeLets } from './apply.js'
+import { canShare, foldParts } from './folds.js'
 import type { Point } from './loops.js'
 import { bindLets, within, type TilePoint, type Work } from './points.js'
-import { canSplit, halve, identity, nextValues, type Register } from './reduce.js'
+import { identity, nextValues, type Register } from './reduce.js'
 import { SharedMemory } from './shared-memory.js'
 import { Memo, type ValueNode } from './values.js'
 import type { Pending } from './writer.js'
@@ -67,27 +68,27 @@ function openSlices({ writer }: Work, axes: readonly Axis[], point: TilePoint, {
 
 /** A reduction whose loops the invocations share; every one of them gets what all folded. */
 function writeShared(memory: SharedMemory, stage: ReduceStage, point: TilePoint, at: Invocation): TilePoint {
-  if (!canSplit(stage)) throw new IngotError('bad-option', `schedule: what ${stage.accumulators.map((a) => a.name).join(', ')} folds depends on its order`)
+  if (!canShare(stage)) throw new IngotError('bad-option', `schedule: what ${stage.accumulators.map((a) => a.name).join(', ')} folds depends on its order`)
   const { work } = memory, { writer, values } = work, { accumulators } = stage
   const registers = accumulators.map((a): Register => ({ names: [writer.fresh(a.name)], type: a.type }))
-  writer.write(accumulators.map((a, i): Pending => ({ kind: 'var', name: nameOf(registers, i), value: values.build(identity(a), NOWHERE, writer, new Memo()) })))
+  writer.write(accumulators.map((a, i): Pending => ({ kind: 'var', name: nameOf(registers, i), value: values.build(stage.extreme === undefined ? identity(a) : a.init, NOWHERE, writer, new Memo()) })))
   values.touch()
   openSlices(work, stage.axes, point, at, (own) => { writer.write(nextValues(work, stage, registers, within(point, own))) })
   values.touch()
   const parts = accumulators.map((a) => memory.add(`${a.name}_part`, a.type, mul(at.slices, at.points) as number))
   const own = (i: number): ValueNode => values.register(nameOf(registers, i), registers[i]?.type ?? 'f32', writer.depth)
-  const stored = (value: (i: number) => ValueNode): Pending[] => parts.map((part, i) => ({ kind: 'store', buffer: part, index: at.number, value: value(i) }))
-  writer.write(stored(own))
+  const stored = (value: readonly ValueNode[]): Pending[] => parts.map((part, i) => ({ kind: 'store', buffer: part, index: at.number, value: value[i] as ValueNode }))
+  writer.write(stored(accumulators.map((_, i) => own(i))))
   memory.barrier()
-  const fold = (i: number, from: Dim, step: number, count: number): ValueNode => halve(work, accumulators[i]?.combine ?? 'add', Array.from({ length: count }, (_, k) => memory.load(parts[i] as string, add(from, k * step))))
+  const fold = (from: Dim, step: number, count: number): readonly ValueNode[] => foldParts(work, stage, Array.from({ length: count }, (_, k) => parts.map((part) => memory.load(part, add(from, k * step)))))
   let left = at.slices
   for (; left > FOLDED; left /= FOLDED) {
     const rest = left / FOLDED
-    writer.when(values.build(below(at.slice, rest), NOWHERE, writer, new Memo()), () => { writer.write(stored((i) => fold(i, at.number, rest * at.points, FOLDED))) })
+    writer.when(values.build(below(at.slice, rest), NOWHERE, writer, new Memo()), () => { writer.write(stored(fold(at.number, rest * at.points, FOLDED))) })
     memory.barrier()
   }
   const locals = new Map(point.locals)
-  const totals = accumulators.map((a, i) => withInit(work, a, point, fold(i, at.column, at.points, left)))
+  const folded = fold(at.column, at.points, left), totals = stage.extreme !== undefined ? folded : accumulators.map((a, i) => withInit(work, a, point, folded[i] as ValueNode))
   writer.write(totals.map((value): Pending => ({ kind: 'keep', value })))
   accumulators.forEach((a, i) => locals.set(a.name, totals[i] as ValueNode))
   return { ...point, locals }

@@ -42,7 +42,8 @@ export interface Accumulator {
   readonly value: Expr
 }
 
-export interface ReduceStage { readonly kind: 'reduce'; readonly axes: readonly Axis[]; readonly lets: readonly Let[]; readonly accumulators: readonly Accumulator[] }
+/** `extreme`: the two accumulators are the extreme of the elements, of which NaN is one whatever is sought, and the first or last position that has it; so what parts of the elements give can be joined. */
+export interface ReduceStage { readonly kind: 'reduce'; readonly axes: readonly Axis[]; readonly lets: readonly Let[]; readonly accumulators: readonly Accumulator[]; readonly extreme?: { readonly greatest: boolean; readonly last: boolean } }
 export interface StoreStage { readonly kind: 'store'; readonly axes: readonly Axis[]; readonly lets: readonly Let[]; readonly buffer: string; readonly index: readonly Dim[]; readonly value: Expr }
 /** Values computed once per outer point, between stages. */
 export interface LetStage { readonly kind: 'let'; readonly lets: readonly Let[] }

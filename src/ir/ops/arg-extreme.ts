@@ -34,7 +34,7 @@ function compute(name: string, ctx: ComputeContext<ArgAttrs>, greatest: boolean)
     name, buffers: ctx.buffers, axes: outer,
     stages: [
       {
-        kind: 'reduce', axes: inner, lets: [],
+        kind: 'reduce', axes: inner, lets: [], extreme: { greatest, last: select_last },
         accumulators: [
           { name: 'best', type, init: numberOf(x.dtype, greatest ? limits.lowest : limits.highest), value: selectExpr(better, value, best) },
           // Where nothing beats the initial extreme, all elements equal it, and the first is meant.

@@ -5,7 +5,7 @@
 import type { Compute, ReduceStage } from '../../../ir/kernel/compute.js'
 import type { Plan } from '../../../ir/kernel/schedule.js'
 import { innerAxes } from '../../schedule/group-tile.js'
-import { canSplit } from '../../schedule/reduce.js'
+import { canShare } from '../../schedule/folds.js'
 import { accessesOf, moves, strideAlong } from '../wasm/strides.js'
 import { joinAxes } from './join.js'
 import { readsItself } from './reads-itself.js'
@@ -38,7 +38,7 @@ export function scheduleRows(compute: Compute): Plan | undefined {
 /** Rows of unknown length have an invocation for each few elements of what is common. */
 const threadsFor = (points: number): number => (points === Infinity ? 64 : points >= 1024 ? 256 : points >= 256 ? 128 : points >= 64 ? 64 : 32)
 
-const isShareable = (s: ReduceStage): boolean => canSplit(s) && s.accumulators.every((a) => a.type === 'f32' || a.type === 'i32' || a.type === 'u32' || a.type === 'bool')
+const isShareable = (s: ReduceStage): boolean => canShare(s) && s.accumulators.every((a) => a.type === 'f32' || a.type === 'i32' || a.type === 'u32' || a.type === 'bool')
 
 /** Points of a reduction at most; infinite where that is not known. */
 function pointsOf(compute: Compute, stage: ReduceStage): number {
