@@ -87,7 +87,7 @@ function mergePass({ key, precedes, k }: Site, block: Block): Stmt[] {
   const runs: Runs = { merged: MERGED, steps, count: 'runs', length: (run) => lengthOfRun(run, 'span', 'count', kept), keyAt: (run, at) => load('block_keys', [add(from, mul(run, 'span'), at)]), type: key.type, precedes }
   const isIn = isBelow('i', 'count')
   return [
-    indexFrom('span', binary('shl', one, indexValue(shift)), size), indexIs('runs', ceilDiv('count', 'span')),
+    indexFrom('span', binary('shl', one, indexValue(shift)), size), indexIs('runs', floorDiv(add('count', 'span', -1), 'span')),
     eachElement(block, [
       indexFrom('run', binary('shr', i, indexValue(shift)), size), indexFrom('at', bits('span'), size),
       when(kept === undefined ? isIn : binary('and', isIn, isBelow('at', kept)), [
