@@ -5,7 +5,7 @@
  *   box 32×32 of y[i, j] = f(x[j, i]):   tile[i − i0][j − j0] = x[j, i] for neighbours along i · barrier · y[i, j] = f(tile[i − i0][j − j0]) for neighbours along j
  */
 import { IngotError } from '../../base/error.js'
-import { add, divExact, floorDiv, min, mod, mul, product, sub, type Dim } from '../../ir/dims.js'
+import { add, ceilDiv, divExact, floorDiv, min, mod, mul, product, sub, type Dim } from '../../ir/dims.js'
 import type { Axis, Compute } from '../../ir/kernel/compute.js'
 import { binary, indexValue, local, REGISTER, type Expr, type RegisterType } from '../../ir/kernel/expr.js'
 import type { Kernel } from '../../ir/kernel/kernel.js'
@@ -56,7 +56,7 @@ export function applyGroupTranspose(compute: Compute, directive: GroupTranspose,
   const typeOf = (buffer: string): RegisterType => REGISTER[compute.buffers.find((b) => b.name === buffer)?.dtype ?? 'float32']
   const loads = new Movement(compute).distantAlong(first, last).map((load, i) => ({ load, local: `(tile ${i})`, tile: memory.add('tile', typeOf(load.buffer), sharedLength(most)) }))
   const site: Site = { compute, rest: withLocals(compute, loads, typeOf), memory, threads, loads, points: product(box.map((b) => b.points)), written: [...sides].reverse(), read: [...order].reverse().flatMap((axis) => sides.filter((s) => s.axis.name === axis)) }
-  const counts = compute.axes.map((axis) => ({ axis, side: sides.find((s) => s.axis === axis) })).map(({ axis, side }) => ({ axis, side, count: side === undefined ? axis.hi : floorDiv(add(axis.hi, side.points, -1), side.points) }))
+  const counts = compute.axes.map((axis) => ({ axis, side: sides.find((s) => s.axis === axis) })).map(({ axis, side }) => ({ axis, side, count: side === undefined ? axis.hi : boxesOf(axis.hi, side.points) }))
   writer.loop('box', 0, product(counts.map((c) => c.count)), 1, 'parallel', (group) => {
     const corner = new Map<string, Dim>()
     let rest = group
@@ -73,6 +73,9 @@ export function applyGroupTranspose(compute: Compute, directive: GroupTranspose,
   })
   return memory.kernel(name, compute, params)
 }
+
+/** Boxes along an axis. Without a difference, from which shaders could not tell that it is not negative: their division of other integers takes longer. */
+const boxesOf = (extent: Dim, points: Dim): Dim => (typeof points === 'number' ? ceilDiv(extent, points) : add(floorDiv(extent, points), min(1, mod(extent, points))))
 
 /** `compute` with registers in place of what is brought. */
 function withLocals(compute: Compute, loads: Site['loads'], typeOf: (buffer: string) => RegisterType): Compute {
