@@ -39,6 +39,7 @@ import { besideEachOther, spreadStores } from './wgsl/spread-stores.js'
 import { unrollLoops } from './unroll-loops.js'
 import { writeKernel } from './schedule/write-kernel.js'
 import { schedulePoints } from './schedules/wgsl/points.js'
+import { scheduleTransposes } from './schedules/wgsl/transposes.js'
 
 /** What a call passes for a kernel's buffer: a value of the graph, or scratch memory of so many elements. */
 export type CallBuffer =
@@ -268,7 +269,10 @@ function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, wi
 
 /** The kernels of a compute on WebGPU, still with all its types: one, and where stages overwrite each other those that follow it. */
 function lowerSpread(compute: Compute, name: string, slotOf: (buffer: string) => Slot | undefined): LoweredNode {
-  const [first, ...then] = spreadStores(compute).map((group): LoweredNode => {
+  // Parts that go through shared memory have workgroups of their own.
+  const moves = (part: Compute): boolean => scheduleTransposes(flattenCompute(part)) !== undefined
+  const groups = spreadStores(compute).flatMap((group) => (group.some(moves) ? [...group.filter(moves).map((part) => [part]), group.filter((part) => !moves(part))].filter((g) => g.length > 0) : [group]))
+  const [first, ...then] = groups.map((group): LoweredNode => {
     const flats = group.map(flattenCompute), schedules = flats.map((flat) => (group.length === 1 ? scheduleFor(flat, 'wgsl') : schedulePoints(flat)))
     const kernelBy = (plans: readonly Plan[]): Kernel => besideEachOther(flats.map((flat, i) => {
       const prepared = prepareCompute(flat, plans[i] as Plan)

@@ -5,6 +5,7 @@ import { allocate, type DType, type TensorStorage } from '../../../src/base/dtyp
 import { numberToFloat16 } from '../../../src/base/float16.js'
 import { storedAs } from '../../../src/base/stored-as.js'
 import { evaluateDim, type Dim } from '../../../src/base/dim.js'
+import { compile } from '../../../src/compile.js'
 import { legalize } from '../../../src/codegen/legalize.js'
 import { flattenCompute } from '../../../src/codegen/schedule/flatten.js'
 import { writeKernel } from '../../../src/codegen/schedule/write-kernel.js'
@@ -17,6 +18,7 @@ import { binary, constant, indexValue, load, local, unary, type Expr } from '../
 import { interpretKernel } from '../../../src/ir/kernel/interpret.js'
 import type { Kernel } from '../../../src/ir/kernel/kernel.js'
 import { parseKernel } from '../../../src/ir/kernel/parse.js'
+import { parseGraph } from '../../../src/ir/parse.js'
 import { printKernel } from '../../../src/ir/kernel/print.js'
 import type { GroupTranspose } from '../../../src/ir/kernel/schedule.js'
 import { verifyKernel } from '../../../src/ir/kernel/verify.js'
@@ -241,6 +243,11 @@ describe('the policy', () => {
     expect(planOf(small)).toBeUndefined()
   })
 
+  test('leaves out axes of which a box has one point, also where their extents are symbols', () => {
+    expect(chosen({ shape: [3, 64, 64], perm: [0, 2, 1], symbols: [0] })).toBe('i1:32 i2:32 by i2 i1')
+    expect(chosen({ shape: [300, 12, 16], perm: [0, 2, 1], symbols: [0] })).toBe('i0:5 i1:16 i2:12 by i0 i2 i1')
+  })
+
   test('makes boxes smaller for many operands', () => {
     const others = Object.fromEntries([1, 2, 3].map((n) => [`x${n}`, [1, 0]])), sum = (x: Expr, [i, j]: readonly string[]): Expr => Object.keys(others).reduce((a, name) => binary('add', a, load(name, [j as string, i as string])), x)
     expect(planOf(moving({ shape: [400, 400], perm: [1, 0] }, sum, others))?.box.map((b) => b.points)).toEqual([16, 16])
@@ -250,5 +257,24 @@ describe('the policy', () => {
     const move: Move = { shape: [70000, 64, 64], perm: [0, 2, 1], symbols: [0] }, compute = moving(move)
     const { workgroups } = renderWgsl(written(compute, [planOf(compute) as GroupTranspose]))
     expect(workgroups.map((d) => evaluateDim(d, (n) => paramsOf(move)[n] as number))).toEqual([65535, 5, 1])
+  })
+
+  test('gives parts of a join that are transposed kernels of their own', async () => {
+    const kernels: Kernel[] = []
+    await compile(parseGraph(`graph @join stage=inference (x: float32[b, 64, s], z: float32[b, 7, 64], w: float32[b, 64, 1100]) -> (y: float32[b, s + 1107, 64]) {
+  symbol b = extent(x, 0)
+  symbol s = extent(x, 2)
+  %t: float32[b, s, 64] = transpose(%x) {perm = [0, 2, 1]}
+  %u: float32[b, 1100, 64] = transpose(%w) {perm = [0, 2, 1]}
+  %y: float32[b, s + 1107, 64] = concat(%z, %t, %u) {axis = 1}
+  return y = %y
+}`), { target: 'wgsl', onKernel: ({ kernel }) => { kernels.push(kernel) } })
+    expect(kernels.map((k) => k.shared?.length ?? 0)).toEqual([1, 1, 0])
+    const b = 2, s = 37, whole = s + 1107, x = integers(b * 64 * s, 1), z = integers(b * 7 * 64, 2), w = integers(b * 64 * 1100, 3), y = new Float32Array(b * whole * 64)
+    const given = new Map<number, TensorStorage>([[x.length, x], [z.length, z], [w.length, w], [y.length, y]])
+    const params = { dim0: b, dim1: s }, lengthOf = (length: Dim): number => evaluateDim(length, (n) => params[n as 'dim0'])
+    for (const kernel of kernels) interpretKernel(kernel, params, Object.fromEntries(kernel.buffers.map((buffer) => [buffer.name, given.get(lengthOf(buffer.length)) as TensorStorage])))
+    const at = (i: number, row: number, c: number): number => (row < 7 ? z[(i * 7 + row) * 64 + c] : row < 7 + s ? x[(i * 64 + c) * s + row - 7] : w[(i * 64 + c) * 1100 + row - 7 - s]) as number
+    expect(y).toEqual(Float32Array.from(y, (_, n) => at(Math.floor(n / (64 * whole)), Math.floor(n / 64) % whole, n % 64)))
   })
 })

@@ -61,7 +61,7 @@ const isNear = (step: ReturnType<Movement['step']>): boolean => typeof step === 
 /** The box of `edge` points along both runs, and more where one of them ends before. */
 function boxOf({ axes }: Compute, read: readonly Axis[], written: readonly Axis[], edge: number): GroupTranspose {
   const limits = new Map<Axis, Dim>(), limitOf = (a: Axis): Dim => limits.get(a) ?? 1, most = edge * edge
-  const points = (a: Axis): Dim => (limits.has(a) ? max(1, min(a.hi, limitOf(a))) : 1)
+  const points = (a: Axis): Dim => (limitOf(a) === 1 ? 1 : max(1, min(a.hi, limitOf(a))))
   /** Gives a run its edge; the axis in which it ends, if it does not end before. */
   const cover = (run: readonly Axis[]): Axis | undefined => {
     let left = edge
