@@ -74,6 +74,9 @@ export interface CompileOptions extends ImportOnnxOptions {
   readonly onKernel?: OnKernel
 }
 
+/** Passes that a target wants before `choose-float-products`, for what they leave over. */
+const TARGET_PRODUCTS: Readonly<Partial<Record<Target, readonly string[]>>> = { wasm: ['choose-paired-products'] }
+
 /** Passes that a target wants in the place of `fuse`, which is among them. */
 const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = {
   js: ['expand-padding', 'fuse'],
@@ -83,7 +86,7 @@ const TARGET_PASSES: Readonly<Record<Target, readonly string[]>> = {
 
 /** The passes that a graph goes through for a target, in order. */
 export function pipelineFor(target: Target, { exact = false }: Pick<CompileOptions, 'exact'> = {}): readonly string[] {
-  return DEFAULT_PIPELINE.flatMap((pass) => (pass === 'fuse' ? TARGET_PASSES[target] : [pass])).filter((pass) => !exact || pass !== 'choose-winograd')
+  return DEFAULT_PIPELINE.flatMap((pass) => (pass === 'fuse' ? TARGET_PASSES[target] : pass === 'choose-float-products' ? [...(TARGET_PRODUCTS[target] ?? []), pass] : [pass])).filter((pass) => !exact || pass !== 'choose-winograd')
 }
 
 /** Targets that whole programs can be compiled for today. */

@@ -15,6 +15,7 @@ import type { Interval } from '../ir/kernel/interval.js'
 import { integerInterval } from './integer-interval.js'
 import type { Pass } from './pass.js'
 import { rewriteNodes, type Rewriting, type Rule } from './rewriter.js'
+import { summedAxes } from './summed-axes.js'
 
 /** Integers up to this are exact in float32. */
 const EXACT = 2 ** 24
@@ -45,9 +46,8 @@ const toFloats: Rule = (node, rewriting) => {
   return pieces === undefined ? undefined : rewritten(node, x, w, bias ?? undefined, summed, pieces, rewriting)
 }
 
-function summedByMatmul({ attrs }: Node, x: Value, w: Value): Summed | undefined {
-  const rankX = shapeOf(x).length, rankW = shapeOf(w).length
-  const left = rankX === 1 ? 0 : attrs['trans_a'] === true ? rankX - 2 : rankX - 1, right = rankW === 1 ? 0 : attrs['trans_b'] === true ? rankW - 1 : rankW - 2
+function summedByMatmul(node: Node, x: Value, w: Value): Summed | undefined {
+  const [left, right] = summedAxes(node, x, w)
   const extent = [shapeOf(x)[left], shapeOf(w)[right]].find((d) => typeof d === 'number')
   return typeof extent === 'number' ? { left, right, extent, taps: 1 } : undefined
 }

@@ -178,9 +178,9 @@ function weightOrder(role: Role, weight: Value, laidOut: boolean): Order | undef
   const { anchor } = role, { shape } = tensorOf(weight), rank = shape.length
   const kernel = Array.from({ length: Math.max(0, rank - 2) }, (_, i) => i + 2)
   switch (anchor.op) {
-    case 'conv': return laidOut ? [...kernel, 1, 0] : undefined
+    case 'conv': case 'paired_conv': return laidOut ? [...kernel, 1, 0] : undefined
     case 'conv_transpose': return laidOut ? [...kernel, 0, 1] : undefined
-    case 'matmul': {
+    case 'matmul': case 'paired_matmul': {
       const batch = shape.map((_, i) => i).slice(0, -2)
       return anchor.attrs['trans_b'] === true && rank >= 2 ? [...batch, rank - 1, rank - 2] : undefined
     }

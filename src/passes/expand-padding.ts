@@ -24,13 +24,13 @@ export const expandPadding: Pass = {
 }
 
 const expandConv: Rule = (node, rewriting) => {
-  if (node.op !== 'conv' || !wantsPadding(node)) return undefined
+  if ((node.op !== 'conv' && node.op !== 'paired_conv') || !wantsPadding(node)) return undefined
   const [x, ...others] = node.inputs
   if (x === null || x === undefined) return undefined
   const pads = node.attrs['pads'] as readonly Dim[]
   const spatial = pads.length / 2
   const padded = rewriting.add('pad', [x], { mode: 'constant', before: [0, 0, ...pads.slice(0, spatial)], after: [0, 0, ...pads.slice(spatial)] }, node.origin)
-  return rewriting.replace(node, 'conv', [padded, ...others], { ...node.attrs, pads: pads.map(() => 0) })
+  return rewriting.replace(node, node.op, [padded, ...others], { ...node.attrs, pads: pads.map(() => 0) })
 }
 
 function wantsPadding(node: Node): boolean {

@@ -6,6 +6,7 @@ import type { Pass } from './pass.js'
 import { canonicalize } from './canonicalize.js'
 import { chooseFloatProducts } from './choose-float-products.js'
 import { chooseLayout } from './choose-layout.js'
+import { choosePairedProducts } from './choose-paired-products.js'
 import { choosePrepared } from './choose-prepared.js'
 import { chooseWinograd } from './choose-winograd.js'
 import { dropDead } from './drop-dead.js'
@@ -33,7 +34,7 @@ import { unfoldConstants } from './unfold-constants.js'
 
 const LIST: readonly Pass[] = [
   functionalize, stripAutograd, stripVersion,
-  foldConstants, canonicalize, mergeBranches, simplifyArithmetic, chooseFloatProducts, shareCommon, dropDead,
+  foldConstants, canonicalize, mergeBranches, simplifyArithmetic, choosePairedProducts, chooseFloatProducts, shareCommon, dropDead,
   recogniseLayerNorm, recogniseGroupNorm, recogniseSoftmax, recogniseGelu, recogniseSwish,
   foldConvBatchnorm, expandBatchNorm, recogniseAttention, expandPadding, splitWideJoins, splitRecurrence, fuse, fuseMovement, chooseLayout, chooseWinograd, unfoldConstants, choosePrepared,
 ]

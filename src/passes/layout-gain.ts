@@ -31,15 +31,15 @@ export function estimateElements(shape: readonly Dim[]): number {
 /** Time of `count` elements side by side, beside that of as many in full vectors. */
 const inVectors = (count: number): number => (Math.floor(count / LANES) + SINGLE * (count % LANES)) / (count / LANES)
 
-/** The gain of a `conv` or `conv_transpose`. */
+/** The gain of a `conv`, `paired_conv` or `conv_transpose`. */
 export function layoutGain(node: Node): number {
   const [x, w] = node.inputs, [y] = node.outputs
   if (x == null || w == null || y === undefined) return 0
   const taps = estimateElements(shapeOf(w).slice(1)), group = node.attrs['group'] as number
-  const operations = 2 * taps * estimateElements(shapeOf(node.op === 'conv' ? y : x))
+  const operations = 2 * taps * estimateElements(shapeOf(node.op === 'conv_transpose' ? x : y))
   const filters = estimateElements(shapeOf(w).slice(0, 1))
   const isDepthwise = shapeOf(w)[1] === 1 && group > 1
-  if (node.op !== 'conv') return operations * (isDepthwise ? TRANSPOSED : Math.min(1, filters / LANES))
+  if (node.op === 'conv_transpose') return operations * (isDepthwise ? TRANSPOSED : Math.min(1, filters / LANES))
   const kernel = shapeOf(w).slice(2), strides = node.attrs['strides'] as readonly number[], spatial = shapeOf(y).slice(2)
   if (isDepthwise) {
     const rows = strides.at(-1) !== 1 ? ACROSS_STRIDES : taps > SMALL_WINDOW ? WIDE_WINDOW : ALONG_ROWS

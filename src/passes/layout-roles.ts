@@ -27,13 +27,13 @@ export interface Role {
 }
 
 const ROLES: Readonly<Record<string, RoleKind>> = {
-  conv: 'window', conv_transpose: 'window',
-  transpose: 'moves', relayout: 'moves', matmul: 'row-major', rms_norm: 'row-major', layer_norm: 'row-major',
+  conv: 'window', paired_conv: 'window', conv_transpose: 'window',
+  transpose: 'moves', relayout: 'moves', matmul: 'row-major', paired_matmul: 'row-major', rms_norm: 'row-major', layer_norm: 'row-major',
 }
 /** What an op does to order where the table above has no word on it. */
 const BY_PATTERN = { elementwise: 'copies', joining: 'copies', injective: 'moves', reduction: 'follows', contraction: 'row-major', alias: 'alias', opaque: 'fixed' } as const
 /** Injective ops that keep axes where they are. */
-const KEEP_AXES = new Set(['slice', 'expand', 'tile', 'trilu', 'resize'])
+const KEEP_AXES = new Set(['slice', 'expand', 'tile', 'trilu', 'resize', 'pair_halves'])
 
 export function roleOf(node: Node): Role {
   const own = (value: Value | null | undefined): Value | undefined => value ?? undefined

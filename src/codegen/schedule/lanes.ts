@@ -44,7 +44,7 @@ function linearLane(dim: Dim): { readonly first: Dim; readonly stride: number } 
 const FLOAT_UNARY: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['neg', 'abs', 'sqrt', 'floor', 'ceil', 'trunc', 'round', 'recip', 'rsqrt', 'isnan', 'isinf'])
 const INT_UNARY: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['neg', 'abs', 'bitnot'])
 const FLOAT_BINARY: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['add', 'sub', 'mul', 'div', 'min', 'max', 'pmin', 'pmax', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'])
-const INT_BINARY: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['add', 'sub', 'mul', 'min', 'max', 'and', 'or', 'xor', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'])
+const INT_BINARY: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['add', 'sub', 'mul', 'min', 'max', 'dot16', 'and', 'or', 'xor', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'])
 const BOOL_BINARY: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['and', 'or', 'xor', 'min', 'max', 'add', 'mul', 'eq', 'ne'])
 
 /** True where the operation `e` exists on vectors when its operands have these types, of which at least one is a vector. */

@@ -273,6 +273,7 @@ function renderBinary(name: BinaryOp, a: Typed, b: Typed, scope: FunctionScope):
     const s = scope.temporary(native), t = scope.temporary(native)
     return { type, code: [tee(s, a.code), tee(t, b.code), op(`${native}.${name === 'min' ? 'lt' : 'gt'}_${suffix}`, get(s), get(t)), 0x1b] }
   }
+  if (name === 'dot16') return { type, code: laneOp('i32x4.extract_lane', 0, op('i32x4.dot_i16x8_s', op('i32x4.splat', a.code), op('i32x4.splat', b.code))) }
   return name === 'atan2' ? refuse(name, type) : { type, code: scope.call(`${name}_${type}`, a.code, b.code) }
 }
 

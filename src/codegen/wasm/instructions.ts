@@ -35,7 +35,7 @@ const VECTOR: Readonly<Record<string, number>> = {
   ...opcodes(103, 'f32x4.ceil f32x4.floor f32x4.trunc f32x4.nearest'),
   ...opcodes(160, 'i32x4.abs i32x4.neg'),
   ...opcodes(171, 'i32x4.shl i32x4.shr_s i32x4.shr_u i32x4.add'), 'i32x4.sub': 177,
-  ...opcodes(181, 'i32x4.mul i32x4.min_s i32x4.min_u i32x4.max_s i32x4.max_u'),
+  ...opcodes(181, 'i32x4.mul i32x4.min_s i32x4.min_u i32x4.max_s i32x4.max_u i32x4.dot_i16x8_s'),
   ...opcodes(224, 'f32x4.abs f32x4.neg'), ...opcodes(227, 'f32x4.sqrt f32x4.add f32x4.sub f32x4.mul f32x4.div f32x4.min f32x4.max f32x4.pmin f32x4.pmax'),
   ...opcodes(248, 'i32x4.trunc_sat_f32x4_s i32x4.trunc_sat_f32x4_u f32x4.convert_i32x4_s f32x4.convert_i32x4_u'),
   'f32x4.relaxed_madd': 0x105,

@@ -108,7 +108,7 @@ export function renderVectorUnary(name: UnaryOp, x: VectorTyped, scope: Function
 
 const FLOAT_BINARY: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['add', 'sub', 'mul', 'div', 'min', 'max', 'pmin', 'pmax'])
 const COMPARISONS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['eq', 'ne', 'lt', 'le', 'gt', 'ge'])
-const INT_BINARY: Readonly<Partial<Record<BinaryOp, string>>> = { add: 'i32x4.add', sub: 'i32x4.sub', mul: 'i32x4.mul', min: 'i32x4.min_s', max: 'i32x4.max_s', and: 'v128.and', or: 'v128.or', xor: 'v128.xor', eq: 'i32x4.eq', ne: 'i32x4.ne', lt: 'i32x4.lt_s', le: 'i32x4.le_s', gt: 'i32x4.gt_s', ge: 'i32x4.ge_s' }
+const INT_BINARY: Readonly<Partial<Record<BinaryOp, string>>> = { add: 'i32x4.add', sub: 'i32x4.sub', mul: 'i32x4.mul', min: 'i32x4.min_s', max: 'i32x4.max_s', dot16: 'i32x4.dot_i16x8_s', and: 'v128.and', or: 'v128.or', xor: 'v128.xor', eq: 'i32x4.eq', ne: 'i32x4.ne', lt: 'i32x4.lt_s', le: 'i32x4.le_s', gt: 'i32x4.gt_s', ge: 'i32x4.ge_s' }
 const MASK_BINARY: Readonly<Partial<Record<BinaryOp, string>>> = { and: 'v128.and', min: 'v128.and', mul: 'v128.and', or: 'v128.or', max: 'v128.or', add: 'v128.or', xor: 'v128.xor', ne: 'v128.xor', eq: 'i32x4.eq' }
 
 /** The number that an expression is, in all its lanes; undefined for NaN and where that is not known. */

@@ -56,7 +56,7 @@ const FLOAT_UNARY: Readonly<Record<UnaryOp, Unary<number>>> = {
 const FLOAT_BINARY: Readonly<Record<BinaryOp, Binary<number>>> = {
   add: (a, b) => a + b, sub: (a, b) => a - b, mul: (a, b) => a * b, div: (a, b) => a / b, rem: (a, b) => a % b, mod: floorMod,
   pow: (a, b) => (a === 1 || ((a === -1) && (b === Infinity || b === -Infinity)) ? 1 : a ** b), atan2: Math.atan2, min: Math.min, max: Math.max,
-  pmin: (a, b) => (b < a ? b : a), pmax: (a, b) => (a < b ? b : a),
+  pmin: (a, b) => (b < a ? b : a), pmax: (a, b) => (a < b ? b : a), dot16: (a, b) => (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16),
   and: (a, b) => a & b, or: (a, b) => a | b, xor: (a, b) => a ^ b, shl: (a, b) => a << b, shr: (a, b) => a >> b,
   eq: (a, b) => (a === b ? 1 : 0), ne: (a, b) => (a !== b ? 1 : 0), lt: (a, b) => (a < b ? 1 : 0), le: (a, b) => (a <= b ? 1 : 0),
   gt: (a, b) => (a > b ? 1 : 0), ge: (a, b) => (a >= b ? 1 : 0),
@@ -66,7 +66,7 @@ const BIG_BINARY = (wrap: (x: bigint) => bigint): Readonly<Record<BinaryOp, Bina
   add: (a, b) => wrap(a + b), sub: (a, b) => wrap(a - b), mul: (a, b) => wrap(a * b),
   div: (a, b) => (b === 0n ? 0n : wrap(a / b)), rem: (a, b) => (b === 0n ? 0n : a % b), mod: floorModBig,
   pow: (a, b) => power(a, b, wrap), atan2: (a, b) => wrap(BigInt(Math.trunc(Math.atan2(Number(a), Number(b))))),
-  min: (a, b) => (a < b ? a : b), max: (a, b) => (a > b ? a : b), pmin: (a, b) => (b < a ? b : a), pmax: (a, b) => (a < b ? b : a),
+  min: (a, b) => (a < b ? a : b), max: (a, b) => (a > b ? a : b), pmin: (a, b) => (b < a ? b : a), pmax: (a, b) => (a < b ? b : a), dot16: (a, b) => wrap(BigInt.asIntN(16, a) * BigInt.asIntN(16, b) + BigInt.asIntN(16, a >> 16n) * BigInt.asIntN(16, b >> 16n)),
   and: (a, b) => wrap(a & b), or: (a, b) => wrap(a | b), xor: (a, b) => wrap(a ^ b), shl: (a, b) => wrap(a << (b & 63n)), shr: (a, b) => a >> (b & 63n),
   eq: (a, b) => (a === b ? 1 : 0), ne: (a, b) => (a !== b ? 1 : 0), lt: (a, b) => (a < b ? 1 : 0), le: (a, b) => (a <= b ? 1 : 0),
   gt: (a, b) => (a > b ? 1 : 0), ge: (a, b) => (a >= b ? 1 : 0),

@@ -30,9 +30,9 @@ export const VECTOR_DTYPES: ReadonlySet<DType> = new Set<DType>(['float32', 'int
 export type UnaryOp =
   | 'neg' | 'abs' | 'not' | 'bitnot' | 'sqrt' | 'rsqrt' | 'recip' | 'exp' | 'expm1' | 'log' | 'log1p' | 'sin' | 'cos' | 'tan' | 'asin' | 'acos' | 'atan'
   | 'sinh' | 'cosh' | 'tanh' | 'asinh' | 'acosh' | 'atanh' | 'erf' | 'floor' | 'ceil' | 'trunc' | 'round' | 'sign' | 'isnan' | 'isinf'
-/** `div` of integers truncates, and any integer division by 0 gives 0; shifts take the count modulo the width, vectors one i32 for all lanes; `mod` has the sign of the divisor, `rem` that of the dividend; `min`/`max` return NaN if either is NaN, `pmin` is `b < a ? b : a` and `pmax` is `a < b ? b : a`, of f32; `round` is to nearest even. */
+/** `div` of integers truncates, and any integer division by 0 gives 0; shifts take the count modulo the width, vectors one i32 for all lanes; `mod` has the sign of the divisor, `rem` that of the dividend; `min`/`max` return NaN if either is NaN, `pmin` is `b < a ? b : a` and `pmax` is `a < b ? b : a`, of f32; `dot16` of i32 is the sum of the products of their halves, as signed 16-bit integers; `round` is to nearest even. */
 export type BinaryOp =
-  | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'mod' | 'pow' | 'atan2' | 'min' | 'max' | 'pmin' | 'pmax'
+  | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'mod' | 'pow' | 'atan2' | 'min' | 'max' | 'pmin' | 'pmax' | 'dot16'
   | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
 
 export type Expr =

@@ -16,7 +16,7 @@ const UNARY: Readonly<Record<UnaryOp, true>> = {
   ceil: true, trunc: true, round: true, sign: true, isnan: true, isinf: true,
 }
 const BINARY: Readonly<Record<BinaryOp, true>> = {
-  add: true, sub: true, mul: true, div: true, rem: true, mod: true, pow: true, atan2: true, min: true, max: true, pmin: true, pmax: true,
+  add: true, sub: true, mul: true, div: true, rem: true, mod: true, pow: true, atan2: true, min: true, max: true, pmin: true, pmax: true, dot16: true,
   and: true, or: true, xor: true, shl: true, shr: true, eq: true, ne: true, lt: true, le: true, gt: true, ge: true,
 }
 /** Longer marks first, so that `<=` is not read as `<`. */

@@ -62,6 +62,7 @@ function check(e: Expr, checks: ExprChecks, memo: Map<Expr, RegisterType>): Regi
       if (shifts && b !== 'i32') checks.fail(`${e.op} of ${a} by ${b}; vectors are shifted by one i32`)
       if (a !== b && !shifts) checks.fail(`${e.op} of ${a} and ${b}`)
       if (INTEGER_ONLY.has(e.op) && FLOAT.has(a)) checks.fail(`${e.op} of ${a}`)
+      if (e.op === 'dot16' && laneType(a) !== 'i32') checks.fail(`${e.op} of ${a}`)
       return typeOfExpr({ ...e, a: { kind: 'local', name: '', type: a } }, checks.dtypeOf)
     }
     case 'select': {

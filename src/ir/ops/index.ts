@@ -30,6 +30,7 @@ import { UNARY } from './unary.js'
 import { averagePool, lpPool } from './average-pool.js'
 import { convTranspose } from './conv-transpose.js'
 import { conv } from './conv.js'
+import { pairedConv, pairedMatmul, pairHalves } from './paired-products.js'
 import { gru, gruRecurrence } from './gru.js'
 import { lstm, lstmRecurrence } from './lstm.js'
 import { matmul } from './matmul.js'
@@ -42,7 +43,7 @@ const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, topK,
-  matmul, attention, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD,
+  matmul, attention, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
   ...CONTROL_FLOW, ...BOOKKEEPING, fused,
 ]
 

@@ -13,10 +13,12 @@ import { coverOf, cutCover, cutPanels, cutPoints, cutVectors, cutWhole, directiv
 
 export interface Contraction { readonly stage: ReduceStage; readonly loads: readonly Access[]; readonly store: Access }
 
-/** The schedule of `compute` if it is a contraction of 32-bit floats; undefined if it is something else. */
-export function scheduleContraction(compute: Compute, features: Features): Schedule | undefined {
+/** The schedule of `compute` if it is a contraction of 32-bit floats or of pairs; undefined if it is something else. */
+export function scheduleContraction(compute: Compute, available: Features): Schedule | undefined {
   const found = findContraction(compute)
   if (found === undefined) return undefined
+  // Products of pairs need a register before they are added, as those of floats do without multiply-adds.
+  const features = found.stage.accumulators[0]?.type === 'f32' ? available : 'baseline'
   const { loads } = found
   const free = compute.axes.filter((a) => a.hi !== 1 && a.lo === undefined && !boundsDependOn(compute, a.name)).reverse()
   const shared = free.filter((a) => loads.some((l) => moves(l, a.name)) && loads.some((l) => !moves(l, a.name)))
@@ -35,7 +37,7 @@ export function findContraction(compute: Compute): Contraction | undefined {
   const [stage] = reductions, [last] = stores
   if (stage === undefined || last === undefined || reductions.length > 1 || stores.length > 1 || last.axes.length > 0 || stage.accumulators.length > 1) return undefined
   const [a] = stage.accumulators
-  if (a === undefined || a.type !== 'f32' || a.combine !== 'add' || a.value.kind !== 'binary' || a.value.op !== 'mul') return undefined
+  if (a?.combine !== 'add' || a.value.kind !== 'binary' || !((a.type === 'f32' && a.value.op === 'mul') || a.value.op === 'dot16')) return undefined
   if (compute.stages.some((s) => s.lets.some((l) => l.kind === 'data-index'))) return undefined
   // What an accumulator starts from (a bias) is no operand of the products.
   const loads = accessesOf(compute, { ...stage, accumulators: [{ ...a, init: constant('f32', 0) }] }), store = accessesOf(compute, last).find((x) => x.store)
