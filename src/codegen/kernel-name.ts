@@ -46,7 +46,7 @@ function operationsIn(root: Expr): number {
   const walk = (e: Expr): void => {
     if (seen.has(e)) return
     seen.add(e)
-    n += e.kind === 'madd' ? 2 : e.kind === 'unary' || e.kind === 'binary' || e.kind === 'select' ? 1 : 0
+    n += e.kind === 'madd' ? 2 : e.kind === 'binary' && e.op === 'dot16' ? 3 : e.kind === 'unary' || e.kind === 'binary' || e.kind === 'select' ? 1 : 0
     operandsOf(e).forEach(walk)
   }
   walk(root)
