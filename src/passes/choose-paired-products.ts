@@ -4,6 +4,7 @@
  *
  *   %p: int32 = matmul(%q, w)   ⇒   %p: int32 = paired_matmul(pair_halves{axis: 1}(%q), pair_halves{axis: 0}(w))
  *
+ * x64 has one instruction for it, with which quantised products took 0.6 of the time of choose-float-products' ones; ARM has three, which was not measured.
  * That operands fit in 16 bits follows from where they come from (a cast of 8 bits less a zero point).
  * Does not: touch grouped convolutions (neighbours may belong to different sums), sums of a single product, other integers than int32, or
  * operands that may be larger.

@@ -15,7 +15,7 @@ import { expectClose, sampleCase, type SampleCase } from '../../ir/ops/sample-ca
 import { graphOfCase, oneNode, throughFile } from './round-trip.js'
 
 /** What passes for targets alone make: no graph that is exported has them. */
-const FOR_TARGETS = /^(fused|attention|winograd_\w+)$/
+const FOR_TARGETS = /^(fused|attention|winograd_\w+|pair_halves|paired_\w+)$/
 
 /** All ops but those that only mark something, and those that only a later stage has. */
 const EXPORTABLE = [...OPS.values()].filter((op: Op) => !FOR_TARGETS.test(op.name) && !/^(autograd|version|view)\./.test(op.name) && op.samples.length > 0)
