@@ -1,21 +1,22 @@
-/** Kernels without vectors: every vector register becomes four scalar ones. For targets without lanes. */
+/** Kernels without vectors: every vector register becomes four scalar ones, and what only vectors have is written out. For targets without lanes. */
 import { add, type Dim } from '../ir/dims.js'
 import type { DType } from '../base/dtype.js'
-import { isVector, LANE_OF, laneType, LANES, typeOfExpr, type Expr, type RegisterType } from '../ir/kernel/expr.js'
+import { binary, constant, isVector, LANE_OF, laneType, LANES, typeOfExpr, type Expr, type RegisterType } from '../ir/kernel/expr.js'
 import type { Kernel, Stmt } from '../ir/kernel/kernel.js'
 import { exprsOf, operandsOf, visitExprs, visitStmts, withOperands } from '../ir/kernel/walk.js'
 
 const LANE_NUMBERS = Array.from({ length: LANES }, (_, k) => k)
 
-/** `kernel` in scalars; `kernel` itself where it has no vectors and no multiply-adds. */
+/** `kernel` in scalars; `kernel` itself where it has no vectors, no multiply-adds and no products of pairs. */
 export function scalarise(kernel: Kernel): Kernel {
   let found = false
-  visitStmts(kernel.body, (s) => visitExprs(exprsOf(s), (e) => { if (e.kind === 'madd' || e.kind === 'splat' || e.kind === 'vector' || e.kind === 'lane' || (e.kind === 'load' && e.lanes !== undefined)) found = true }))
+  visitStmts(kernel.body, (s) => visitExprs(exprsOf(s), (e) => { if (e.kind === 'madd' || isPairs(e) || e.kind === 'splat' || e.kind === 'vector' || e.kind === 'lane' || (e.kind === 'load' && e.lanes !== undefined)) found = true }))
   if (!found) return kernel
   const dtypes = new Map([...kernel.buffers, ...(kernel.shared ?? [])].map((b) => [b.name, b.dtype]))
   return { ...kernel, body: new Scalars((name) => dtypes.get(name) ?? 'float32').body(kernel.body) }
 }
 
+const isPairs = (e: Expr): e is Extract<Expr, { kind: 'binary' }> => e.kind === 'binary' && e.op === 'dot16'
 const partOf = (name: string, lane: number): string => `${name}.${lane}`
 
 class Scalars {
@@ -61,7 +62,13 @@ class Scalars {
       case 'lane': return this.#lane(e.x, e.lane)
       case 'madd': return { kind: 'binary', op: 'add', a: this.#lane(e.c, k), b: { kind: 'binary', op: 'mul', a: this.#lane(e.a, k), b: this.#lane(e.b, k) } }
       case 'cast': case 'bitcast': return { ...e, to: laneType(e.to), x: this.#lane(e.x, k) }
-      default: return withOperands(e, operandsOf(e).map((x) => this.#lane(x, k)))
+      default: return isPairs(e) ? pairs(this.#lane(e.a, k), this.#lane(e.b, k)) : withOperands(e, operandsOf(e).map((x) => this.#lane(x, k)))
     }
   }
+}
+
+/** The sum of the products of halves of 16 bits. */
+function pairs(a: Expr, b: Expr): Expr {
+  const half = constant('i32', 16), low = (x: Expr): Expr => binary('shr', binary('shl', x, half), half), high = (x: Expr): Expr => binary('shr', x, half)
+  return binary('add', binary('mul', low(a), low(b)), binary('mul', high(a), high(b)))
 }

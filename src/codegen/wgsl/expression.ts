@@ -160,7 +160,6 @@ function renderBinary(op: BinaryOp, a: Typed, b: Typed, scope: WgslScope): Typed
     case 'mod': return typed(call(scope.use(`modulo_${type}`), a, b))
     case 'pow': return typed(call(scope.use(`power_${type}`), a, b))
     case 'min': case 'max': return typed(call(op, a, b))
-    case 'dot16': return type === 'i32' ? typed(call(scope.use('dot16'), a, b)) : refuse(op, type)
     case 'atan2': return type === 'f32' ? typed(call('atan2', a, b)) : refuse(op, type)
     case 'and': case 'or': case 'xor': return type === 'f32' ? refuse(op, type) : typed(tight(symbol, a, b))
     case 'shl': case 'shr': return type === 'f32' ? refuse(op, type) : typed({ text: `${at(a, 4)} ${symbol} (u32(${b.text}) & 31u)`, level: 1 })

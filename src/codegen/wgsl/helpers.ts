@@ -41,7 +41,6 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
   // Where neither is negative: two thirds of the instructions that signs would take, or less.
   quotient: { text: 'fn quotient(a: i32, b: i32) -> i32 { return select(i32(u32(a) / u32(b)), 0, b == 0); }' },
   remainder: { text: 'fn remainder(a: i32, b: i32) -> i32 { return i32(u32(a) % u32(b)); }' },
-  dot16: { text: 'fn dot16(a: i32, b: i32) -> i32 { return ((a << 16u) >> 16u) * ((b << 16u) >> 16u) + (a >> 16u) * (b >> 16u); }' },
   ...integers('i32'),
   ...integers('u32'),
   // Built-in % rounds the quotient. Here multiples of b are taken away from the greatest down, each without rounding.

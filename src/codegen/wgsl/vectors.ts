@@ -6,12 +6,12 @@ import { exprsOf, operandsOf, visitExprs, visitStmts } from '../../ir/kernel/wal
 const UNARY: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['neg', 'abs', 'sqrt', 'rsqrt', 'exp', 'floor', 'ceil', 'trunc', 'round'])
 const BINARY: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['add', 'sub', 'mul', 'div', 'min', 'max', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'])
 
-/** True where WGSL has every operation on vectors in `kernel`. */
+/** True where WGSL has every operation on vectors in `kernel`, and no products of pairs, which only vectors of other targets have. */
 export function hasShaderVectors(kernel: Kernel): boolean {
   const dtypes = new Map([...kernel.buffers, ...(kernel.shared ?? [])].map((b) => [b.name, b.dtype]))
   const typeOf = (e: Expr): RegisterType => typeOfExpr(e, (name) => dtypes.get(name) ?? 'float32')
   let fits = true
-  visitStmts(kernel.body, (s) => visitExprs(exprsOf(s), (e) => { fits &&= ![e, ...operandsOf(e)].some((x) => isVector(typeOf(x))) || isWritten(e, typeOf) }))
+  visitStmts(kernel.body, (s) => visitExprs(exprsOf(s), (e) => { fits &&= !(e.kind === 'binary' && e.op === 'dot16') && ![e, ...operandsOf(e)].some((x) => isVector(typeOf(x))) || isWritten(e, typeOf) }))
   return fits
 }
 

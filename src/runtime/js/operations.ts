@@ -19,7 +19,7 @@ const FLOATS: Templates = {
   div: 'a / b', rem: 'a % b', mod: '$floorMod(a, b)', pow: '$power(a, b)', not: 'a === 0',
   recip: '1 / a', rsqrt: '1 / Math.sqrt(a)', round: '$roundEven(a)', erf: '$erf(a)', isnan: 'Number.isNaN(a)', isinf: 'Math.abs(a) === Infinity',
 }
-const INTS: Templates = { ...FLOATS, ...BITS, mul: 'Math.imul(a, b)', pow: '$intPower(a, b)', dot16: '(a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16)' }
+const INTS: Templates = { ...FLOATS, ...BITS, mul: 'Math.imul(a, b)', pow: '$intPower(a, b)' }
 const BIGS: Templates = {
   ...ARITHMETIC, ...BITS,
   ...of('floor ceil trunc round', () => 'a'), ...of('isnan isinf', () => 'false'),
