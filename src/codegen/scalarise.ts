@@ -32,7 +32,7 @@ class Scalars {
     switch (s.kind) {
       case 'for': return [{ ...s, body: this.body(s.body) }]
       case 'index': case 'barrier': return [s]
-      case 'data-index': return [{ ...s, value: this.#lane(s.value, 0) }]
+      case 'data-index': case 'fold': return [{ ...s, value: this.#lane(s.value, 0) }]
       case 'let': case 'var': {
         const { type } = s
         return isVector(type) ? LANE_NUMBERS.map((k): Stmt => ({ ...s, name: partOf(s.name, k), type: LANE_OF[type], value: this.#lane(s.value, k) })) : [{ ...s, value: this.#lane(s.value, 0) }]

@@ -56,7 +56,7 @@ export interface ProgramKernel {
  * order, then the parameters (i32 each, a uniform block) where there are any, then the fault cell (4 i32) where there is one;
  * `groups` is what to dispatch, over the parameters. With `slots`, the step's buffers have these bindings, and those that share
  * one, from the first of them to the last, each have a parameter after the step's own: where they begin in it, in 256 bytes. `plain` is the same for
- * adapters that are no GPUs. `host`: bytes of the host section, an artefact for wasm whose inputs and
+ * adapters that are no GPUs, `subgroups` for devices with that feature. `host`: bytes of the host section, an artefact for wasm whose inputs and
  * then outputs are the step's buffers; where it has symbols, one more input holds their values, in its own order.
  */
 export type WgslCode =
@@ -74,6 +74,7 @@ export interface ShaderCode {
   readonly fault: boolean
   readonly groups: readonly [Dim, Dim, Dim]
   readonly plain?: ShaderCode
+  readonly subgroups?: ShaderCode
 }
 
 /** A named range of the constants section; bytes from a multiple of 64. `buffer` is its index in `buffers`. */

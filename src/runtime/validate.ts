@@ -80,7 +80,7 @@ const wgslCode = (sections: Lengths): Check => (code, field) => {
   if (offset + bytes > (sections[kind === 'host' ? 'host' : 'wgsl']?.length ?? 0)) damaged(field)
   if (kind === 'host') return
   object({ entryPoint: text, access: array(oneOf('read', 'read_write')), 'slots?': array(size), params: array(text), fault: oneOf(true, false) })(code, field)
-  object({ groups: array(dimOf(new Set((code as { readonly params: readonly string[] }).params))), 'plain?': wgslCode(sections) })(code, field)
+  object({ groups: array(dimOf(new Set((code as { readonly params: readonly string[] }).params))), 'plain?': wgslCode(sections), 'subgroups?': wgslCode(sections) })(code, field)
 }
 
 /** Types and ranges of all fields. */

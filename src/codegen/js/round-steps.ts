@@ -33,7 +33,7 @@ export function roundBeforeSteps(kernel: Kernel): Kernel {
       case 'for': return { ...s, body: s.body.map(stmt) }
       case 'if': return { ...s, condition: expr(s.condition), then: s.then.map(stmt), else: s.else.map(stmt) }
       case 'set-all': return { ...s, sets: s.sets.map((t) => ({ ...t, value: expr(t.value) })) }
-      case 'data-index': case 'let': case 'var': case 'set': case 'store': return { ...s, value: expr(s.value) }
+      case 'data-index': case 'let': case 'var': case 'set': case 'store': case 'fold': return { ...s, value: expr(s.value) }
     }
   }
   return { ...kernel, body: kernel.body.map(stmt) }

@@ -1,12 +1,16 @@
 /** What invocations folded of their parts of a stage, folded into one. */
-import type { ReduceStage } from '../../ir/kernel/compute.js'
+import type { Accumulator, ReduceStage } from '../../ir/kernel/compute.js'
 import { binary, local, selectExpr, unary, type Expr } from '../../ir/kernel/expr.js'
+import { FOLDS, type Fold } from '../../ir/kernel/kernel.js'
 import type { Work } from './points.js'
 import { canSplit, halve } from './reduce.js'
 import { Memo, type ValueNode } from './values.js'
 
 /** True where the parts of a stage can be folded by different invocations. */
 export const canShare = (stage: ReduceStage): boolean => stage.extreme !== undefined || canSplit(stage)
+
+/** True where subgroups of a workgroup may fold a part of an accumulator each. */
+export const bySubgroups = (a: Accumulator): a is Accumulator & { readonly combine: Fold['op'] } => a.type === 'f32' && FOLDS.some((op) => op === a.combine)
 
 /** Parts, each with a value for every accumulator, as one. */
 export function foldParts(work: Work, stage: ReduceStage, parts: readonly (readonly ValueNode[])[]): readonly ValueNode[] {

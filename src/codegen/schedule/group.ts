@@ -1,6 +1,6 @@
 /**
  * Computes for workgroups: each workgroup takes some points of the outer axis, its invocations share the loops of the stages,
- * and what each of them folded is folded across them in shared memory, eight values at a time.
+ * and what each of them folded is folded across them: by subgroups where a device has them, else in shared memory, eight values at a time.
  *
  *   group softmax rows: part[t] = max over j = t, t+T, … · barrier · … · the row's peak in all invocations · sum likewise · store j = t, t+T, …
  */
@@ -11,7 +11,7 @@ import { binary, constant, indexValue, type Expr } from '../../ir/kernel/expr.js
 import type { Kernel } from '../../ir/kernel/kernel.js'
 import type { Directive } from '../../ir/kernel/schedule.js'
 import { freeSymbols, sharedLets, storesAt, writeLets } from './apply.js'
-import { canShare, foldParts } from './folds.js'
+import { bySubgroups, canShare, foldParts } from './folds.js'
 import type { Point } from './loops.js'
 import { bindLets, within, type TilePoint, type Work } from './points.js'
 import { identity, nextValues, type Register } from './reduce.js'
@@ -75,10 +75,20 @@ function writeShared(memory: SharedMemory, stage: ReduceStage, point: TilePoint,
   values.touch()
   openSlices(work, stage.axes, point, at, (own) => { writer.write(nextValues(work, stage, registers, within(point, own))) })
   values.touch()
-  const parts = accumulators.map((a) => memory.add(`${a.name}_part`, a.type, mul(at.slices, at.points) as number))
-  const own = (i: number): ValueNode => values.register(nameOf(registers, i), registers[i]?.type ?? 'f32', writer.depth)
+  const own = accumulators.map((a, i) => values.register(nameOf(registers, i), a.type, writer.depth)), locals = new Map(point.locals)
+  const folded = at.points === 1 && stage.extreme === undefined && accumulators.every(bySubgroups) ? accumulators.map((a, i) => memory.fold(a, own[i] as ValueNode, at.slices)) : foldByEights(memory, stage, own, at)
+  const totals = stage.extreme !== undefined ? folded : accumulators.map((a, i) => withInit(work, a, point, folded[i] as ValueNode))
+  writer.write(totals.map((value): Pending => ({ kind: 'keep', value })))
+  accumulators.forEach((a, i) => locals.set(a.name, totals[i] as ValueNode))
+  return { ...point, locals }
+}
+
+/** What every invocation has, folded in shared memory across those of its point. */
+function foldByEights(memory: SharedMemory, stage: ReduceStage, own: readonly ValueNode[], at: Invocation): readonly ValueNode[] {
+  const { work } = memory, { writer, values } = work
+  const parts = stage.accumulators.map((a) => memory.add(`${a.name}_part`, a.type, mul(at.slices, at.points) as number))
   const stored = (value: readonly ValueNode[]): Pending[] => parts.map((part, i) => ({ kind: 'store', buffer: part, index: at.number, value: value[i] as ValueNode }))
-  writer.write(stored(accumulators.map((_, i) => own(i))))
+  writer.write(stored(own))
   memory.barrier()
   const fold = (from: Dim, step: number, count: number): readonly ValueNode[] => foldParts(work, stage, Array.from({ length: count }, (_, k) => parts.map((part) => memory.load(part, add(from, k * step)))))
   let left = at.slices
@@ -87,11 +97,7 @@ function writeShared(memory: SharedMemory, stage: ReduceStage, point: TilePoint,
     writer.when(values.build(below(at.slice, rest), NOWHERE, writer, new Memo()), () => { writer.write(stored(fold(at.number, rest * at.points, FOLDED))) })
     memory.barrier()
   }
-  const locals = new Map(point.locals)
-  const folded = fold(at.column, at.points, left), totals = stage.extreme !== undefined ? folded : accumulators.map((a, i) => withInit(work, a, point, folded[i] as ValueNode))
-  writer.write(totals.map((value): Pending => ({ kind: 'keep', value })))
-  accumulators.forEach((a, i) => locals.set(a.name, totals[i] as ValueNode))
-  return { ...point, locals }
+  return fold(at.column, at.points, left)
 }
 
 const nameOf = (registers: readonly Register[], i: number): string => registers[i]?.names[0] as string

@@ -3,7 +3,7 @@ import { dimKey, product, type Dim } from '../../ir/dims.js'
 import type { DType } from '../../base/dtype.js'
 import type { Compute } from '../../ir/kernel/compute.js'
 import { LANES, REGISTER, vectorOf, type RegisterType } from '../../ir/kernel/expr.js'
-import type { Kernel, SharedBuffer } from '../../ir/kernel/kernel.js'
+import type { Fold, Kernel, SharedBuffer } from '../../ir/kernel/kernel.js'
 import type { Work } from './points.js'
 import { ValueTable, type ValueNode } from './values.js'
 import { KernelWriter } from './writer.js'
@@ -31,6 +31,14 @@ export class SharedMemory {
   barrier(): void {
     this.work.writer.barrier()
     this.work.values.touch()
+  }
+
+  /** What `value` of a workgroup's invocations, which are so many, folds to. */
+  fold({ name: wish, combine }: { readonly name: string; readonly combine: Fold['op'] }, value: ValueNode, invocations: number): ValueNode {
+    const { values, writer } = this.work, name = writer.fresh(`${wish}_all`)
+    writer.fold({ name, op: combine, buffer: this.add(`${wish}_part`, 'f32', invocations) }, value)
+    values.touch()
+    return values.register(name, 'f32', writer.depth)
   }
 
   /** The register at `index`, or the vector of four from there on, as it is now. */

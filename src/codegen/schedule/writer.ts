@@ -5,7 +5,7 @@
 import { invariant } from '../../base/error.js'
 import { add, dimKey, mul, sub, type Dim } from '../../ir/dims.js'
 import type { Expr } from '../../ir/kernel/expr.js'
-import type { Stmt } from '../../ir/kernel/kernel.js'
+import type { Fold, Stmt } from '../../ir/kernel/kernel.js'
 import { boundsOf, isNeverNegative, loopRange, rebuild, termsOf, type Range, type Term } from '../../ir/kernel/ranges.js'
 import { simplifyDim } from '../../ir/kernel/simplify.js'
 import { withOperands } from '../../ir/kernel/walk.js'
@@ -118,6 +118,9 @@ export class KernelWriter implements ValueContext {
 
   /** A barrier here; values of shared memory that were built before must not be used after it. */
   barrier(): void { this.#scope.stmts.push({ kind: 'barrier' }) }
+
+  /** A fold of `value` among the invocations of a workgroup; see `Fold`. */
+  fold(fold: Omit<Fold, 'kind' | 'value'>, value: ValueNode): void { this.#scope.stmts.push({ kind: 'fold', ...fold, value: this.#written(value) }) }
 
   #written(value: ValueNode): Expr {
     this.#uses = new Map()

@@ -62,7 +62,7 @@ export function canonicalLoop(loop: Loop, kernel: Kernel): CanonicalLoop {
       case 'for': { const lo = dim(s.lo), hi = dim(s.hi); return { ...s, variable: indices.declare(s.variable), lo, hi, body: all(s.body) } }
       case 'index': { const value = dim(s.value); return { ...s, name: indices.declare(s.name), value } }
       case 'data-index': { const value = expr(s.value), extent = dim(s.extent); return { ...s, name: indices.declare(s.name), value, extent } }
-      case 'let': case 'var': { const value = expr(s.value); return { ...s, name: registers.declare(s.name), value } }
+      case 'let': case 'var': case 'fold': { const value = expr(s.value); return { ...s, name: registers.declare(s.name), value } }
       case 'set': return { ...s, name: registers.use(s.name), value: expr(s.value) }
       case 'set-all': return { ...s, sets: s.sets.map((t) => ({ name: registers.use(t.name), value: expr(t.value) })) }
       case 'store': return { ...s, buffer: buffers.use(s.buffer), index: dim(s.index), value: expr(s.value) }

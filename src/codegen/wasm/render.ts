@@ -265,7 +265,7 @@ function renderStmt(s: Stmt, scope: KernelScope): Code {
       const values = s.sets.map((t, i) => typed(renderExpr(t.value, scope), (targets[i] as RegisterName).type, scope))
       return [...values, ...targets.reverse().map((t) => set(t.local, []))]
     }
-    case 'barrier': throw new IngotError('internal', `kernel ${scope.kernel.name} is one for workgroups`)
+    case 'barrier': case 'fold': throw new IngotError('internal', `kernel ${scope.kernel.name} is one for workgroups`)
     case 'store': return renderStore(s.buffer, s.index, renderExpr(s.value, scope), scope)
     case 'if': return branch(undefined, typed(renderExpr(s.condition, scope), 'bool', scope), renderBlock(s.then, scope), s.else.length > 0 ? renderBlock(s.else, scope) : [])
   }

@@ -4,6 +4,7 @@
  */
 import type { Graph } from '../../ir/graph.js'
 import type { Kernel } from '../../ir/kernel/kernel.js'
+import { hasFolds } from '../../ir/kernel/spell-folds.js'
 import type { ProgramBuffer, ProgramKernel, SectionName, ShaderCode, Step, WgslCode } from '../../runtime/format.js'
 import type { LoweredKernel, LoweredStep } from '../lower.js'
 import type { MemoryPlan } from '../plan-memory.js'
@@ -124,12 +125,12 @@ function bindOnce(kernel: Kernel, places: readonly number[]): { readonly kernel:
 const isHalf = ({ dtype, stored = dtype }: Pick<ProgramBuffer, 'dtype' | 'stored'>): boolean => stored === 'float16'
 
 function shaderOf({ kernel, plain, ...bound }: Variant, text: Section): WgslCode {
-  const code = shaderText(kernel, bound, text)
-  return plain === undefined ? code : { ...code, plain: shaderText(plain, bound, text) }
+  const code = shaderText(kernel, bound, text), subgroups = hasFolds(kernel.body) && { subgroups: shaderText(kernel, bound, text, true) }
+  return { ...code, ...subgroups, ...(plain !== undefined && { plain: shaderText(plain, bound, text) }) }
 }
 
-function shaderText(kernel: Kernel, { slots, shared, half, origins }: Pick<Variant, 'slots' | 'shared' | 'half' | 'origins'>, text: Section): ShaderCode {
-  const { code, entryPoint, bindings, workgroups } = renderWgsl(kernel, { shared, half, origins: [...new Set(origins)].slice(0, NAMED) })
+function shaderText(kernel: Kernel, { slots, shared, half, origins }: Pick<Variant, 'slots' | 'shared' | 'half' | 'origins'>, text: Section, subgroups = false): ShaderCode {
+  const { code, entryPoint, bindings, workgroups } = renderWgsl(kernel, { shared, half, subgroups, origins: [...new Set(origins)].slice(0, NAMED) })
   return {
     kind: 'shader', ...text.add(new TextEncoder().encode(code)), entryPoint,
     access: bindings.flatMap((b) => (b.kind === 'buffer' ? [b.access] : [])), ...(slots.some((s, i) => s !== i) && { slots }),

@@ -9,8 +9,10 @@ import { IngotError } from '../../base/error.js'
 import { add, ceilDiv, max, min, sub } from '../../ir/dims.js'
 import { isVector, LANES, REGISTER } from '../../ir/kernel/expr.js'
 import type { Kernel, SharedBuffer, Stmt } from '../../ir/kernel/kernel.js'
+import { spellFolds } from '../../ir/kernel/spell-folds.js'
 import { visitStmts } from '../../ir/kernel/walk.js'
 import { quarterOf, renderExpr, renderIndex, renderStored, typeText, wgslType, type Typed, type WgslScope, type WgslType } from './expression.js'
+import { renderFold, SUBGROUP, type FoldScope } from './fold.js'
 import { HELPERS, helperText } from './helpers.js'
 import { Identifiers } from './names.js'
 import { storedAs } from '../../base/stored-as.js'
@@ -42,10 +44,13 @@ export interface WgslOptions {
   readonly shared?: ReadonlySet<string>
   /** Buffers of floats that lie in memory as float16. */
   readonly half?: ReadonlySet<string>
+  /** Folds of a workgroup by the subgroups of the device, which has to have that feature. */
+  readonly subgroups?: boolean
 }
 
 /** The shader of a kernel. Throws `unsupported-dtype` for what WGSL lacks. */
-export function renderWgsl(kernel: Kernel, { origins = [], shared = new Set(), half = new Set() }: WgslOptions = {}): WgslKernel {
+export function renderWgsl(given: Kernel, { origins = [], shared = new Set(), half = new Set(), subgroups = false }: WgslOptions = {}): WgslKernel {
+  const kernel = subgroups ? given : spellFolds(given)
   const scope = new ShaderScope(kernel, half)
   const loops = spreadLoops(kernel.body), invocations = invocationsOf(kernel.body)
   // An invocation has a point of the parallel loops, or with a local loop inside a workgroup has.
@@ -55,12 +60,14 @@ export function renderWgsl(kernel: Kernel, { origins = [], shared = new Set(), h
   const code = [
     `// ${[kernel.name, ...origins].join(' · ').replace(/[^ -~·]/g, '?')}`,
     ...(half.size > 0 ? ['enable f16;'] : []),
+    ...(subgroups ? ['enable subgroups;'] : []),
     ...bindings.flatMap((b) => declare(b, kernel, scope)),
     ...(kernel.shared ?? []).map((b) => declareShared(b, kernel, scope)),
     ...[helperText(scope.used)].filter((t) => t !== ''),
     '',
     `@compute @workgroup_size(${size})`,
     `fn ${scope.entryPoint}(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {`,
+    ...(subgroups ? [SUBGROUP] : []),
     lines.trimEnd(),
     '}', '',
   ].join('\n')
@@ -134,11 +141,11 @@ function elementText(name: string, kernel: Kernel, scope: ShaderScope): string {
 }
 
 /** Names in scope and helpers used. */
-class ShaderScope implements WgslScope {
+class ShaderScope implements FoldScope {
   readonly used = new Set<string>()
   readonly entryPoint: string
   readonly #kernel: Kernel
-  readonly #ids = new Identifiers(['point', ...Object.keys(HELPERS)])
+  readonly #ids = new Identifiers(['point', 'subgroup_rank', 'subgroup_count', 'slot', ...Object.keys(HELPERS)])
   readonly #wide: ReadonlySet<string>
   readonly #half: ReadonlySet<string>
   #indices: Map<string, boolean>
@@ -170,6 +177,8 @@ class ShaderScope implements WgslScope {
     const found = [...this.#kernel.buffers, ...(this.#kernel.shared ?? [])].find((b) => b.name === name)
     return found === undefined ? this.#unknown(`buffer ${name}`) : { id: this.#ids.of('buffer', name), dtype: found.dtype, wide: this.#wide.has(name), half: this.#half.has(name) }
   }
+
+  lengthOf(buffer: string): number { return this.#kernel.shared?.find((b) => b.name === buffer)?.length ?? 0 }
 
   use(helper: string): string {
     this.used.add(helper)
@@ -212,6 +221,7 @@ function renderStmt(s: Stmt, scope: ShaderScope, indent: string): string {
   const inner = (body: readonly Stmt[]): string => `{\n${renderBlock(body, scope, `${indent}  `)}${indent}}`
   switch (s.kind) {
     case 'barrier': return 'workgroupBarrier();'
+    case 'fold': return renderFold(s, scope, indent)
     case 'for': return scope.block(() => {
       if (s.local === true) return `{\n${indent}  let ${scope.declareIndex(s.variable, true)} = i32(local);\n${renderBlock(s.body, scope, `${indent}  `)}${indent}}`
       const lo = renderIndex(s.lo, scope), hi = renderIndex(s.hi, scope)

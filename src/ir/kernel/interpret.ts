@@ -2,6 +2,7 @@
  * The kernel interpreter: what a kernel means, slowly and with every access checked. The oracle for schedules and renderers.
  * The kernel is compiled to closures once, so that cases of some millions of steps run in seconds.
  */
+import { spellFolds } from './spell-folds.js'
 import { DTYPES, type TensorStorage } from '../../base/dtype.js'
 import { evaluateDim } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
@@ -42,7 +43,7 @@ export function interpretKernel(kernel: Kernel, params: Readonly<Record<string, 
   }
   const frame: Frame = { ints: [], registers: [] }
   for (const p of kernel.params) frame.ints[slot(ints, p)] = params[p] ?? unknown(kernel, `parameter ${p}`)
-  compileBody(kernel.body, scope, turns)(frame)
+  compileBody(spellFolds(kernel).body, scope, turns)(frame)
 }
 
 function unknown(kernel: Kernel, what: string): never {
@@ -70,7 +71,7 @@ function compileStmt(s: Stmt, scope: Scope, turns: Turns): Run {
   const body = (inner: readonly Stmt[]): Run => compileBody(inner, scope, turns)
   switch (s.kind) {
     case 'for': return s.local === true ? compileLocal(s, scope, turns, body) : compileFor(s.variable, compileDim(s.lo, scope), compileDim(s.hi, scope), s.step, body(s.body), scope)
-    case 'barrier': return () => { throw new IngotError('verify-kernel', `kernel ${scope.kernel} has a barrier outside local loops`, { where: { origin: scope.kernel } }) }
+    case 'barrier': case 'fold': return () => { throw new IngotError('verify-kernel', `kernel ${scope.kernel} has a ${s.kind} outside local loops`, { where: { origin: scope.kernel } }) }
     case 'index': { const slot = scope.intSlot(s.name), value = compileDim(s.value, scope); return (f) => { f.ints[slot] = value(f) } }
     case 'data-index': return compileDataIndex(s, scope)
     case 'let': case 'var': case 'set': { const slot = scope.registerSlot(s.name), value = compileExpr(s.value, scope); return (f) => { f.registers[slot] = value(f) } }

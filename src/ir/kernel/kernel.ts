@@ -21,6 +21,7 @@ export type Stmt =
   | { readonly kind: 'for'; readonly variable: string; readonly lo: Dim; readonly hi: Dim; readonly step: number; readonly parallel?: boolean; readonly local?: boolean; readonly body: readonly Stmt[] }
   /** No invocation of the local loop around it goes on before all are here; then each sees what the others wrote to shared buffers. */
   | { readonly kind: 'barrier' }
+  | Fold
   /** An integer local, immutable: hoisted index arithmetic. */
   | { readonly kind: 'index'; readonly name: string; readonly value: Dim }
   /** An integer local read from data, wrapped once if negative, checked against `extent` (fault `index-out-of-range`). `sure`: it lies in [0, extent) whatever is fed, which renderers need not check. */
@@ -34,6 +35,15 @@ export type Stmt =
   | { readonly kind: 'set-all'; readonly sets: readonly { readonly name: string; readonly value: Expr }[] }
   | { readonly kind: 'store'; readonly buffer: string; readonly index: Dim; readonly value: Expr }
   | { readonly kind: 'if'; readonly condition: Expr; readonly then: readonly Stmt[]; readonly else: readonly Stmt[] }
+
+/** Operations by which a workgroup folds. */
+export const FOLDS = ['add', 'mul', 'max', 'min'] as const
+
+/**
+ * A register of float32, immutable: `value` of all invocations of the local loop, folded by `op`. No invocation goes on before all are here. `buffer`
+ * is shared, of float32, has an element for each of them (up to eight, or that times a power of eight), and nothing else touches it since the last barrier and before the next.
+ */
+export interface Fold { readonly kind: 'fold'; readonly name: string; readonly op: (typeof FOLDS)[number]; readonly value: Expr; readonly buffer: string }
 
 /** A kernel of several that are called in turn: their temps of one name are the same memory. `params` has parameters that are no symbols, in terms of symbols. */
 export interface ChainedKernel { readonly kernel: Kernel; readonly params?: Readonly<Record<string, Dim>> }

@@ -2,7 +2,7 @@
 import { isDType, type DType } from '../../base/dtype.js'
 import { Cursor } from '../cursor.js'
 import type { RegisterType } from './expr.js'
-import type { Kernel, KernelBuffer, SharedBuffer, Stmt } from './kernel.js'
+import { FOLDS, type Kernel, type KernelBuffer, type SharedBuffer, type Stmt } from './kernel.js'
 import { parseExpr, REGISTER_TYPES, type Locals } from './parse-expr.js'
 
 const ROLES = ['in', 'out', 'temp'] as const
@@ -65,6 +65,7 @@ function parseStmt(cursor: Cursor, locals: Map<string, RegisterType>): Stmt {
   if (cursor.takeWord('local')) { cursor.expectWord('for'); return parseFor(cursor, locals, { local: true }) }
   if (cursor.takeWord('for')) return parseFor(cursor, locals, {})
   if (cursor.takeWord('barrier')) return { kind: 'barrier' }
+  if (cursor.takeWord('fold')) return parseFold(cursor, locals)
   if (cursor.takeWord('index')) {
     const name = cursor.name('a name')
     cursor.expect('=')
@@ -118,6 +119,15 @@ function parseRegister(cursor: Cursor, locals: Map<string, RegisterType>, kind: 
   const value = parseExpr(cursor, locals)
   locals.set(name, type)
   return { kind, name, type, value }
+}
+
+function parseFold(cursor: Cursor, locals: Map<string, RegisterType>): Stmt {
+  const name = cursor.name('a register')
+  cursor.expect('=')
+  const at = cursor.offset, word = cursor.name('an operation'), op = FOLDS.find((f) => f === word) ?? cursor.fail(`one of ${FOLDS.join(', ')}`, at), value = parseExpr(cursor, locals)
+  cursor.expectWord('in')
+  locals.set(name, 'f32')
+  return { kind: 'fold', name, op, value, buffer: cursor.name('a buffer') }
 }
 
 function parseAssignment(cursor: Cursor, locals: Locals): Extract<Stmt, { kind: 'set-all' }>['sets'][number] {

@@ -66,6 +66,7 @@ export function printStmt(s: Stmt, indent = ''): string {
   switch (s.kind) {
     case 'for': return `${indent}${s.parallel === true ? 'parallel ' : s.local === true ? 'local ' : ''}for ${printDim(s.variable)} in ${range(s.lo, s.hi, s.step)} ${block(s.body)}`
     case 'barrier': return `${indent}barrier`
+    case 'fold': return `${indent}fold ${s.name} = ${s.op} ${printExpr(s.value)} in ${s.buffer}`
     case 'index': return `${indent}index ${printDim(s.name)} = ${printDim(s.value)}`
     case 'data-index': return `${indent}data-index ${printDim(s.name)} = ${printExpr(s.value)} ${s.sure === true ? 'surely ' : ''}within ${printDim(s.extent)}`
     case 'let': case 'var': return `${indent}${s.kind} ${s.name}: ${s.type} = ${printExpr(s.value)}`

@@ -10,6 +10,7 @@ import { isVector, LANES, REGISTER, VECTOR_DTYPES, VECTOR_OF, type Expr, type Re
 import type { Kernel, KernelBuffer, Stmt } from './kernel.js'
 import { boundsOf, isInside, isNeverNegative, loopRange, termsOf, type Range } from './ranges.js'
 import { printStmt } from './print.js'
+import { hasFolds, spellFolds } from './spell-folds.js'
 import { checkExpr } from './verify-expr.js'
 import { childrenOf, visitExprs } from './walk.js'
 
@@ -36,6 +37,7 @@ interface Scope {
 
 /** Throws `verify-kernel` with the statement at fault where `kernel` breaks a rule. */
 export function verifyKernel(kernel: Kernel): KernelFacts {
+  if (hasFolds(kernel.body)) return verifyKernel(spellFolds(kernel))
   const buffers = new Map<string, KernelBuffer>()
   const names = new Set<string>()
   const declare = (name: string): void => {

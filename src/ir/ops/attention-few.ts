@@ -10,10 +10,10 @@
 import { add, ceilDiv, floorDiv, min, mod, mul, sub, type Dim } from '../dims.js'
 import { binary, constant, indexValue, LANES, local, madd, selectExpr, splat, unary, type Expr, type RegisterType } from '../kernel/expr.js'
 import type { SharedBuffer, Stmt } from '../kernel/kernel.js'
-import { LEAST, elementAt, filled, greaterOf, indexOf, inverseOfSum, lanesOf, letOf, loopOver, range, setTo, storeTo, varOf, vectorAt, vectorOf, zero, type AttentionSite } from './attention-site.js'
+import { LEAST, elementAt, filled, foldTo, greaterOf, indexOf, inverseOfSum, lanesOf, letOf, loopOver, range, setTo, storeTo, varOf, vectorAt, vectorOf, zero, type AttentionSite } from './attention-site.js'
 import { number, plus, times } from './expressions.js'
 
-/** Invocations of a workgroup, by how many keys there are; those that share a key; teams, of which each has a row in shared memory; keys whose values a team reads at once. */
+/** Invocations of a workgroup, by how many keys there are; those that share a key; teams, what each has is added up one after the other; keys whose values a team reads at once. */
 const FEWEST = 64, MOST = 256, MOST_LANES = 8, MOST_TEAMS = 32, AT_ONCE = 4
 /** Between rows of scores' parts in shared memory: neighbours lie in other banks. */
 const PAD = 4
@@ -40,7 +40,7 @@ function spreadOf({ k, v, inVectors, extents: { keys, depth, width } }: Attentio
 /** Shared memory of a workgroup. */
 export function fewBuffers(site: AttentionSite): readonly SharedBuffer[] {
   const { threads, lanes, teams, columns, valueUnit } = spreadOf(site), shared = (name: string, length: number): SharedBuffer => ({ name, dtype: 'float32', length })
-  return [shared('parts', Math.max(lanes * (threads + PAD), teams * columns * valueUnit)), shared('scores', threads), shared('peaks', teams), shared('totals', teams)]
+  return [shared('parts', Math.max(lanes * (threads + PAD), teams * columns * valueUnit)), shared('scores', threads), shared('peaks', threads), shared('totals', threads)]
 }
 
 /** Workgroups of all `heads` heads' queries. `begin` says where the operands of head `z` lie. */
@@ -121,29 +121,23 @@ function weigh(site: AttentionSite, { teams, threads, valueUnit }: Spread): read
   ])
 }
 
-/** What the teams have, added up by the first of them. */
+/** What the teams have, brought to the greatest of their peaks and added up by the first of them. */
 function results(site: AttentionSite, spread: Spread): Stmt[] {
-  const { y } = site, { teams, columns, valueUnit } = spread, type = typeOf(valueUnit), acc = local('acc', type), sum = local('sum', type), pitch = columns * valueUnit
-  const scaled = times(sum, spreadOver(valueUnit, f32('factor'))), at = add('y_at', mul('i', y.n))
+  const { y } = site, { teams, side, columns, threads, valueUnit } = spread, type = typeOf(valueUnit), acc = local('acc', type), sum = local('sum', type), pitch = columns * valueUnit
+  const scaled = times(sum, spreadOver(valueUnit, f32('factor'))), at = add('y_at', mul('i', y.n)), isZero = (name: string): Expr => binary('eq', indexValue(name), constant('i32', 0))
   const store = valueUnit === 1 || y.d === 1 ? [storeTo('y0', add(at, mul(y.d, 'from')), scaled)] : [letOf('result', scaled), ...lanesOf('result').map((x, lane) => storeTo('y0', add(at, mul(y.d, add('from', lane))), x))]
-  const first = (body: readonly Stmt[]): Stmt => ({ kind: 'if', condition: binary('eq', indexValue('team'), constant('i32', 0)), then: body, else: [] })
-  const leading = (body: readonly Stmt[]): Stmt => ({ kind: 'if', condition: binary('eq', indexValue('column'), constant('i32', 0)), then: body, else: [] })
+  // All of a team have its total.
+  const counts = teams * side < threads ? binary('and', isZero('column'), below('team', teams)) : isZero('column')
   return [
-    ...working(site, spread, [leading([storeTo('peaks', 'team', f32('peak'))])]),
-    { kind: 'barrier' },
-    varOf('greatest', number('f32', LEAST), 'f32'),
-    loopOver('k', 0, teams, [setTo('greatest', greaterOf(f32('greatest'), elementAt('peaks', 'k')))]),
+    foldTo('greatest', 'max', f32('peak'), 'peaks'),
     letOf('less', unary('exp', binary('sub', f32('peak'), f32('greatest'))), 'f32'),
-    ...working(site, spread, [
-      leading([storeTo('totals', 'team', times(f32('total'), f32('less')))]),
-      storeTo('parts', add(mul(pitch, 'team'), mul(valueUnit, 'column')), times(acc, spreadOver(valueUnit, f32('less')))),
-    ]),
-    { kind: 'barrier' },
-    first([...working(site, spread, [
-      varOf('whole', zero, 'f32'), varOf('sum', none(valueUnit), type),
-      loopOver('k', 0, teams, [setTo('whole', plus(f32('whole'), elementAt('totals', 'k'))), setTo('sum', plus(sum, elements(valueUnit, 'parts', add(mul(pitch, 'k'), mul(valueUnit, 'column')), 1)))]),
+    ...working(site, spread, [storeTo('parts', add(mul(pitch, 'team'), mul(valueUnit, 'column')), times(acc, spreadOver(valueUnit, f32('less'))))]),
+    foldTo('whole', 'add', selectExpr(counts, times(f32('total'), f32('less')), zero), 'totals'),
+    { kind: 'if', condition: isZero('team'), then: working(site, spread, [
+      varOf('sum', none(valueUnit), type),
+      loopOver('k', 0, teams, [setTo('sum', plus(sum, elements(valueUnit, 'parts', add(mul(pitch, 'k'), mul(valueUnit, 'column')), 1)))]),
       letOf('factor', inverseOfSum(site, f32('whole'), zero, constant('f32', 1)), 'f32'),
       ...store,
-    ])]),
+    ]), else: [] },
   ]
 }

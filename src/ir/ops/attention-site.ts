@@ -71,6 +71,8 @@ export const letOf = (name: string, value: Expr, type: RegisterType = 'f32x4'): 
 export const varOf = (name: string, value: Expr, type: RegisterType = 'f32x4'): Stmt => ({ kind: 'var', name, type, value })
 export const setTo = (name: string, value: Expr): Stmt => ({ kind: 'set', name, value })
 export const storeTo = (buffer: string, index: Dim, value: Expr): Stmt => ({ kind: 'store', buffer, index, value })
+/** A number of all invocations of a workgroup, folded. */
+export const foldTo = (name: string, op: 'add' | 'max', value: Expr, buffer: string): Stmt => ({ kind: 'fold', name, op, value, buffer })
 export const loopOver = (variable: string, lo: Dim, hi: Dim, body: readonly Stmt[], step = 1): Stmt => ({ kind: 'for', variable, lo, hi, step, body })
 
 /** A vector register. */

@@ -28,7 +28,7 @@ export type StmtCode =
   | { readonly kind: 'set-all'; readonly sets: readonly SetCode[] }
   | { readonly kind: 'store'; readonly buffer: string; readonly index: Dim; readonly value: ExprCode }
   /** What only targets with workgroups have. */
-  | { readonly kind: 'barrier' }
+  | { readonly kind: 'barrier' | 'fold' }
   | { readonly kind: 'if'; readonly condition: ExprCode; readonly then: readonly StmtCode[]; readonly else: readonly StmtCode[] }
 
 /** A kernel as JSON: what `ProgramKernel.code` holds for the `js` target. */

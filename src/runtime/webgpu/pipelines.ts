@@ -12,11 +12,11 @@ export function makePipelines(device: GPUDevice, { header, sections }: ProgramDa
     if (!device.features.has(feature as GPUFeatureName)) throw new IngotError('target-unavailable', `the program needs the feature ${feature}, which this WebGPU device has not`, { hint: 'use another device, or compile without precision f16' })
   }
   const text = sections.wgsl ?? new Uint8Array(0), decoder = new TextDecoder()
-  const isGpu = device.adapterInfo?.isFallbackAdapter !== true
+  const isGpu = device.adapterInfo?.isFallbackAdapter !== true, inSubgroups = device.features.has('subgroups')
   return Promise.all(header.kernels.map(async ({ name, code: given }, number): Promise<Pipeline | undefined> => {
     const shader = given as WgslCode
     if (shader.kind !== 'shader') return undefined
-    const code = (isGpu ? undefined : shader.plain) ?? shader
+    const code = (isGpu ? inSubgroups && shader.subgroups : shader.plain) || shader
     const origin = header.steps.find((step) => step.kernel === number)?.origin ?? ''
     const buffers = code.access.length + (code.fault ? 1 : 0), most = device.limits.maxStorageBuffersPerShaderStage
     if (buffers > most) throw new IngotError('target-unavailable', `the kernel ${name} uses ${buffers} buffers, this WebGPU device binds at most ${most}`, { where: { origin }, hint: 'use a device with more storage buffers per shader stage, or compile for wasm' })

@@ -5,16 +5,19 @@ import { prepareCompute } from '../../../src/codegen/schedule/prepare.js'
 import { scheduleWgsl } from '../../../src/codegen/schedules/wgsl.js'
 import { writeKernel } from '../../../src/codegen/schedule/write-kernel.js'
 import { besideEachOther } from '../../../src/codegen/wgsl/spread-stores.js'
-import { renderWgsl } from '../../../src/codegen/wgsl/render.js'
+import { renderWgsl, type WgslKernel } from '../../../src/codegen/wgsl/render.js'
 import { interpretKernel } from '../../../src/ir/kernel/interpret.js'
+import type { Kernel } from '../../../src/ir/kernel/kernel.js'
 import { printKernel } from '../../../src/ir/kernel/print.js'
+import { hasFolds } from '../../../src/ir/kernel/spell-folds.js'
 import { parseKernel } from '../../../src/ir/kernel/parse.js'
 import type { Schedule, TileSide } from '../../../src/ir/kernel/schedule.js'
 import { verifyKernel } from '../../../src/ir/kernel/verify.js'
 import { convCase, matmulCase, rowCase, type Case } from '../schedule-cases.js'
 import { compileErrors, findDevice, runKernel } from './device.js'
 
-const device = await findDevice()
+const device = await findDevice(), inSubgroups = await findDevice(['subgroups'])
+if (inSubgroups === undefined) console.warn('skipped: WebGPU finds no adapter with subgroups; VK_DRIVER_FILES=$(scripts/software-adapter.sh) gives one in software')
 
 /** The interpreter fails where a barrier lacks; where there is a device, it has to give the same. */
 async function expectRight(c: Case, schedule: Schedule, onDevice: boolean): Promise<void> {
@@ -24,12 +27,21 @@ async function expectRight(c: Case, schedule: Schedule, onDevice: boolean): Prom
   const y0 = new Float32Array(c.outputs).fill(NaN)
   interpretKernel(kernel, c.params, { ...c.inputs, y0 })
   expect(y0).toEqual(c.expected)
-  if (device === undefined) return
-  const shader = renderWgsl(kernel)
-  if (!onDevice) return expect(await compileErrors(device, shader.code)).toEqual([])
-  const buffers: Record<string, TensorStorage> = { ...c.inputs, y0: new Float32Array(c.outputs).fill(NaN) }
-  await runKernel(device, shader, kernel.buffers.map((b) => buffers[b.name] as TensorStorage), c.params)
-  expect(buffers['y0']).toEqual(c.expected)
+  for (const { on, shader } of shadersOf(kernel)) {
+    expect(await compileErrors(on, shader.code)).toEqual([])
+    if (!onDevice) continue
+    const buffers: Record<string, TensorStorage> = { ...c.inputs, y0: new Float32Array(c.outputs).fill(NaN) }
+    await runKernel(on, shader, kernel.buffers.map((b) => buffers[b.name] as TensorStorage), c.params)
+    expect(buffers['y0']).toEqual(c.expected)
+  }
+}
+
+/** The shader of a kernel for a device without subgroups, and, where it folds, for one with them. */
+function shadersOf(kernel: Kernel): readonly { readonly on: GPUDevice; readonly shader: WgslKernel }[] {
+  return [
+    ...(device === undefined ? [] : [{ on: device, shader: renderWgsl(kernel) }]),
+    ...(inSubgroups === undefined || !hasFolds(kernel.body) ? [] : [{ on: inSubgroups, shader: renderWgsl(kernel, { subgroups: true }) }]),
+  ]
 }
 
 describe('rows shared by workgroups', () => {
@@ -99,6 +111,24 @@ describe('kernels with workgroups', () => {
     expect(() => run(sum(`part[t] = x0[t] ${last}`))).toThrowError(/without a barrier between/)
     expect(() => run(sum('part[0] = x0[t]'))).toThrowError(/without a barrier between/)
     expect(() => run(sum('part[t] = x0[t] barrier y0[0] = part[0] part[t] = x0[t]'))).toThrowError(/without a barrier between/)
+  })
+
+  test('fold what all invocations have, on devices with subgroups too, which need not be full', { timeout: 60_000 }, async () => {
+    for (const [threads, op] of [[1, 'add'], [5, 'max'], [24, 'mul'], [64, 'min'], [256, 'add']] as const) {
+      const kernel = parseKernel(`kernel fold() { in x0: float32[${threads}] out y0: float32[${threads}] shared part: float32[${threads}] local for t in [0, ${threads}) { fold all = ${op} x0[t] in part y0[t] = all } }`)
+      expect(parseKernel(printKernel(kernel))).toEqual(kernel)
+      verifyKernel(kernel)
+      const x0 = Float32Array.from({ length: threads }, (_, i) => (op === 'mul' ? [1, -1, 2][(i * i) % 3] as number : ((i * 37) % 101) - 50))
+      const fold = { add: (a: number, b: number) => a + b, mul: (a: number, b: number) => a * b, max: Math.max, min: Math.min }[op]
+      const expected = new Float32Array(threads).fill(x0.reduce((a, b) => fold(a, b))), y0 = new Float32Array(threads)
+      interpretKernel(kernel, {}, { x0, y0 })
+      expect(y0).toEqual(expected)
+      for (const { on, shader } of shadersOf(kernel)) {
+        const found = new Float32Array(threads)
+        await runKernel(on, shader, [x0, found], {})
+        expect(found).toEqual(expected)
+      }
+    }
   })
 
   test('are refused where invocations may not all come to a barrier', () => {
