@@ -77,10 +77,10 @@ type Lengths = Readonly<Partial<Record<SectionName, { readonly length: number }>
 const wgslCode = (sections: Lengths): Check => (code, field) => {
   object({ kind: oneOf('shader', 'host'), offset: size, bytes: size })(code, field)
   const { kind, offset, bytes } = code as WgslCode
-  if (offset + bytes > (sections[kind === 'host' ? 'host' : 'wgsl']?.length ?? 0)) damaged(field)
+  if (offset + bytes > (sections[kind === 'host' ? kind : 'wgsl']?.length ?? 0)) damaged(field)
   if (kind === 'host') return
-  object({ entryPoint: text, access: array(oneOf('read', 'read_write')), 'slots?': array(size), params: array(text), fault: oneOf(true, false) })(code, field)
-  object({ groups: array(dimOf(new Set((code as { readonly params: readonly string[] }).params))), 'plain?': wgslCode(sections), 'subgroups?': wgslCode(sections) })(code, field)
+  object({ entryPoint: text, access: array(oneOf('read', 'read_write')), params: array(text), fault: oneOf(true, false), 'slots?': array(size) })(code, field)
+  object({ groups: array(dimOf(new Set((code as { readonly params: readonly string[] }).params))), 'subgroups?': wgslCode(sections), 'plain?': wgslCode(sections) })(code, field)
 }
 
 /** Types and ranges of all fields. */
