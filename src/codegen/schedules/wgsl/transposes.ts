@@ -10,7 +10,7 @@
 import { dimsEqual, floorDiv, max, min, mul, product, type Dim } from '../../../ir/dims.js'
 import type { Axis, Compute, StoreStage } from '../../../ir/kernel/compute.js'
 import type { BoxSide, GroupTranspose, Plan } from '../../../ir/kernel/schedule.js'
-import { Movement, type Load } from '../../schedule/distant-loads.js'
+import { Movement, type Load } from '../../schedule/movement.js'
 import { sharedLength } from '../../schedule/group-transpose.js'
 import { readsItself } from './reads-itself.js'
 

@@ -1,10 +1,11 @@
-/** Loads whose elements lie side by side along another axis than what is stored: neighbouring points then read from all over memory. */
+/** How far apart in memory neighbouring points read and write, and the loads whose elements are neighbours along another axis than what is stored. */
 import { visitSymbols } from '../../base/dim.js'
 import { add, dimKey, mul, product, sub, substituteDim, type Dim } from '../../ir/dims.js'
 import type { Compute } from '../../ir/kernel/compute.js'
 import type { Expr } from '../../ir/kernel/expr.js'
 import { dimsOf, rootsOf, visitExprs } from '../../ir/kernel/walk.js'
 
+/** An expression that reads an element. */
 export type Load = Extract<Expr, { kind: 'load' }>
 
 /** The same for loads of the same element. */
