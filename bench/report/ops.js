@@ -7,6 +7,7 @@ const TITLES = {
   resnet: 'Convolutions of ResNet-50, with bias and ReLU',
   mobilenet: 'Convolutions of MobileNetV2, with bias and ReLU6',
   depthwise: 'Depthwise 3×3 convolutions of MobileNetV2, with bias and ReLU6',
+  quantised: 'Quantised products (m × k × n) and convolutions: bytes times constant signed bytes, summed as int32',
   rows: 'Rows, elements and tiny operations',
 }
 
