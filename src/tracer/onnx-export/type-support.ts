@@ -31,6 +31,7 @@ const SUPPORT: ReadonlyMap<string, Support> = new Map([
   ...table({ types: [...FLOAT3, 'int8', 'uint8'], grows: true }, ['MaxPool']),
   ...table({ types: ['float32'] }, ['Celu']),
   ...table({ types: FLOAT3 }, ['Shrink']),
+  ...table({ types: [...FLOAT3, 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool'], grows: true, inputs: [0] }, ['GridSample']),
   ...table({ types: MATH }, ['MatMul', 'Gemm', 'PRelu']),
   ...table({ types: [...FLOAT4, 'int32', 'int64'], inputs: [0] }, ['Pow']),
   ...table({ types: [...FLOAT3, 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64'], inputs: [0] }, ['TopK']),
