@@ -1,5 +1,5 @@
 /**
- * Iteration space of grid_sample: batch `n`, output places `o…` and channels `c`. What is read along each input axis (places
+ * Iteration space of grid_sample: batch `n`, output places `o…` and, within, channels `c`. What is read along each input axis (places
  * and weights of its taps) depends on batch and place alone; the taps' products are written out, so that nothing is reduced.
  */
 import { max, mul, sub, type Dim } from '../dims.js'
@@ -25,8 +25,8 @@ export function gridSampleCompute(ctx: ComputeContext<GridSampleAttrs>): Compute
   const zero = numberOf(x.dtype, types.weight === 'i64' || types.weight === 'u64' ? 0n : 0)
   return {
     name: 'grid_sample', buffers: ctx.buffers,
-    axes: [{ name: 'n', hi: y.shape[0] as Dim }, ...places.map((name, a) => ({ name, hi: y.shape[a + 2] as Dim })), { name: 'c', hi: y.shape[1] as Dim }],
-    stages: [{ kind: 'let', lets: readings.flatMap((r) => r.lets) }, { kind: 'store', axes: [], lets: [], buffer: 'y0', index: ['n', 'c', ...places], value: weighted(readings.map((r) => r.taps), [], undefined, zero) }],
+    axes: [{ name: 'n', hi: y.shape[0] as Dim }, ...places.map((name, a) => ({ name, hi: y.shape[a + 2] as Dim }))],
+    stages: [{ kind: 'let', lets: readings.flatMap((r) => r.lets) }, { kind: 'store', axes: [{ name: 'c', hi: y.shape[1] as Dim }], lets: [], buffer: 'y0', index: ['n', 'c', ...places], value: weighted(readings.map((r) => r.taps), [], undefined, zero) }],
   }
 }
 
