@@ -9,7 +9,7 @@ import { layoutGain } from './layout-gain.js'
  * - `window`: slides over an image, far better off with channels last (convolutions), and wants its input so
  * - `follows`: as good in any order that all its tensors of full rank share; wants its input so (pools, norms, reductions)
  * - `copies`: the same, and reads an input of another order at the price of a copy, which it makes anyway (elementwise, pad, concat)
- * - `moves`: reads and writes any order, and none is better (transpose, gather)
+ * - `moves`: reads and writes any order, and none is better (transpose, gather, grid_sample)
  * - `row-major`: reads any order and wants row-major (matmul, norms over the last axis)
  * - `alias`: its result lies as its input does
  * - `fixed`: takes row-major only
@@ -28,7 +28,7 @@ export interface Role {
 
 const ROLES: Readonly<Record<string, RoleKind>> = {
   conv: 'window', paired_conv: 'window', conv_transpose: 'window',
-  transpose: 'moves', relayout: 'moves', matmul: 'row-major', paired_matmul: 'row-major', rms_norm: 'row-major', layer_norm: 'row-major',
+  transpose: 'moves', relayout: 'moves', grid_sample: 'moves', matmul: 'row-major', paired_matmul: 'row-major', rms_norm: 'row-major', layer_norm: 'row-major',
 }
 /** What an op does to order where the table above has no word on it. */
 const BY_PATTERN = { elementwise: 'copies', joining: 'copies', injective: 'moves', reduction: 'follows', contraction: 'row-major', alias: 'alias', opaque: 'fixed' } as const

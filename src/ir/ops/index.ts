@@ -11,6 +11,7 @@ import { CHANNEL_NORMS } from './channel-norms.js'
 import { CHOICES } from './choose.js'
 import { concat } from './concat.js'
 import { CONTROL_FLOW } from './control-flow.js'
+import { cumprod } from './cumprod.js'
 import { gridSample } from './grid-sample.js'
 import { cumsum } from './cumsum.js'
 import { REPEATS } from './expand.js'
@@ -43,7 +44,7 @@ import { WINOGRAD } from './winograd.js'
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
-  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, topK,
+  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK,
   matmul, attention, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
   ...CONTROL_FLOW, ...BOOKKEEPING, fused,
 ]

@@ -35,7 +35,7 @@ const SUPPORT: ReadonlyMap<string, Support> = new Map([
   ...table({ types: MATH }, ['MatMul', 'Gemm', 'PRelu']),
   ...table({ types: [...FLOAT4, 'int32', 'int64'], inputs: [0] }, ['Pow']),
   ...table({ types: [...FLOAT3, 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64'], inputs: [0] }, ['TopK']),
-  ...table({ types: MATH, inputs: [0] }, ['ReduceSum', 'ReduceMean', 'ReduceProd', 'ReduceL1', 'ReduceL2', 'ReduceSumSquare', 'CumSum']),
+  ...table({ types: MATH, inputs: [0] }, ['ReduceSum', 'ReduceMean', 'ReduceProd', 'ReduceL1', 'ReduceL2', 'ReduceSumSquare', 'CumSum', 'CumProd']),
   ...table({ types: [...MATH, 'int8', 'uint8', 'bool'], inputs: [0] }, ['ReduceMax', 'ReduceMin']),
   ...table({ types: ['uint8', 'uint16', 'uint32', 'uint64'] }, ['BitShift']),
   ...table({ types: ['float16', 'float32', 'float64', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool'], inputs: [2] }, ['OneHot']),

@@ -11,10 +11,12 @@ const isFloat = (dtype: DType): boolean => DTYPES[dtype].kind === 'float'
 
 const RECURRENCE = 'a recurrence is differentiated as the steps that it is made of'
 const MARK = 'marks what automatic differentiation did, after it did it'
+const IMPORTED = 'only imported models have it: no function of tensors makes it'
 /** Ops that have float inputs and results but no gradient, and why. */
 const WITHOUT: Readonly<Record<string, string>> = {
   lstm: RECURRENCE, gru: RECURRENCE, rnn: RECURRENCE, lstm_recurrence: RECURRENCE, gru_recurrence: RECURRENCE, rnn_recurrence: RECURRENCE,
   attention: 'a pass makes it of ops with gradients, once gradients are there',
+  grid_sample: IMPORTED, cumprod: IMPORTED,
   relayout: 'only the order of elements in memory changes, which passes decide once gradients are there',
   'autograd.record': MARK, 'autograd.save': MARK, 'version.bump': MARK, 'version.check': MARK, 'view.track': MARK,
 }

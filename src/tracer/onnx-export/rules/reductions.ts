@@ -101,6 +101,19 @@ const batchNorm = rule<{ readonly epsilon: number }>((e, { epsilon }) => {
   scaleAndShift(e, e.add('Div', [centred, deviation(e, perChannel(e, 4), epsilon)]), perChannel(e, 1), perChannel(e, 2))
 })
 
+interface ScanAttrs { readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean }
+
+/** Before opset 26 each product is reduced on its own, over the row with 1 for the elements that it does not have. */
+const cumprod = rule<ScanAttrs>((e, { axis, exclusive, reverse }) => {
+  const x = e.input(0), { shape } = e.type(0)
+  if (e.opset >= 26) { e.result('CumProd', [x, e.scalar('int64', axis)], { exclusive: bool(exclusive), reverse: bool(reverse) }); return }
+  const to = e.add('Reshape', [e.dims([shape[axis] as Dim]), e.ints([])]), count = e.add('Range', [e.scalar('int64', 0), to, e.scalar('int64', 1)], {}, 'int64')
+  const inner = shape.slice(axis + 1).map((_, i) => i + 1), own = e.add('Unsqueeze', [count, e.ints([1, ...inner.map((i) => i + 1)])]), other = e.add('Unsqueeze', [count, e.ints(inner)])
+  const compare = `${reverse ? 'Greater' : 'Less'}${exclusive ? '' : 'OrEqual'}`
+  const taken = e.add('Where', [e.add(compare, [other, own], {}, 'bool'), e.add('Unsqueeze', [x, e.ints([axis])]), e.scalar(x.dtype, 1)], {}, x.dtype)
+  e.result('ReduceProd', [taken, e.ints([axis + 1])], { keepdims: int(0) })
+})
+
 /** Reductions and what normalises rows. */
 export const REDUCTIONS: RuleTable = {
   reduce_sum: reduce('ReduceSum', itself), reduce_mean: reduce('ReduceMean', itself), reduce_max: reduce('ReduceMax', itself),
@@ -113,7 +126,8 @@ export const REDUCTIONS: RuleTable = {
   lrn: rule<{ readonly size: number; readonly alpha: number; readonly beta: number; readonly bias: number }>((e, a) => {
     e.result('LRN', [e.input(0)], { size: int(a.size), alpha: float(a.alpha), beta: float(a.beta), bias: float(a.bias) })
   }),
-  cumsum: rule<{ readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean }>((e, a) => {
+  cumprod,
+  cumsum: rule<ScanAttrs>((e, a) => {
     e.result('CumSum', [e.input(0), e.scalar('int64', a.axis)], { exclusive: bool(a.exclusive), reverse: bool(a.reverse) })
   }),
   top_k: rule<{ readonly axis: number; readonly largest: boolean; readonly k: Dim }>((e, a) => {

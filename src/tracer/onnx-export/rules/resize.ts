@@ -37,12 +37,9 @@ const resize = rule<ResizeAttrs>((e, attrs) => {
   })
 })
 
-const FLAT_MODES: Readonly<Record<string, string>> = { linear: 'bilinear', cubic: 'bicubic', nearest: 'nearest' }
-
 const gridSample = rule<{ readonly mode: string; readonly padding: string; readonly align_corners: boolean }>((e, { mode, padding, align_corners }) => {
-  const rank = e.type(0).shape.length, flat = e.opset < 20, grid = e.input(1)
-  if (e.opset < 16 || (flat && rank !== 4)) e.fail('unsupported-op', `ONNX has GridSample of rank 4 from opset 16 and of any rank from opset 20, not of rank ${rank} in opset ${e.opset}`)
-  e.result('GridSample', [e.input(0), grid.dtype === 'bfloat16' ? e.cast(grid, 'float32') : grid], { mode: text(flat ? FLAT_MODES[mode] ?? mode : mode), padding_mode: text(padding), align_corners: bool(align_corners) })
+  const grid = e.input(1)
+  e.result('GridSample', [e.input(0), grid.dtype === 'bfloat16' ? e.cast(grid, 'float32') : grid], { mode: text(mode), padding_mode: text(padding), align_corners: bool(align_corners) })
 })
 
 /** Resampling. */

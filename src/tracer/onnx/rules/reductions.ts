@@ -1,7 +1,7 @@
 /** Rules for reductions, softmax and its relatives, and cumulative sums. */
 import { product } from '../../../ir/dims.js'
 import { shapeOf, type Value } from '../../../ir/graph.js'
-import { always, type NodeCall, type Rule, type RuleTable } from '../call.js'
+import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { axesFrom, castTo, iotaAlong, reshapeTo } from './compose.js'
 
 /** Reductions of nothing that leave elements as they are. */
@@ -58,10 +58,10 @@ const lpNormalization: Rule = (call) => {
   return call.emit('where', [call.add('eq', [norm, zero]), zero, call.add('div', [call.input(0), norm])])
 }
 
-const cumsum: Rule = (call) => {
+const cumulative = (op: string): Rule => (call) => {
   call.arity(2)
   const [axis] = call.numbers(1, 'axis')
-  return call.emit('cumsum', [call.input(0)], {
+  return call.emit(op, [call.input(0)], {
     axis: call.axis(axis ?? 0, call.shape(0).length), exclusive: call.attrs.bool('exclusive', false), reverse: call.attrs.bool('reverse', false),
   })
 }
@@ -95,6 +95,7 @@ export const REDUCTIONS: RuleTable = {
   LogSoftmax: always(rowOp('log_softmax')),
   Hardmax: always(hardmax),
   LpNormalization: always(lpNormalization),
-  CumSum: always(cumsum),
+  CumSum: always(cumulative('cumsum')),
+  CumProd: since(26, cumulative('cumprod')),
   TopK: always(topK),
 }
