@@ -5,7 +5,7 @@ import { dtypeOf, type Attrs, type Value } from '../../../ir/graph.js'
 import { toNumbers } from '../../../ir/host-tensor.js'
 import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { dtypeOfNumber } from '../tensor.js'
-import { isFloat, reshapeTo } from './compose.js'
+import { castTo, isFloat, reshapeTo } from './compose.js'
 
 const unary = (op: string, attrs: (call: NodeCall) => Attrs = () => ({})): Rule => (call) => {
   call.arity(1)
@@ -103,6 +103,15 @@ const cast: Rule = (call) => {
   return castNamed(call, to)
 }
 
+/** Integers of one width wrap into one another when they are cast, which leaves their bits alone. */
+const bitCast: Rule = (call) => {
+  call.arity(1)
+  const from = call.dtype(0), to = dtypeOfNumber(call.attrs.int('to', 0), 'the result of BitCast')
+  if (DTYPES[from].bits !== DTYPES[to].bits) call.fail('dtype-mismatch', `BitCast of ${from} to ${to}, which have another width`)
+  if (from !== to && (isFloat(from) || isFloat(to))) call.fail('unsupported-dtype', `BitCast of ${from} to ${to} is not supported`, 'only integers and bools are')
+  return castTo(call, call.input(0), to)
+}
+
 const castLike: Rule = (call) => {
   call.arity(2)
   call.attrs.ignore('saturate', 'round_mode')
@@ -157,6 +166,7 @@ export const ELEMENTWISE: RuleTable = {
   Swish: always(unary('swish', ({ attrs }) => ({ alpha: attrs.float('alpha', 1) }))),
   Clip: always(clip),
   Cast: always(cast),
+  BitCast: since(26, bitCast),
   CastLike: always(castLike),
   Mod: always(modulo),
   BitShift: always(bitShift),

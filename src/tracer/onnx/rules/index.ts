@@ -23,12 +23,13 @@ import { RESIZE } from './resize.js'
 import { MICROSOFT_ROTARY, ROTARY } from './rotary.js'
 import { GRIDS } from './grids.js'
 import { SHAPES } from './shapes.js'
+import { SIGNAL } from './signal.js'
 import { SLICES } from './slices.js'
 
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...SIGNAL,
   }],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...MICROSOFT_LAYERS }],
 ])

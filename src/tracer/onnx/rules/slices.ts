@@ -1,8 +1,8 @@
-/** Rules for Slice and Split, whose starts and ends are clamped to the extent as numpy does. */
+/** Rules for Slice and Split, whose starts and ends are clamped to the extent as numpy does, and CenterCropPad. */
 import type { Dim } from '../../../base/dim.js'
 import { add, ceilDiv, dimsEqual, floorDiv, lt, mul, select, sub } from '../../../ir/dims.js'
 import type { Value } from '../../../ir/graph.js'
-import { always, type NodeCall, type Rule, type RuleTable } from '../call.js'
+import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { clamp, greater, isNonNegative, lesser } from './bounds.js'
 
 /** Numbers from here on stand for "to the end": exporters write the greatest int32 or int64. */
@@ -107,5 +107,25 @@ function evenParts(call: NodeCall, extent: Dim, count: number): readonly Dim[] {
   return Array.from({ length: count }, (_, i) => Math.max(0, Math.min(part, extent - i * part)))
 }
 
-/** Slice and Split of the default domain. */
-export const SLICES: RuleTable = { Slice: always(slice), Split: always(split) }
+/** Cuts off or adds as much at the start as at the end, of an odd number one more at the end. */
+const centerCropPad: Rule = (call) => {
+  call.arity(2)
+  const shape = call.shape(0), axes = call.attrs.ints('axes', shape.map((_, i) => i)).map((a) => call.axis(a, shape.length)), wished = call.dims(1, 'the shape')
+  if (wished.length !== axes.length || new Set(axes).size !== axes.length) call.fail('bad-attribute', `${wished.length} extents for ${axes.length} axes, each of which must be named once`)
+  const cut = { axes: [] as number[], starts: [] as Dim[], steps: [] as number[], sizes: [] as Dim[] }, before: Dim[] = shape.map(() => 0), after: Dim[] = [...before]
+  axes.forEach((axis, i) => {
+    const size = wished[i] as Dim, more = sub(size, shape[axis] as Dim), less = mul(-1, more)
+    if (more === 0) return
+    if (isNonNegative(call, less)) {
+      cut.axes.push(axis); cut.starts.push(floorDiv(less, 2)); cut.steps.push(1); cut.sizes.push(size)
+    } else if (isNonNegative(call, more)) {
+      before[axis] = floorDiv(more, 2)
+      after[axis] = sub(more, before[axis] as Dim)
+    } else call.fail('shape-not-static', `whether axis ${axis} is cropped or padded is only known while running`, 'give the extents as numbers while compiling')
+  })
+  const x = call.input(0), inner = cut.axes.length === 0 ? x : call.add('slice', [x], cut)
+  return [...before, ...after].every((d) => d === 0) ? inner : call.emit('pad', [inner], { mode: 'constant', before, after })
+}
+
+/** Parts of tensors, of the default domain. */
+export const SLICES: RuleTable = { Slice: always(slice), Split: always(split), CenterCropPad: since(18, centerCropPad) }
