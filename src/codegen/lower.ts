@@ -4,12 +4,13 @@
  * names of symbols are made once.
  */
 import { invariant } from '../base/error.js'
-import { applyDimOp, dimKey, substituteDim, type Dim } from '../ir/dims.js'
+import { applyDimOp, dimKey, max, mul, sub, substituteDim, type Dim } from '../ir/dims.js'
 import { isGraph, shapeOf, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { Compute } from '../ir/kernel/compute.js'
 import type { Kernel, KernelBuffer } from '../ir/kernel/kernel.js'
 import type { Plan } from '../ir/kernel/schedule.js'
 import { verifyKernel } from '../ir/kernel/verify.js'
+import { isNonNegative } from '../ir/kernel/ranges.js'
 import { getOp } from '../ir/ops/index.js'
 import { SymbolSubstitution } from '../ir/substitute-symbols.js'
 import type { Target } from '../runtime/format.js'
@@ -295,9 +296,15 @@ export function localSymbols(node: Node, windows: ReadonlyMap<Value, Window>): O
   return { local, symbols, placements }
 }
 
+/** Operations that kernels do; others are done once, outside. */
+const PLAIN: ReadonlySet<string> = new Set(['+', '*', 'floordiv', 'mod'])
+/** Attributes whose dims are no extents and no places. */
+const SIGNED: ReadonlySet<string> = new Set(['before', 'after', 'pads', 'start', 'step', 'dims'])
+
 /**
  * Names symbols `dim0`, `dim1`…, and comparisons and extrema as a whole: kernels take their parameters to be ≥ 0, which an
- * element of an input inside `select(lt(start, 0), start + n, start)` need not be, while the whole is.
+ * element of an input inside `select(lt(start, 0), start + n, start)` need not be, while the whole is: but for amounts that may be
+ * negative, which are the difference of what they are above 0 and below it.
  */
 class LocalDims extends SymbolSubstitution {
   readonly #parameters: Map<string, Dim>
@@ -311,7 +318,15 @@ class LocalDims extends SymbolSubstitution {
 
   override dim(dim: Dim): Dim {
     if (typeof dim !== 'object') return super.dim(dim)
-    return ['+', '*', 'floordiv', 'mod'].includes(dim[0]) ? applyDimOp(dim[0], (dim.slice(1) as Dim[]).map((d) => this.dim(d))) : this.#name(dim)
+    return PLAIN.has(dim[0]) ? applyDimOp(dim[0], (dim.slice(1) as Dim[]).map((d) => this.dim(d))) : this.#name(dim)
+  }
+
+  protected override attribute(name: string, dim: Dim): Dim { return SIGNED.has(name) ? this.#amount(dim) : this.dim(dim) }
+
+  #amount(dim: Dim): Dim {
+    if (typeof dim !== 'object' || isNonNegative(dim)) return this.dim(dim)
+    if (PLAIN.has(dim[0])) return applyDimOp(dim[0], (dim.slice(1) as Dim[]).map((d) => this.#amount(d)))
+    return sub(this.#name(max(0, dim)), this.#name(max(0, mul(-1, dim))))
   }
 
   #name(dim: Dim): string {

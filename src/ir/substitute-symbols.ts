@@ -17,6 +17,9 @@ export class SymbolSubstitution {
   /** `dim` with the symbols replaced. */
   dim(dim: Dim): Dim { return substituteDim(dim, this.#replace) }
 
+  /** The same for a dim that stands in the attribute of that name. */
+  protected attribute(_name: string, dim: Dim): Dim { return this.dim(dim) }
+
   /** `type` with the symbols replaced. */
   type(type: ValueType): ValueType {
     switch (type.kind) {
@@ -56,8 +59,8 @@ export class SymbolSubstitution {
     const kinds = getOp(node.op).attrs
     const one = (name: string, attr: Attr): Attr => {
       if (isGraph(attr)) return this.graph(attr)
-      if (kinds[name] === 'dim') return this.dim(attr as Dim)
-      if (kinds[name] === 'dims') return (attr as readonly Dim[]).map((d) => this.dim(d))
+      if (kinds[name] === 'dim') return this.attribute(name, attr as Dim)
+      if (kinds[name] === 'dims') return (attr as readonly Dim[]).map((d) => this.attribute(name, d))
       return attr
     }
     return Object.fromEntries(Object.entries(node.attrs).map(([name, attr]) => [name, one(name, attr)]))
