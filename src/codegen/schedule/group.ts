@@ -7,7 +7,7 @@
 import { IngotError } from '../../base/error.js'
 import { add, ceilDiv, divExact, floorDiv, min, mod, mul, substituteDim, type Dim } from '../../ir/dims.js'
 import type { Accumulator, Axis, Compute, ReduceStage, StoreStage } from '../../ir/kernel/compute.js'
-import { binary, constant, indexValue, type Expr } from '../../ir/kernel/expr.js'
+import { binary, constant, indexValue, isBelow, type Expr } from '../../ir/kernel/expr.js'
 import type { Kernel } from '../../ir/kernel/kernel.js'
 import type { Directive } from '../../ir/kernel/schedule.js'
 import { freeSymbols, sharedLets, storesAt, writeLets } from './apply.js'
@@ -37,7 +37,7 @@ export function applyGroup(compute: Compute, { axis, points, threads }: GroupDir
     writer.loop('t', 0, threads, 1, 'local', (t) => {
       const column = points === 1 ? 0 : mod(t, points), at = add(mul(points, group), column)
       const exact = outer === undefined || divExact(outer.hi, points) !== undefined
-      const invocation: Invocation = { number: t, column, slice: points === 1 ? t : floorDiv(t, points), slices, points, inside: exact ? undefined : below(at, outer.hi) }
+      const invocation: Invocation = { number: t, column, slice: points === 1 ? t : floorDiv(t, points), slices, points, inside: exact ? undefined : isBelow(at, outer.hi) }
       let point: TilePoint = { dims: new Map(outer === undefined ? [] : [[outer.name, exact ? at : min(at, add(outer.hi, -1))]]), locals: new Map() }
       for (const stage of compute.stages) {
         work.values.touch()
@@ -49,8 +49,6 @@ export function applyGroup(compute: Compute, { axis, points, threads }: GroupDir
   })
   return memory.kernel(name, compute, params)
 }
-
-const below = (at: Dim, end: Dim): Expr => binary('lt', indexValue(at), indexValue(end))
 
 /** Opens the loops of a stage's axes; the one with most points is shared among the slices. */
 function openSlices({ writer }: Work, axes: readonly Axis[], point: TilePoint, { slice, slices }: Invocation, leaf: (own: Point) => void): void {
@@ -94,7 +92,7 @@ function foldByEights(memory: SharedMemory, stage: ReduceStage, own: readonly Va
   let left = at.slices
   for (; left > FOLDED; left /= FOLDED) {
     const rest = left / FOLDED
-    writer.when(values.build(below(at.slice, rest), NOWHERE, writer, new Memo()), () => { writer.write(stored(fold(at.number, rest * at.points, FOLDED))) })
+    writer.when(values.build(isBelow(at.slice, rest), NOWHERE, writer, new Memo()), () => { writer.write(stored(fold(at.number, rest * at.points, FOLDED))) })
     memory.barrier()
   }
   return fold(at.column, at.points, left)

@@ -102,6 +102,8 @@ export function typeOfExpr(e: Expr, dtypeOf: (buffer: string) => DType): Registe
 export const constant = (type: RegisterType, value: number | string): Expr => ({ kind: 'const', type, value })
 /** An index used as an i32 value. */
 export const indexValue = (index: Dim): Expr => ({ kind: 'index', index })
+/** True where one index is below another. */
+export const isBelow = (at: Dim, end: Dim): Expr => binary('lt', indexValue(at), indexValue(end))
 /** The element of a buffer at a multi-dimensional index. */
 export const load = (buffer: string, index: readonly Dim[]): Expr => ({ kind: 'load', buffer, index })
 /** A register bound earlier. */

@@ -10,8 +10,9 @@
 import { add, ceilDiv, min, mul, sub, type Dim } from '../dims.js'
 import { binary, madd, splat, unary, type Expr } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
+import { indexIs, setTo, storeTo } from '../kernel/statements.js'
 import { keysArePacked, packKeys, packValues, panelsOf } from './attention-packing.js'
-import { BLOCK, elementAt, filled, greaterOf, indexOf, inverseOf, lanesOf, letOf, loopOver, range, setTo, storeTo, varOf, vector, vectorAt, type AttentionSite } from './attention-site.js'
+import { BLOCK, elementAt, filled, greaterOf, inverseOf, lanesOf, letOf, loopOver, range, varOf, vector, vectorAt, type AttentionSite } from './attention-site.js'
 
 /** The two vectors of a block. */
 const HALVES = [0, 1] as const
@@ -23,13 +24,13 @@ export function attentionBlocks(site: AttentionSite): Stmt[] {
   const { queries, keys, depth } = site.extents
   return [
     ...packKeys(site), ...packValues(site),
-    indexOf('block_at', mul('z', BLOCK, depth)), indexOf('peaks_at', mul('z', BLOCK)),
+    indexIs('block_at', mul('z', BLOCK, depth)), indexIs('peaks_at', mul('z', BLOCK)),
     loopOver('ib', 0, ceilDiv(queries, BLOCK), [
-      indexOf('i', min(mul(BLOCK, 'ib'), sub(queries, BLOCK))),
+      indexIs('i', min(mul(BLOCK, 'ib'), sub(queries, BLOCK))),
       ...layQueries(site),
       ...HALVES.map((c) => storeTo('peaks', half('peaks_at', c), filled(site.least))),
-      ...(site.mask === undefined || site.mask.n === 0 ? [] : range(BLOCK).map((r) => indexOf(`mask_${r}`, add('mask_at', mul(add('i', r), site.mask?.n ?? 0))))),
-      loopOver('jb', 0, ceilDiv(keys, site.tile), [indexOf('j', min(mul(site.tile, 'jb'), sub(keys, site.tile))), ...scoreTile(site)]),
+      ...(site.mask === undefined || site.mask.n === 0 ? [] : range(BLOCK).map((r) => indexIs(`mask_${r}`, add('mask_at', mul(add('i', r), site.mask?.n ?? 0))))),
+      loopOver('jb', 0, ceilDiv(keys, site.tile), [indexIs('j', min(mul(site.tile, 'jb'), sub(keys, site.tile))), ...scoreTile(site)]),
       ...weights(keys),
       ...columns(site),
     ]),
@@ -41,7 +42,7 @@ function layQueries({ q, scale, extents }: AttentionSite): Stmt[] {
   const lane = (r: number): Expr => elementAt('x0', add('q_i', mul(r, q.n), mul('e', q.d)))
   const side = (c: number): Expr => ({ kind: 'vector', items: [lane(4 * c), lane(4 * c + 1), lane(4 * c + 2), lane(4 * c + 3)] })
   return [
-    indexOf('q_i', add('q_at', mul('i', q.n))),
+    indexIs('q_i', add('q_at', mul('i', q.n))),
     loopOver('e', 0, extents.depth, HALVES.map((c) => storeTo('block', half(add('block_at', mul(BLOCK, 'e')), c), binary('mul', side(c), filled(scale))))),
   ]
 }
@@ -71,9 +72,9 @@ function scoreTile(site: AttentionSite): Stmt[] {
   }
   return [
     ...sums(tile),
-    indexOf('k_j', add(inPlace ? 'k_at' : 'keys_at', mul('j', depth))),
+    indexIs('k_j', add(inPlace ? 'k_at' : 'keys_at', mul('j', depth))),
     loopOver('e', 0, depth, step(tile, 'block', add('block_at', mul(BLOCK, 'e')), inPlace ? 'x1' : 'keys', (t) => add('k_j', t * depth, 'e'))),
-    indexOf('scores_j', add('scores_at', mul(BLOCK, 'j'))),
+    indexIs('scores_j', add('scores_at', mul(BLOCK, 'j'))),
     ...HALVES.flatMap((c) => [
       ...range(tile).flatMap((t) => [letOf(`score_${t}_${c}`, masked(t, c)), storeTo('scores', half(add('scores_j', BLOCK * t), c), vector(`score_${t}_${c}`))]),
       letOf(`peak_${c}`, vectorAt('peaks', half('peaks_at', c))),
@@ -103,12 +104,12 @@ function weights(keys: Dim): Stmt[] {
 function columns(site: AttentionSite): Stmt[] {
   const { y, extents: { keys, width } } = site, panels = panelsOf(site), tile = panels.width
   return [
-    indexOf('y_i', add('y_at', mul('i', y.n))),
+    indexIs('y_i', add('y_at', mul('i', y.n))),
     loopOver('p', 0, panels.count, [
       ...sums(tile),
-      indexOf('panel', add('values_at', mul('p', keys, tile))),
+      indexIs('panel', add('values_at', mul('p', keys, tile))),
       loopOver('j', 0, keys, step(tile, 'scores', add('scores_at', mul(BLOCK, 'j')), 'values', (t) => add('panel', mul(tile, 'j'), t))),
-      indexOf('y_p', add('y_i', mul(min(mul(tile, 'p'), width - tile), y.d))),
+      indexIs('y_p', add('y_i', mul(min(mul(tile, 'p'), width - tile), y.d))),
       ...HALVES.flatMap((c) => [
         letOf(`factor_${c}`, vectorAt('peaks', half('peaks_at', c))),
         ...range(tile).flatMap((t) => [

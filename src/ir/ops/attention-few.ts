@@ -8,9 +8,10 @@
  *   at the end:            the teams' totals and results, scaled to the greatest of their peaks, are added up in shared memory
  */
 import { add, ceilDiv, floorDiv, min, mod, mul, sub, type Dim } from '../dims.js'
-import { binary, constant, indexValue, LANES, local, madd, selectExpr, splat, unary, type Expr, type RegisterType } from '../kernel/expr.js'
+import { binary, constant, indexValue, isBelow, LANES, local, madd, selectExpr, splat, unary, type Expr, type RegisterType } from '../kernel/expr.js'
 import type { SharedBuffer, Stmt } from '../kernel/kernel.js'
-import { LEAST, elementAt, filled, foldTo, greaterOf, indexOf, inverseOfSum, lanesOf, letOf, loopOver, range, setTo, storeTo, varOf, vectorAt, vectorOf, zero, type AttentionSite } from './attention-site.js'
+import { BARRIER, indexIs, setTo, storeTo } from '../kernel/statements.js'
+import { LEAST, elementAt, filled, foldTo, greaterOf, inverseOfSum, lanesOf, letOf, loopOver, range, varOf, vectorAt, vectorOf, zero, type AttentionSite } from './attention-site.js'
 import { number, plus, times } from './expressions.js'
 
 /** Invocations of a workgroup, by how many keys there are; those that share a key; teams, what each has is added up one after the other; keys whose values a team reads at once. */
@@ -47,10 +48,10 @@ export function fewBuffers(site: AttentionSite): readonly SharedBuffer[] {
 export function attentionFew(site: AttentionSite, heads: Dim, begin: readonly Stmt[]): Stmt {
   const { q, mask, extents: { queries, keys } } = site, spread = spreadOf(site), { threads, lanes, side, columns, valueUnit, parts } = spread
   return { kind: 'for', variable: 'block', lo: 0, hi: mul(heads, parts, queries), step: 1, parallel: true, body: [
-    indexOf('z', floorDiv('block', mul(parts, queries))), ...begin, indexOf('i', mod('block', queries)), indexOf('first', mul(valueUnit * columns, mod(floorDiv('block', queries), parts))),
-    indexOf('q_i', add('q_at', mul('i', q.n))), ...(mask === undefined ? [] : [indexOf('mask_i', add('mask_at', mul('i', mask.n)))]),
+    indexIs('z', floorDiv('block', mul(parts, queries))), ...begin, indexIs('i', mod('block', queries)), indexIs('first', mul(valueUnit * columns, mod(floorDiv('block', queries), parts))),
+    indexIs('q_i', add('q_at', mul('i', q.n))), ...(mask === undefined ? [] : [indexIs('mask_i', add('mask_at', mul('i', mask.n)))]),
     { kind: 'for', variable: 't', lo: 0, hi: threads, step: 1, local: true, body: [
-      indexOf('lane', mod('t', lanes)), indexOf('row', floorDiv('t', lanes)), indexOf('column', mod('t', side)), indexOf('team', floorDiv('t', side)), indexOf('from', add('first', mul(valueUnit, 'column'))),
+      indexIs('lane', mod('t', lanes)), indexIs('row', floorDiv('t', lanes)), indexIs('column', mod('t', side)), indexIs('team', floorDiv('t', side)), indexIs('from', add('first', mul(valueUnit, 'column'))),
       varOf('peak', number('f32', LEAST), 'f32'), varOf('total', zero, 'f32'), varOf('acc', none(valueUnit), typeOf(valueUnit)),
       loopOver('j', 0, mul(threads, ceilDiv(keys, threads)), [...products(site, spread), ...scores(site, spread), ...weigh(site, spread)], threads),
       ...results(site, spread),
@@ -63,7 +64,6 @@ const typeOf = (unit: 1 | 4): RegisterType => (unit === 1 ? 'f32' : 'f32x4')
 const none = (unit: 1 | 4): Expr => (unit === 1 ? zero : filled(0))
 /** A scalar for each element that is read at once. */
 const spreadOver = (unit: 1 | 4, x: Expr): Expr => (unit === 1 ? x : splat(x))
-const below = (at: Dim, end: Dim): Expr => binary('lt', indexValue(at), indexValue(end))
 const isWhole = (extent: Dim, of: number): boolean => typeof extent === 'number' && extent % of === 0
 const keyAt = (at: Dim, keys: Dim, of: number): Dim => (isWhole(keys, of) ? at : min(at, sub(keys, 1)))
 /** Elements of an operand that lie `stride` apart. */
@@ -73,18 +73,18 @@ const elements = (unit: 1 | 4, buffer: string, from: Dim, stride: Dim): Expr => 
 function products({ q, k, extents: { keys, depth } }: AttentionSite, { threads, lanes, keyUnit, steps }: Spread): Stmt[] {
   const own = range(lanes), rows = threads / lanes, type = typeOf(keyUnit), reach = keyUnit * lanes, isFull = depth === steps * reach, at: Dim = isFull ? 'e' : min('e', depth - keyUnit)
   return [
-    ...own.flatMap((s) => [indexOf(`k_${s}`, add('k_at', mul(k.n, keyAt(add('j', 'row', s * rows), keys, threads)))), varOf(`sum_${s}`, none(keyUnit), type)]),
+    ...own.flatMap((s) => [indexIs(`k_${s}`, add('k_at', mul(k.n, keyAt(add('j', 'row', s * rows), keys, threads)))), varOf(`sum_${s}`, none(keyUnit), type)]),
     loopOver('e0', 0, steps * reach, [
-      indexOf('e', add('e0', mul(keyUnit, 'lane'))),
+      indexIs('e', add('e0', mul(keyUnit, 'lane'))),
       letOf('query', elements(keyUnit, 'x0', add('q_i', mul(q.d, at)), q.d), type),
       ...own.map((s) => letOf(`key_${s}`, elements(keyUnit, 'x1', add(`k_${s}`, mul(k.d, at)), k.d), type)),
       ...own.map((s) => {
         const sum = local(`sum_${s}`, type), next = madd(local('query', type), local(`key_${s}`, type), sum)
-        return setTo(`sum_${s}`, isFull ? next : selectExpr(spreadOver(keyUnit, below('e', depth)), next, sum))
+        return setTo(`sum_${s}`, isFull ? next : selectExpr(spreadOver(keyUnit, isBelow('e', depth)), next, sum))
       }),
     ], reach),
     ...own.map((s) => storeTo('parts', add(mul(threads + PAD, 'lane'), 'row', s * rows), keyUnit === 1 ? f32(`sum_${s}`) : lanesOf(`sum_${s}`).reduce(plus))),
-    { kind: 'barrier' },
+    BARRIER,
   ]
 }
 
@@ -93,20 +93,20 @@ function scores({ mask, masked, scale, extents: { keys } }: AttentionSite, { thr
   const whole = range(lanes).map((l) => elementAt('parts', add(l * (threads + PAD), 't'))).reduce(plus), score = mask === undefined ? f32('plain') : masked(f32('plain'), elementAt('x3', add('mask_i', keyAt(add('j', 't'), keys, threads))))
   return [
     letOf('plain', times(whole, number('f32', scale)), 'f32'),
-    storeTo('scores', 't', isWhole(keys, threads) ? score : selectExpr(below(add('j', 't'), keys), score, number('f32', -Infinity))),
-    { kind: 'barrier' },
+    storeTo('scores', 't', isWhole(keys, threads) ? score : selectExpr(isBelow(add('j', 't'), keys), score, number('f32', -Infinity))),
+    BARRIER,
   ]
 }
 
 /** The invocations that have a team's part of the result. */
 function working({ extents: { width } }: AttentionSite, { teams, side, columns, threads, valueUnit, parts }: Spread, body: readonly Stmt[]): readonly Stmt[] {
-  const conditions = [...(teams * side < threads ? [below('team', teams)] : []), ...(columns < side ? [below('column', columns)] : []), ...(parts * columns * valueUnit > width ? [below('from', width)] : [])]
+  const conditions = [...(teams * side < threads ? [isBelow('team', teams)] : []), ...(columns < side ? [isBelow('column', columns)] : []), ...(parts * columns * valueUnit > width ? [isBelow('from', width)] : [])]
   return conditions.length === 0 ? body : [{ kind: 'if', condition: conditions.reduce((a, b) => binary('and', a, b)), then: body, else: [] }]
 }
 
 /** Values times weights, on line: every invocation of a team has the weights of all of its keys. */
-function weigh(site: AttentionSite, { teams, threads, valueUnit }: Spread): readonly Stmt[] {
-  const { v, extents: { keys } } = site, spread = spreadOf(site), type = typeOf(valueUnit), acc = local('acc', type), together = range(Math.min(AT_ONCE, threads / teams)), reach = teams * together.length
+function weigh(site: AttentionSite, spread: Spread): readonly Stmt[] {
+  const { v, extents: { keys } } = site, { teams, threads, valueUnit } = spread, type = typeOf(valueUnit), acc = local('acc', type), together = range(Math.min(AT_ONCE, threads / teams)), reach = teams * together.length
   const key = (u: number): Dim => add('n', 'team', u * teams), end: Dim = isWhole(keys, threads) ? threads : mul(reach, ceilDiv(min(threads, sub(keys, 'j')), reach))
   const value = (u: number): Expr => elements(valueUnit, 'x2', add('v_at', mul(v.n, keyAt(add('j', key(u)), keys, threads)), mul(v.d, 'from')), v.d)
   return working(site, spread, [
@@ -127,7 +127,7 @@ function results(site: AttentionSite, spread: Spread): Stmt[] {
   const scaled = times(sum, spreadOver(valueUnit, f32('factor'))), at = add('y_at', mul('i', y.n)), isZero = (name: string): Expr => binary('eq', indexValue(name), constant('i32', 0))
   const store = valueUnit === 1 || y.d === 1 ? [storeTo('y0', add(at, mul(y.d, 'from')), scaled)] : [letOf('result', scaled), ...lanesOf('result').map((x, lane) => storeTo('y0', add(at, mul(y.d, add('from', lane))), x))]
   // All of a team have its total.
-  const counts = teams * side < threads ? binary('and', isZero('column'), below('team', teams)) : isZero('column')
+  const counts = teams * side < threads ? binary('and', isZero('column'), isBelow('team', teams)) : isZero('column')
   return [
     foldTo('greatest', 'max', f32('peak'), 'peaks'),
     letOf('less', unary('exp', binary('sub', f32('peak'), f32('greatest'))), 'f32'),

@@ -9,9 +9,10 @@
  * vector of the result. Queries and keys beyond the last repeat it; such keys weigh nothing and such queries are not stored.
  */
 import { add, ceilDiv, floorDiv, min, mod, mul, sub, type Dim } from '../dims.js'
-import { binary, constant, indexValue, LANES, selectExpr, splat, unary, type Expr } from '../kernel/expr.js'
+import { binary, constant, isBelow, LANES, selectExpr, splat, unary, type Expr } from '../kernel/expr.js'
 import type { SharedBuffer, Stmt } from '../kernel/kernel.js'
-import { LEAST, elementAt, filled, greaterOf, indexOf, inverseOfSum, letOf, loopOver, range, setTo, storeTo, varOf, vector, vectorAt, vectorOf, type AttentionSite } from './attention-site.js'
+import { BARRIER, indexIs, setTo, storeTo } from '../kernel/statements.js'
+import { LEAST, elementAt, filled, greaterOf, inverseOfSum, letOf, loopOver, range, varOf, vector, vectorAt, vectorOf, type AttentionSite } from './attention-site.js'
 
 /** Queries and keys of a tile, invocations along a side, elements of a head that shared memory holds of both at once. */
 const TILE = 32, SIDE = 8, CHUNK = 16
@@ -38,9 +39,9 @@ export function groupBuffers({ extents: { width } }: AttentionSite): readonly Sh
 export function attentionGroups(site: AttentionSite, heads: Dim, begin: readonly Stmt[]): Stmt {
   const { queries, keys, width } = site.extents, blocks = ceilDiv(queries, TILE), { wide, parts } = partsOf(width), vectors = wide / TILE
   return { kind: 'for', variable: 'block', lo: 0, hi: mul(heads, parts, blocks), step: 1, parallel: true, body: [
-    indexOf('z', floorDiv('block', mul(parts, blocks))), ...begin, indexOf('i', mul(TILE, mod('block', blocks))), indexOf('first', mul(wide, mod(floorDiv('block', blocks), parts))),
+    indexIs('z', floorDiv('block', mul(parts, blocks))), ...begin, indexIs('i', mul(TILE, mod('block', blocks))), indexIs('first', mul(wide, mod(floorDiv('block', blocks), parts))),
     { kind: 'for', variable: 't', lo: 0, hi: SIDE * SIDE, step: 1, local: true, body: [
-      indexOf('row', floorDiv('t', SIDE)), indexOf('column', mod('t', SIDE)),
+      indexIs('row', floorDiv('t', SIDE)), indexIs('column', mod('t', SIDE)),
       varOf('peak', filled(LEAST)), varOf('total', filled(0)),
       ...range(LANES).flatMap((r) => range(vectors).map((c) => varOf(accOf(r, c), filled(0)))),
       loopOver('j', 0, mul(TILE, ceilDiv(keys, TILE)), [...scores(site), ...softmax(), ...products(site)], TILE),
@@ -51,7 +52,6 @@ export function attentionGroups(site: AttentionSite, heads: Dim, begin: readonly
 
 const accOf = (r: number, c: number): string => `acc_${r}_${c}`
 const laneOf = (name: string, lane: number): Expr => ({ kind: 'lane', x: vector(name), lane })
-const below = (at: Dim, end: Dim): Expr => binary('lt', indexValue(at), indexValue(end))
 const isMultiple = (extent: Dim, of: number): boolean => typeof extent === 'number' && extent % of === 0
 const last = (at: Dim, extent: Dim, of: number): Dim => (isMultiple(extent, of) ? at : min(at, sub(extent, 1)))
 
@@ -61,8 +61,8 @@ function bring(name: string, depth: number, element: (row: Dim, e: Dim) => Expr)
     const number = add('t', k * SIDE * SIDE), e = `${name}_e${k}`, first = `${name}_r${k}`, inside = isMultiple(depth, CHUNK)
     const items = vectorOf((lane) => element(add(first, lane), inside ? e : min(e, depth - 1)))
     return [
-      indexOf(e, add('e0', mod(number, CHUNK))), indexOf(first, mul(LANES, floorDiv(number, CHUNK))),
-      storeTo(name, add(mul(PITCH, mod(number, CHUNK)), first), inside ? items : selectExpr(splat(below(e, depth)), items, filled(0))),
+      indexIs(e, add('e0', mod(number, CHUNK))), indexIs(first, mul(LANES, floorDiv(number, CHUNK))),
+      storeTo(name, add(mul(PITCH, mod(number, CHUNK)), first), inside ? items : selectExpr(splat(isBelow(e, depth)), items, filled(0))),
     ]
   })
 }
@@ -81,14 +81,14 @@ function scores(site: AttentionSite): Stmt[] {
     loopOver('e0', 0, Math.ceil(depth / CHUNK) * CHUNK, [
       ...bring('queries', depth, (row, e) => binary('mul', elementAt('x0', add('q_at', mul(q.n, last(add('i', row), queries, TILE)), mul(q.d, e))), constant('f32', scale))),
       ...bring('keys', depth, (row, e) => elementAt('x1', add('k_at', mul(k.n, last(add('j', row), keys, TILE)), mul(k.d, e)))),
-      { kind: 'barrier' },
+      BARRIER,
       loopOver('e', 0, CHUNK, [
         letOf('query', vectorAt('queries', add(mul(PITCH, 'e'), mul(LANES, 'row')))), letOf('key', vectorAt('keys', add(mul(PITCH, 'e'), mul(LANES, 'column')))),
         ...range(LANES).map((c) => setTo(`sum_${c}`, { kind: 'madd', a: vector('query'), b: splat(laneOf('key', c)), c: vector(`sum_${c}`) })),
       ]),
-      { kind: 'barrier' },
+      BARRIER,
     ], CHUNK),
-    ...range(LANES).map((c) => letOf(`score_${c}`, isMultiple(keys, TILE) ? masked(c) : selectExpr(splat(below(add('j', mul(LANES, 'column'), c), keys)), masked(c), nothing))),
+    ...range(LANES).map((c) => letOf(`score_${c}`, isMultiple(keys, TILE) ? masked(c) : selectExpr(splat(isBelow(add('j', mul(LANES, 'column'), c), keys)), masked(c), nothing))),
   ]
 }
 
@@ -98,7 +98,7 @@ function softmax(): Stmt[] {
   const greater = (name: string, a: Expr, b: Expr): Stmt => letOf(name, greaterOf(a, b))
   return [
     greater('peak_1', vector('score_0'), vector('score_1')), greater('peak_2', vector('peak_1'), vector('score_2')), greater('peak_3', vector('peak_2'), vector('score_3')),
-    storeTo('peaks', peakAt('column'), vector('peak_3')), { kind: 'barrier' },
+    storeTo('peaks', peakAt('column'), vector('peak_3')), BARRIER,
     letOf('top_0', vector('peak')),
     ...range(SIDE).map((c) => greater(`top_${c + 1}`, vector(`top_${c}`), vectorAt('peaks', peakAt(c)))),
     letOf('less', unary('exp', binary('sub', vector('peak'), top))),
@@ -119,21 +119,21 @@ function products({ v, inVectors, extents: { keys, width } }: AttentionSite): St
     const number = add('t', k * threads), row = `v_r${k}`, column = `v_c${k}`, from = add('v_at', mul(v.n, last(add('j', 'v0', row), keys, TILE))), at = add('first', column)
     const four = inVectors && v.d === 1 && isFull ? vectorAt('x2', add(from, at)) : vectorOf((lane) => elementAt('x2', add(from, mul(v.d, isFull ? add(at, lane) : min(add(at, lane), width - 1)))))
     const body: Stmt[] = [
-      indexOf(row, floorDiv(number, wide / LANES)), indexOf(column, mul(LANES, mod(number, wide / LANES))),
+      indexIs(row, floorDiv(number, wide / LANES)), indexIs(column, mul(LANES, mod(number, wide / LANES))),
       storeTo('values', add(mul(wide, row), column), four),
     ]
-    return (k + 1) * threads <= count ? body : [{ kind: 'if', condition: below(number, count), then: body, else: [] }]
+    return (k + 1) * threads <= count ? body : [{ kind: 'if', condition: isBelow(number, count), then: body, else: [] }]
   })
   return [
     ...each.flatMap((r) => range(vectors).map((c) => setTo(accOf(r, c), binary('mul', vector(accOf(r, c)), splat(laneOf('less', r)))))),
     loopOver('v0', 0, TILE, [
-      ...bringValues, { kind: 'barrier' },
+      ...bringValues, BARRIER,
       loopOver('jj', 0, rows, [
         letOf('weight', vectorAt('weights', add(mul(PITCH, add('v0', 'jj')), mul(LANES, 'row')))),
         ...range(vectors).map((c) => letOf(`value_${c}`, vectorAt('values', add(mul(wide, 'jj'), mul(LANES, add('column', SIDE * c)))))),
         ...each.flatMap((r) => range(vectors).map((c) => setTo(accOf(r, c), { kind: 'madd', a: splat(laneOf('weight', r)), b: vector(`value_${c}`), c: vector(accOf(r, c)) }))),
       ]),
-      { kind: 'barrier' },
+      BARRIER,
     ], rows),
   ]
 }
@@ -145,16 +145,16 @@ function results(site: AttentionSite): Stmt[] {
   const store = (r: number, c: number, lane: number): Stmt[] => {
     const column = add('first', mul(LANES, add('column', SIDE * c)), lane), value = binary('mul', laneOf(accOf(r, c), lane), laneOf('factor', r))
     const stored = storeTo('y0', add('y_at', mul(y.n, `own_${r}`), mul(y.d, column)), value)
-    return width === wide * parts ? [stored] : [{ kind: 'if', condition: below(column, width), then: [stored], else: [] }]
+    return width === wide * parts ? [stored] : [{ kind: 'if', condition: isBelow(column, width), then: [stored], else: [] }]
   }
   return [
-    storeTo('peaks', totalAt('column'), vector('total')), { kind: 'barrier' },
+    storeTo('peaks', totalAt('column'), vector('total')), BARRIER,
     letOf('whole_0', vectorAt('peaks', totalAt(0))),
     ...range(SIDE - 1).map((c) => letOf(`whole_${c + 1}`, binary('add', vector(`whole_${c}`), vectorAt('peaks', totalAt(c + 1))))),
     letOf('factor', inverseOfSum(site, whole, filled(0), filled(1))),
     ...range(LANES).flatMap((r): Stmt[] => {
-      const body = range(vectors).flatMap((c) => range(LANES).flatMap((lane) => store(r, c, lane))), own = indexOf(`own_${r}`, add('i', mul(LANES, 'row'), r))
-      return [own, ...(isMultiple(queries, TILE) ? body : [{ kind: 'if', condition: below(`own_${r}`, queries), then: body, else: [] } satisfies Stmt])]
+      const body = range(vectors).flatMap((c) => range(LANES).flatMap((lane) => store(r, c, lane))), own = indexIs(`own_${r}`, add('i', mul(LANES, 'row'), r))
+      return [own, ...(isMultiple(queries, TILE) ? body : [{ kind: 'if', condition: isBelow(`own_${r}`, queries), then: body, else: [] } satisfies Stmt])]
     }),
   ]
 }

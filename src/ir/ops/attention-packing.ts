@@ -5,8 +5,9 @@
  */
 import { add, lt, min, mul, select, type Dim } from '../dims.js'
 import type { Stmt } from '../kernel/kernel.js'
+import { indexIs, storeTo } from '../kernel/statements.js'
 import type { PerAxis } from './attention-layout.js'
-import { BLOCK, elementAt, indexOf, loopOver, storeTo, vectorAt, type AttentionSite } from './attention-site.js'
+import { BLOCK, elementAt, loopOver, vectorAt, type AttentionSite } from './attention-site.js'
 
 /** Panels of a head's values. */
 export interface Panels { readonly width: number; readonly count: number }
@@ -41,7 +42,7 @@ export function packKeys(site: AttentionSite): Stmt[] {
   if (keysArePacked(site)) return []
   const { k, extents: { keys, depth } } = site
   return [
-    indexOf('keys_at', mul('z', keys, depth)),
+    indexIs('keys_at', mul('z', keys, depth)),
     loopOver('j', 0, keys, copyRow(depth, k.d, 'x1', add('k_at', mul('j', k.n)), 'keys', add('keys_at', mul('j', depth)))),
   ]
 }
@@ -50,10 +51,10 @@ export function packKeys(site: AttentionSite): Stmt[] {
 export function packValues(site: AttentionSite): Stmt[] {
   const { v, extents: { keys, width } } = site, panels = panelsOf(site)
   return [
-    indexOf('values_at', mul('z', keys, panelled(site))),
+    indexIs('values_at', mul('z', keys, panelled(site))),
     loopOver('p', 0, panels.count, [
-      indexOf('from', add('v_at', mul(min(mul(panels.width, 'p'), width - panels.width), v.d))),
-      indexOf('panel', add('values_at', mul('p', keys, panels.width))),
+      indexIs('from', add('v_at', mul(min(mul(panels.width, 'p'), width - panels.width), v.d))),
+      indexIs('panel', add('values_at', mul('p', keys, panels.width))),
       loopOver('j', 0, keys, writtenRow(panels.width, v, add('from', mul('j', v.n)), add('panel', mul('j', panels.width)))),
     ]),
   ]

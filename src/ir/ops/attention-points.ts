@@ -5,7 +5,8 @@
 import { add, ceilDiv, floorDiv, min, mod, mul, sub, type Dim } from '../dims.js'
 import { binary, constant, indexValue, LANES, local, madd, selectExpr, splat, unary, type Expr } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
-import { LEAST, elementAt, filled, greaterOf, indexOf, inverseOfSum, lanesOf, letOf, loopOver, range, setTo, storeTo, varOf, vector, vectorAt, vectorOf, zero, type AttentionSite } from './attention-site.js'
+import { indexIs, setTo, storeTo } from '../kernel/statements.js'
+import { LEAST, elementAt, filled, greaterOf, inverseOfSum, lanesOf, letOf, loopOver, range, varOf, vector, vectorAt, vectorOf, zero, type AttentionSite } from './attention-site.js'
 import { number, plus, times } from './expressions.js'
 
 /** Elements of the result in an invocation's registers at most. */
@@ -23,12 +24,12 @@ export function attentionPoints(site: AttentionSite, heads: Dim, begin: readonly
   const some = letOf('score', whole ? masked : vectorOf((lane) => selectExpr(inside(lane), { kind: 'lane', x: vector('masked'), lane }, number('f32', -Infinity))))
   const accumulators = range(vectors).map((c) => `acc_${c}`)
   return { kind: 'for', variable: 'point', lo: 0, hi: mul(heads, parts, queries), step: 1, parallel: true, body: [
-    indexOf('i', mod('point', queries)), indexOf('first', mul(wide, mod(floorDiv('point', queries), parts))), indexOf('z', floorDiv(floorDiv('point', queries), parts)), ...begin,
-    indexOf('q_i', add('q_at', mul('i', q.n))),
+    indexIs('i', mod('point', queries)), indexIs('first', mul(wide, mod(floorDiv('point', queries), parts))), indexIs('z', floorDiv(floorDiv('point', queries), parts)), ...begin,
+    indexIs('q_i', add('q_at', mul('i', q.n))),
     varOf('peak', number('f32', LEAST), 'f32'), varOf('totals', filled(0)), ...accumulators.map((name) => varOf(name, filled(0))),
     loopOver('j', 0, mul(LANES, ceilDiv(keys, LANES)), [
       varOf('sum', filled(0)),
-      ...range(LANES).map((lane) => indexOf(`k_${lane}`, add('k_at', mul(k.n, key(lane))))),
+      ...range(LANES).map((lane) => indexIs(`k_${lane}`, add('k_at', mul(k.n, key(lane))))),
       loopOver('e', 0, depth, [setTo('sum', madd(splat(elementAt('x0', add('q_i', mul('e', q.d)))), vectorOf((lane) => elementAt('x1', add(`k_${lane}`, mul('e', k.d)))), vector('sum')))]),
       letOf('plain', times(vector('sum'), filled(scale))),
       ...(whole ? [] : [letOf('masked', masked)]), some,
@@ -37,7 +38,7 @@ export function attentionPoints(site: AttentionSite, heads: Dim, begin: readonly
       letOf('weight', unary('exp', binary('sub', vector('score'), splat(f32('top'))))),
       setTo('peak', f32('top')), setTo('totals', madd(vector('totals'), vector('less'), vector('weight'))),
       ...accumulators.map((name) => setTo(name, times(vector(name), vector('less')))),
-      ...range(LANES).flatMap((lane) => [indexOf(`v_${lane}`, add('v_at', mul(site.v.n, key(lane)))), letOf(`weight_${lane}`, splat({ kind: 'lane', x: vector('weight'), lane }))]),
+      ...range(LANES).flatMap((lane) => [indexIs(`v_${lane}`, add('v_at', mul(site.v.n, key(lane)))), letOf(`weight_${lane}`, splat({ kind: 'lane', x: vector('weight'), lane }))]),
       ...accumulators.flatMap((name, c) => range(LANES).map((lane) => setTo(name, madd(vector(`weight_${lane}`), valueAt(site, `v_${lane}`, c, wide, parts), vector(name))))),
     ], LANES),
     letOf('total', lanesOf('totals').reduce(plus), 'f32'),

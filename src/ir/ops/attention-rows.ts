@@ -2,7 +2,8 @@
 import { add, floorDiv, mul, type Dim } from '../dims.js'
 import { binary, local, madd, splat, unary, type Expr } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
-import { elementAt, filled, greaterOf, indexOf, inverseOf, lanesOf, letOf, loopOver, setTo, storeTo, varOf, vector, vectorAt, zero, type AttentionSite } from './attention-site.js'
+import { indexIs, setTo, storeTo } from '../kernel/statements.js'
+import { elementAt, filled, greaterOf, inverseOf, lanesOf, letOf, loopOver, varOf, vector, vectorAt, zero, type AttentionSite } from './attention-site.js'
 import { number, plus, times } from './expressions.js'
 
 const f32 = (name: string): Expr => local(name, 'f32')
@@ -16,8 +17,8 @@ export function attentionRows(site: AttentionSite): Stmt[] {
   const end = wholeVectors(add(keys, LANES - 1))
   const scoreAt = (j: Dim): Dim => add('scores_at', j)
   return [loopOver('i', 0, queries, [
-    indexOf('q_i', add('q_at', mul('i', q.n))),
-    ...(mask === undefined ? [] : [indexOf('mask_i', add('mask_at', mul('i', mask.n)))]),
+    indexIs('q_i', add('q_at', mul('i', q.n))),
+    ...(mask === undefined ? [] : [indexIs('mask_i', add('mask_at', mul('i', mask.n)))]),
     varOf('top', filled(site.least)),
     ...(inVectors ? [loopOver('j', 0, main, fourScores(site), LANES)] : []),
     loopOver('j', main, keys, oneScore(site)),
@@ -47,7 +48,7 @@ function fourScores(site: AttentionSite): Stmt[] {
   const scaled = times({ kind: 'vector', items: [total(0), total(1), total(2), total(3)] }, filled(scale))
   return [
     ...[0, 1, 2, 3].map((t) => varOf(`sum_${t}`, filled(0))),
-    indexOf('k_j', add('k_at', mul('j', k.n))),
+    indexIs('k_j', add('k_at', mul('j', k.n))),
     loopOver('e', 0, depth, [
       letOf('query', vectorAt('x0', add('q_i', 'e'))),
       ...[0, 1, 2, 3].map((t) => setTo(`sum_${t}`, madd(vector('query'), vectorAt('x1', add('k_j', mul(t, k.n), 'e')), vector(`sum_${t}`)))),
@@ -64,7 +65,7 @@ function oneScore(site: AttentionSite): Stmt[] {
   const { q, k, scale, extents: { depth } } = site
   return [
     varOf('sum', zero, 'f32'),
-    indexOf('k_j', add('k_at', mul('j', k.n))),
+    indexIs('k_j', add('k_at', mul('j', k.n))),
     loopOver('e', 0, depth, [setTo('sum', plus(f32('sum'), times(elementAt('x0', add('q_i', mul('e', q.d))), elementAt('x1', add('k_j', mul('e', k.d))))))]),
     letOf('plain', times(f32('sum'), number('f32', scale)), 'f32'),
     letOf('score', site.mask === undefined ? f32('plain') : site.masked(f32('plain'), elementAt('x3', add('mask_i', 'j'))), 'f32'),

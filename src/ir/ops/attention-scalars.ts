@@ -2,7 +2,8 @@
 import { add, mul } from '../dims.js'
 import { binary, local, unary, type Expr, type ScalarType } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
-import { elementAt, indexOf, inverseOf, letOf, loopOver, setTo, storeTo, varOf, type AttentionSite } from './attention-site.js'
+import { indexIs, setTo, storeTo } from '../kernel/statements.js'
+import { elementAt, inverseOf, letOf, loopOver, varOf, type AttentionSite } from './attention-site.js'
 import { minus, number, plus, times } from './expressions.js'
 
 /** All queries of head `z`, in registers of `type`. */
@@ -12,7 +13,7 @@ export function attentionScalars(site: AttentionSite, type: ScalarType): Stmt[] 
   const scored = add('scores_at', 'j'), key = add('k_at', mul('j', k.n), mul('e', k.d)), value = add('v_at', mul('j', v.n), mul('c', v.d))
   const plain = times(own('sum'), constant(site.scale))
   return [loopOver('i', 0, queries, [
-    indexOf('q_i', add('q_at', mul('i', q.n))),
+    indexIs('q_i', add('q_at', mul('i', q.n))),
     varOf('top', constant(site.least), type),
     loopOver('j', 0, keys, [
       varOf('sum', constant(0), type),

@@ -3,6 +3,7 @@ import { add, mul, product, type Dim } from '../dims.js'
 import type { ComputeContext } from '../kernel/compute.js'
 import { binary, constant, indexValue, load, local, REGISTER, selectExpr, splat, VECTOR_DTYPES, type Expr, type RegisterType } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
+import { indexIs } from '../kernel/statements.js'
 import type { TensorType } from '../types.js'
 import { attentionExtents, layoutAt, stridesIn, type AttentionAttrs, type AttentionExtents, type PerAxis } from './attention-layout.js'
 import { number, plus } from './expressions.js'
@@ -56,21 +57,18 @@ const isVectorValue = (e: Expr): boolean => (e.kind === 'load' ? e.lanes !== und
 /** Index locals for head `z`, which is one of all batches' heads. */
 export function beginHead(ctx: ComputeContext<AttentionAttrs>, site: AttentionSite): Stmt[] {
   const { extents: e } = site, mask = ctx.inputs[3]
-  const start = (name: string, strides: PerAxis<Dim>, head: Dim): Stmt => indexOf(name, add(mul('batch', strides.b), mul(head, strides.h)))
+  const start = (name: string, strides: PerAxis<Dim>, head: Dim): Stmt => indexIs(name, add(mul('batch', strides.b), mul(head, strides.h)))
   const along = (axis: number): Dim => (mask == null || mask.shape[axis] === 1 ? 0 : product(mask.shape.slice(axis + 1)))
   return [
-    indexOf('batch', ['floordiv', 'z', e.heads]), indexOf('head', ['mod', 'z', e.heads]), indexOf('shared', e.group === 1 ? 'head' : ['floordiv', 'head', e.group]),
+    indexIs('batch', ['floordiv', 'z', e.heads]), indexIs('head', ['mod', 'z', e.heads]), indexIs('shared', e.group === 1 ? 'head' : ['floordiv', 'head', e.group]),
     start('q_at', site.q, 'head'), start('k_at', site.k, 'shared'), start('v_at', site.v, 'shared'), start('y_at', site.y, 'head'),
-    ...(mask == null ? [] : [indexOf('mask_at', add(mul('batch', along(0)), mul('head', along(1))))]),
-    indexOf('scores_at', mul('z', BLOCK, e.keys)),
+    ...(mask == null ? [] : [indexIs('mask_at', add(mul('batch', along(0)), mul('head', along(1))))]),
+    indexIs('scores_at', mul('z', BLOCK, e.keys)),
   ]
 }
 
-export const indexOf = (name: string, value: Dim): Stmt => ({ kind: 'index', name, value })
 export const letOf = (name: string, value: Expr, type: RegisterType = 'f32x4'): Stmt => ({ kind: 'let', name, type, value })
 export const varOf = (name: string, value: Expr, type: RegisterType = 'f32x4'): Stmt => ({ kind: 'var', name, type, value })
-export const setTo = (name: string, value: Expr): Stmt => ({ kind: 'set', name, value })
-export const storeTo = (buffer: string, index: Dim, value: Expr): Stmt => ({ kind: 'store', buffer, index, value })
 /** A number of all invocations of a workgroup, folded. */
 export const foldTo = (name: string, op: 'add' | 'max', value: Expr, buffer: string): Stmt => ({ kind: 'fold', name, op, value, buffer })
 export const loopOver = (variable: string, lo: Dim, hi: Dim, body: readonly Stmt[], step = 1): Stmt => ({ kind: 'for', variable, lo, hi, step, body })
