@@ -272,7 +272,10 @@ function callBuffer(buffer: KernelBuffer, slot: Slot | undefined, node: Node, wi
 function lowerSpread(compute: Compute, name: string, slotOf: (buffer: string) => Slot | undefined): LoweredNode {
   // Parts that go through shared memory have workgroups of their own.
   const moves = (part: Compute): boolean => scheduleTransposes(flattenCompute(part)) !== undefined
-  const groups = spreadStores(compute).flatMap((group) => (group.some(moves) ? [...group.filter(moves).map((part) => [part]), group.filter((part) => !moves(part))].filter((g) => g.length > 0) : [group]))
+  const groups = spreadStores(compute).flatMap((group) => {
+    const apart = new Set(group.filter(moves)), others = group.filter((part) => !apart.has(part))
+    return [...[...apart].map((part) => [part]), ...(others.length > 0 ? [others] : [])]
+  })
   const [first, ...then] = groups.map((group): LoweredNode => {
     const flats = group.map(flattenCompute), schedules = flats.map((flat) => (group.length === 1 ? scheduleFor(flat, 'wgsl') : schedulePoints(flat)))
     const kernelBy = (plans: readonly Plan[]): Kernel => besideEachOther(flats.map((flat, i) => {
