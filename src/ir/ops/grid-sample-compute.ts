@@ -8,6 +8,7 @@ import { binary, cast, constant, indexValue, load, local, REGISTER, selectExpr, 
 import type { TensorType } from '../types.js'
 import { greatest, least, minus, number, numberOf, over, plus, times } from './expressions.js'
 import { CUBIC_A, type GridSampleAttrs } from './grid-sample-attributes.js'
+import { cubicWeightExprs, fromIndex } from './interpolation.js'
 
 /** One place that is read along an axis; `inside` is absent where it always is. */
 interface Tap { readonly at: string; readonly weight?: Expr; readonly inside?: Expr }
@@ -66,18 +67,17 @@ function readAxis(a: number, extent: Dim, grid: Expr, attrs: GridSampleAttrs, ty
 }
 
 const toType = (value: Expr, from: RegisterType, to: RegisterType): Expr => (from === to ? value : cast(to, value))
-const fromExtent = (type: RegisterType, extent: Dim): Expr => (typeof extent === 'number' ? constant(type, extent) : cast(type, indexValue(extent)))
 const lastOf = (extent: Dim): Expr => indexValue(sub(extent, 1))
 
 /** The input coordinate of `g`, where −1 and 1 are the centres of the first and last elements, or their outer edges. */
 function coordinateOf(g: Expr, extent: Dim, align: boolean, type: RegisterType): Expr {
   const one = constant(type, 1), two = constant(type, 2)
-  return align ? times(over(plus(g, one), two), fromExtent(type, sub(extent, 1))) : over(minus(times(plus(g, one), fromExtent(type, extent)), one), two)
+  return align ? times(over(plus(g, one), two), fromIndex(type, sub(extent, 1))) : over(minus(times(plus(g, one), fromIndex(type, extent)), one), two)
 }
 
 /** The coordinate after padding. Where zeros are around the input it is kept near: far outside is 0 as well, and an integer must hold it. */
 function padded(v: Expr, extent: Dim, { padding, align_corners: align }: GridSampleAttrs, type: RegisterType): Expr {
-  const last = fromExtent(type, sub(extent, 1)), between = (x: Expr, low: Expr, high: Expr): Expr => least(greatest(x, low), high)
+  const last = fromIndex(type, sub(extent, 1)), between = (x: Expr, low: Expr, high: Expr): Expr => least(greatest(x, low), high)
   if (padding === 'zeros') return between(v, number(type, -4), plus(last, number(type, 4)))
   const low = number(type, align ? 0 : -0.5), high = align ? last : plus(last, number(type, 0.5))
   const outside = binary('or', binary('lt', v, low), binary('gt', v, high))
@@ -109,6 +109,6 @@ function weightOf(offset: number, r: Expr, mode: string, type: RegisterType): Ex
   const c = (value: number): Expr => constant(type, value)
   if (mode === 'linear') return offset === 0 ? minus(c(1), r) : r
   const d = offset === -1 ? plus(r, c(1)) : offset === 0 ? r : minus(c(offset), r)
-  if (offset === 0 || offset === 1) return plus(times(times(minus(times(c(CUBIC_A + 2), d), c(CUBIC_A + 3)), d), d), c(1))
-  return minus(times(plus(times(minus(times(c(CUBIC_A), d), c(5 * CUBIC_A)), d), c(8 * CUBIC_A)), d), c(4 * CUBIC_A))
+  const { near, far } = cubicWeightExprs(CUBIC_A, d, type)
+  return offset === 0 || offset === 1 ? near : far
 }

@@ -5,6 +5,7 @@ import type { ConcreteType, ReferenceCall } from '../op.js'
 import { numbersOf, pick, type Numbers } from './elements.js'
 import { rowMajorStrides } from './offsets.js'
 import { CUBIC_A, type GridSampleAttrs } from './grid-sample-attributes.js'
+import { cubicWeight } from './interpolation.js'
 
 /** Input places along one axis, −1 for one that holds 0, and their weights. */
 interface Taps { readonly at: readonly number[]; readonly weights: readonly number[] }
@@ -53,7 +54,7 @@ function tapsAlong(g: number, extent: number, attrs: GridSampleAttrs, round: (v:
   const at = !outside || padding === 'zeros' ? wished : padding === 'border' ? Math.min(Math.max(wished, 0), extent - 1) : reflected(wished, low, high)
   const floor = Math.floor(at), ratio = at - floor
   const offsets = mode === 'nearest' ? [0] : mode === 'linear' ? [0, 1] : [-1, 0, 1, 2]
-  return { at: offsets.map((o) => placeOf(floor + o, extent, attrs)), weights: offsets.map((o) => (mode === 'nearest' ? 1 : weightOf(mode, Math.abs(o - ratio)))) }
+  return { at: offsets.map((o) => placeOf(floor + o, extent, attrs)), weights: offsets.map((o) => (mode === 'nearest' ? 1 : mode === 'linear' ? 1 - Math.abs(o - ratio) : cubicWeight(CUBIC_A, Math.abs(o - ratio)))) }
 }
 
 function placeOf(i: number, extent: number, { padding, align_corners: align }: GridSampleAttrs): number {
@@ -71,9 +72,3 @@ function reflected(v: number, low: number, high: number): number {
 }
 
 const roundEven = (v: number): number => { const r = Math.round(v); return Math.abs(v % 1) === 0.5 && r % 2 !== 0 ? r - 1 : r }
-
-/** The triangle, or Keys' cubic convolution kernel (IEEE ASSP-29, 1981), at distance `d`. */
-function weightOf(mode: string, d: number): number {
-  if (mode === 'linear') return 1 - d
-  return d <= 1 ? ((CUBIC_A + 2) * d - (CUBIC_A + 3)) * d * d + 1 : ((CUBIC_A * d - 5 * CUBIC_A) * d + 8 * CUBIC_A) * d - 4 * CUBIC_A
-}

@@ -8,6 +8,7 @@ import { binary, cast, constant, indexValue, load, local, REGISTER, selectExpr, 
 import type { TensorType } from '../types.js'
 import { limitsOf } from './elements.js'
 import { minus, number, over, plus, times } from './expressions.js'
+import { cubicWeightExprs, fromIndex } from './interpolation.js'
 import { FLOATS } from './operands.js'
 import { resizedAxes, type ResizeAttrs } from './resize-attributes.js'
 import { COORDINATES, floorFraction, INTEGER_NUDGE, NEAREST_MODES, oneOf, roundFraction, scaleOf, sourceCoordinate, type Fraction, type NearestMode, type ResizeAxis } from './resize-coordinates.js'
@@ -124,15 +125,10 @@ function filterScale(scale: Fraction, type: RegisterType): Expr {
 
 /** The filter at distance `d` ≥ 0; see the reference. */
 function weightExpr(attrs: ResizeAttrs, d: Expr, type: RegisterType): Expr {
-  const c = (value: number): Expr => constant(type, value), a = attrs.cubic_a
+  const c = (value: number): Expr => constant(type, value)
   if (attrs.mode === 'linear') return binary('max', c(0), minus(c(1), d))
-  const near = plus(times(times(minus(times(c(a + 2), d), c(a + 3)), d), d), c(1))
-  const far = minus(times(plus(times(minus(times(c(a), d), c(5 * a)), d), c(8 * a)), d), c(4 * a))
+  const { near, far } = cubicWeightExprs(attrs.cubic_a, d, type)
   return selectExpr(binary('le', d, c(1)), near, selectExpr(binary('lt', d, c(2)), far, c(0)))
-}
-
-function fromIndex(type: RegisterType, index: Dim): Expr {
-  return typeof index === 'number' ? constant(type, index) : cast(type, indexValue(index))
 }
 
 /** `index` within the input; clamps only where the first or last output point, between which indices grow, needs it. */

@@ -4,6 +4,7 @@ import { evaluateDim } from '../../base/dim.js'
 import { fromNumbers, toNumbers } from '../host-tensor.js'
 import type { ConcreteType, ReferenceCall } from '../op.js'
 import { limitsOf, pick } from './elements.js'
+import { cubicWeight } from './interpolation.js'
 import { boxOffsets, rowMajorStrides } from './offsets.js'
 import { FLOATS } from './operands.js'
 import { COORDINATES, INTEGER_NUDGE, NEAREST_MODES, oneOf, roundFraction, scaleOf, sourceCoordinate, type Fraction, type ResizeAxis } from './resize-coordinates.js'
@@ -102,10 +103,8 @@ function roundFloat(x: number, mode: (typeof NEAREST_MODES)[number]): number {
   }
 }
 
-/** The triangle, or Keys' cubic convolution kernel with parameter a (IEEE ASSP-29, 1981), at distance `x`. */
+/** The triangle, or the cubic kernel, at distance `x`. */
 function filterWeight(attrs: ResizeAttrs, x: number): number {
-  const d = Math.abs(x), a = attrs.cubic_a
-  if (attrs.mode === 'linear') return Math.max(0, 1 - d)
-  if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1
-  return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0
+  const d = Math.abs(x)
+  return attrs.mode === 'linear' ? Math.max(0, 1 - d) : cubicWeight(attrs.cubic_a, d)
 }
