@@ -12,10 +12,10 @@
 import { dtypeOf, shapeOf, tensorOf, type Attrs, type Node, type Value } from '../ir/graph.js'
 import { toNumbers } from '../ir/host-tensor.js'
 import type { Interval } from '../ir/kernel/interval.js'
+import { summedByMatmul } from '../ir/ops/summed-axes.js'
 import { integerInterval } from './integer-interval.js'
 import type { Pass } from './pass.js'
 import { rewriteNodes, type Rewriting, type Rule } from './rewriter.js'
-import { summedAxes } from './summed-axes.js'
 
 /** Integers up to this are exact in float32. */
 const EXACT = 2 ** 24
@@ -37,7 +37,7 @@ interface Summed { readonly left: number; readonly right: number; readonly exten
 const toFloats: Rule = (node, rewriting) => {
   const [x, w, bias] = node.inputs
   if ((node.op !== 'matmul' && node.op !== 'conv') || x == null || w == null || dtypeOf(x) !== 'int32') return undefined
-  const summed = node.op === 'matmul' ? summedByMatmul(node, x, w) : summedByConv(node, w)
+  const summed = node.op === 'matmul' ? matmulSum(node, x, w) : convSum(node, w)
   if (summed === undefined) return undefined
   const producer = (v: Value): Node | undefined => rewriting.producer(v)
   const xs = integerInterval(x, producer), ws = integerInterval(w, producer)
@@ -46,13 +46,13 @@ const toFloats: Rule = (node, rewriting) => {
   return pieces === undefined ? undefined : rewritten(node, x, w, bias ?? undefined, summed, pieces, rewriting)
 }
 
-function summedByMatmul(node: Node, x: Value, w: Value): Summed | undefined {
-  const [left, right] = summedAxes(node, x, w)
+function matmulSum({ attrs }: Node, x: Value, w: Value): Summed | undefined {
+  const [left, right] = summedByMatmul([shapeOf(x).length, shapeOf(w).length], attrs)
   const extent = [shapeOf(x)[left], shapeOf(w)[right]].find((d) => typeof d === 'number')
   return typeof extent === 'number' ? { left, right, extent, taps: 1 } : undefined
 }
 
-function summedByConv({ attrs }: Node, w: Value): Summed | undefined {
+function convSum({ attrs }: Node, w: Value): Summed | undefined {
   const [, channels, ...kernel] = shapeOf(w)
   if (typeof channels !== 'number' || !kernel.every((k) => typeof k === 'number')) return undefined
   const taps = kernel.reduce((p, k) => p * k, 1)

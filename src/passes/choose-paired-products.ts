@@ -12,10 +12,10 @@
  */
 import { dtypeOf, shapeOf, type Node, type Value } from '../ir/graph.js'
 import { isWithin } from '../ir/kernel/interval.js'
+import { summedByConv, summedByMatmul } from '../ir/ops/summed-axes.js'
 import { integerInterval } from './integer-interval.js'
 import type { Pass } from './pass.js'
 import { rewriteNodes, type Rule } from './rewriter.js'
-import { summedAxes } from './summed-axes.js'
 
 const HALF = { lo: -(2 ** 15), hi: 2 ** 15 - 1 }
 
@@ -32,7 +32,7 @@ const PAIRED: Readonly<Record<string, string>> = { matmul: 'paired_matmul', conv
 const toPairs: Rule = (node, rewriting) => {
   const op = PAIRED[node.op], [x, w, ...others] = node.inputs
   if (op === undefined || x == null || w == null || dtypeOf(x) !== 'int32' || (node.op === 'conv' && node.attrs['group'] !== 1)) return undefined
-  const axes = summedAxes(node, x, w)
+  const axes = node.op === 'conv' ? summedByConv() : summedByMatmul([shapeOf(x).length, shapeOf(w).length], node.attrs)
   if (shapeOf(w)[axes[1]] === 1 || ![x, w].every((v) => fits(v, (of) => rewriting.producer(of)))) return undefined
   const paired = [x, w].map((v, i) => rewriting.add('pair_halves', [v], { axis: axes[i] as number }, node.origin))
   return rewriting.replace(node, op, [...paired, ...others], node.attrs)

@@ -15,6 +15,7 @@ import { conv } from './conv.js'
 import { onlyOutput, required } from './elementwise.js'
 import { matmul } from './matmul.js'
 import { checkAttribute, tensorInput } from './operands.js'
+import { summedByConv, summedByMatmul } from './summed-axes.js'
 
 const HALVES = ['int8', 'int16', 'int32', 'uint8', 'bool'] as const
 
@@ -80,7 +81,7 @@ function unpaired({ shape, data }: HostTensor, axis: number): HostTensor {
 }
 
 /** `op` over pairs; `axes` gives the axis of each operand that is summed over. */
-function overPairs(op: Op, name: string, doc: string, axes: (ranks: readonly number[], attrs: Attrs) => readonly [number, number], samples: Op['samples']): Op {
+function overPairs(op: Op, name: string, doc: string, axes: typeof summedByMatmul, samples: Op['samples']): Op {
   return {
     name, doc, samples, source: 'Ingot: placed by the pass choose-paired-products', attrs: op.attrs, pattern: op.pattern,
     infer(call, ctx) {
@@ -89,7 +90,7 @@ function overPairs(op: Op, name: string, doc: string, axes: (ranks: readonly num
       return op.infer(call, ctx)
     },
     reference(call: ReferenceCall<Attrs>) {
-      const sides = call.inputs.slice(0, 2) as [HostTensor, HostTensor], summed = axes(sides.map((t) => t.shape.length), call.attrs)
+      const sides = call.inputs.slice(0, 2) as [HostTensor, HostTensor], summed = axes([sides[0].shape.length, sides[1].shape.length], call.attrs)
       return op.reference({ ...call, inputs: [...sides.map((t, i) => unpaired(t, summed[i] as number)), ...call.inputs.slice(2)] })
     },
     compute: (ctx) => withPairs((op.compute as NonNullable<Op['compute']>)(ctx)),
@@ -100,11 +101,8 @@ const RANGE = { dtype: 'int32', range: [-(2 ** 31), 2 ** 31] } as const
 const operands = (...shapes: readonly (readonly number[])[]): { readonly inputs: readonly { readonly dtype: 'int32'; readonly shape: readonly number[]; readonly range: readonly [number, number] }[] } => ({ inputs: shapes.map((shape) => ({ ...RANGE, shape })) })
 const PLAIN = { trans_a: false, trans_b: false }, UNIT = { strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0], group: 1 }
 
-/** The axis of a matrix that a product sums over; that of a vector is its only one. */
-const innerAxis = (rank: number, isLast: boolean): number => (rank === 1 ? 0 : isLast ? rank - 1 : rank - 2)
-
 export const pairedMatmul = overPairs(matmul, 'paired_matmul', 'matmul of int32 whose elements are pairs along the axis that is summed over (`pair_halves`): sums of the products of their halves, modulo 2^32.',
-  ([a, b], attrs) => [innerAxis(a as number, attrs['trans_a'] !== true), innerAxis(b as number, attrs['trans_b'] === true)], [
+  summedByMatmul, [
     { ...operands([3, 5], [5, 7]), attrs: PLAIN },
     { ...operands([13, 33], [33, 17]), attrs: PLAIN },
     { ...operands([5], [5, 3]), attrs: PLAIN },
@@ -114,7 +112,7 @@ export const pairedMatmul = overPairs(matmul, 'paired_matmul', 'matmul of int32 
   ])
 
 export const pairedConv = overPairs(conv, 'paired_conv', 'conv of int32 whose elements are pairs of channels (`pair_halves`): sums of the products of their halves, plus bias, modulo 2^32.',
-  () => [1, 1], [
+  summedByConv, [
     { ...operands([1, 3, 6, 7], [4, 3, 3, 3]), attrs: UNIT },
     { inputs: [...operands([2, 4, 8, 8], [8, 4, 3, 3]).inputs, { ...RANGE, shape: [8] }], attrs: { ...UNIT, strides: [2, 2], pads: [1, 0, 1, 2] } },
     { ...operands([1, 5, 9, 9], [17, 5, 1, 1]), attrs: UNIT },
