@@ -1,17 +1,16 @@
 /** Running products along an axis. */
-import { elementCount } from '../../base/dtype.js'
 import { sub } from '../dims.js'
 import { binary, load, local, REGISTER } from '../kernel/expr.js'
 import { eachOf, letBe, loopTo, setTo, storeTo, varOf } from '../kernel/statements.js'
 import { defineOp } from '../op.js'
 import type { TensorType } from '../types.js'
 import { elementAlong, rowsAlong } from './along-axis.js'
-import { elementOf, elementsOf, newElements, tensorOfElements, type Element } from './elements.js'
-import { onlyOutput, required } from './elementwise.js'
+import type { Element } from './elements.js'
+import { onlyOutput } from './elementwise.js'
 import { number } from './expressions.js'
 import { kernelOf } from './hand-written.js'
-import { offsetsOver } from './offsets.js'
-import { checkAxis, findElementClass, NUMBERS, tensorInput } from './operands.js'
+import { findElementClass } from './operands.js'
+import { inferRunning, RUNNING_ATTRS, runningReference } from './running.js'
 
 /** Products of integers wrap on the way, so that they stay exact. */
 const TIMES = {
@@ -25,28 +24,12 @@ export const cumprod = defineOp({
   name: 'cumprod',
   doc: 'The product of all elements up to each one along `axis`, without itself where `exclusive`, from the end where `reverse`.',
   source: 'ONNX CumProd-26; torch.cumprod',
-  attrs: { axis: 'int', exclusive: 'bool', reverse: 'bool' },
+  attrs: RUNNING_ATTRS,
   pattern: 'reduction',
-  infer(call) {
-    const x = tensorInput(call, 0, NUMBERS)
-    checkAxis(call.attrs.axis, x.shape.length)
-    return [x]
-  },
-  reference({ inputs, attrs, outputs }) {
-    const [x] = required(inputs), output = onlyOutput(outputs), kind = findElementClass(output.dtype)
-    const from = elementsOf(x), out = newElements(output.dtype, elementCount(output.shape))
-    const times = TIMES[kind === 'int' || kind === 'big' ? kind : 'float']
-    const steps = offsetsOver(x.shape, (a) => a === attrs.axis)
-    if (attrs.reverse) steps.reverse()
-    for (const start of offsetsOver(x.shape, (a) => a !== attrs.axis)) {
-      let product = elementOf(output.dtype, 1)
-      for (const step of steps) {
-        const before = product
-        product = times(product as never, from[start + step] as never)
-        out[start + step] = attrs.exclusive ? before : product
-      }
-    }
-    return [tensorOfElements(output, out)]
+  infer: inferRunning,
+  reference(call) {
+    const kind = findElementClass(onlyOutput(call.outputs).dtype), times = TIMES[kind === 'int' || kind === 'big' ? kind : 'float']
+    return runningReference(call, 1, (all, one) => times(all as never, one as never))
   },
   kernel(ctx) {
     const [x] = ctx.inputs as readonly [TensorType], { axis, exclusive, reverse } = ctx.attrs

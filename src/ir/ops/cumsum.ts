@@ -1,18 +1,14 @@
 /** Running sums along an axis. */
-import { elementCount } from '../../base/dtype.js'
 import { sub, type Dim } from '../dims.js'
 import { axesOver } from '../kernel/elementwise-compute.js'
 import { load, local, REGISTER } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
 import { defineOp } from '../op.js'
 import type { TensorType } from '../types.js'
-import { elementOf, elementsOf, newElements, tensorOfElements } from './elements.js'
-import { onlyOutput, required } from './elementwise.js'
 import { number, plus } from './expressions.js'
 import { flatIndex, kernelOf, loopsOver } from './hand-written.js'
 import { cumsumGrad } from './movement-grad.js'
-import { offsetsOver } from './offsets.js'
-import { checkAxis, NUMBERS, tensorInput } from './operands.js'
+import { inferRunning, RUNNING_ATTRS, runningReference } from './running.js'
 import { scanChain, scanKernel } from './scan-groups.js'
 
 /** Cumulative sum. A scan, so its kernel is written by hand. */
@@ -20,29 +16,10 @@ export const cumsum = defineOp({
   name: 'cumsum',
   doc: 'The sum of all elements up to each one along `axis`, without itself where `exclusive`, from the end where `reverse`.',
   source: 'ONNX CumSum-14; torch.cumsum',
-  attrs: { axis: 'int', exclusive: 'bool', reverse: 'bool' },
+  attrs: RUNNING_ATTRS,
   pattern: 'reduction',
-  infer(call) {
-    const x = tensorInput(call, 0, NUMBERS)
-    checkAxis(call.attrs.axis, x.shape.length)
-    return [x]
-  },
-  reference({ inputs, attrs, outputs }) {
-    const [x] = required(inputs)
-    const output = onlyOutput(outputs)
-    const from = elementsOf(x), out = newElements(output.dtype, elementCount(output.shape))
-    const steps = offsetsOver(x.shape, (a) => a === attrs.axis)
-    if (attrs.reverse) steps.reverse()
-    for (const start of offsetsOver(x.shape, (a) => a !== attrs.axis)) {
-      let sum = elementOf(output.dtype, 0)
-      for (const step of steps) {
-        const before = sum
-        sum = (sum as number) + (from[start + step] as number)
-        out[start + step] = attrs.exclusive ? before : sum
-      }
-    }
-    return [tensorOfElements(output, out)]
-  },
+  infer: inferRunning,
+  reference: (call) => runningReference(call, 0, (all, one) => (all as number) + (one as number)),
   kernel(ctx) {
     if (ctx.gpu !== undefined) return scanKernel(ctx)
     const x = ctx.inputs[0] as TensorType

@@ -10,15 +10,14 @@
 import { add, ceilDiv, floorDiv, lt, min, mod, mul, select, sub, type Dim } from '../dims.js'
 import type { ComputeContext } from '../kernel/compute.js'
 import type { DType } from '../../base/dtype.js'
-import { binary, indexValue, load, local, REGISTER, selectExpr, type Expr, type RegisterType } from '../kernel/expr.js'
+import { isBelow, load, local, REGISTER, selectExpr, type RegisterType } from '../kernel/expr.js'
 import type { ChainedKernel, Kernel, SharedBuffer, Stmt } from '../kernel/kernel.js'
 import { BARRIER, eachOf, indexIs, invocations, letBe, loopTo, setTo, storeTo, varOf, when } from '../kernel/statements.js'
 import type { TensorType } from '../types.js'
 import { elementAlong, knownRows, rowsAlong, shareRows, type RowsAlong } from './along-axis.js'
 import { number, plus } from './expressions.js'
 import { kernelOf } from './hand-written.js'
-
-export interface ScanAttrs { readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean }
+import type { RunningAttrs } from './running.js'
 
 /** Elements of a block at most, and invocations. */
 const BLOCK = 2048, MOST = 256, LEAST = 32
@@ -37,7 +36,7 @@ interface Rows {
   readonly to: string
 }
 
-function rowsOf(ctx: ComputeContext<ScanAttrs>): { readonly rows: Rows; readonly along: RowsAlong } {
+function rowsOf(ctx: ComputeContext<RunningAttrs>): { readonly rows: Rows; readonly along: RowsAlong } {
   const [x] = ctx.inputs as readonly [TensorType], { axis, exclusive, reverse } = ctx.attrs, along = rowsAlong(x.shape, axis), { length } = along
   const at = (row: Dim, i: Dim): Dim => elementAlong(along, row, reverse ? sub(sub(length, 1), i) : i)
   return { along, rows: { type: REGISTER[x.dtype], exclusive, length, at, from: 'x0', to: 'y0' } }
@@ -54,7 +53,6 @@ function blockFor(length: Dim): Block {
   return { threads, each, pitch: each % 2 === 0 ? each + 1 : each }
 }
 
-const below = (a: Dim, b: Dim): Expr => binary('lt', indexValue(a), indexValue(b))
 
 /** The sums of a block of `row` from element `base` on, after `carry`; with `next`, `carry` then has all of it. */
 function blockStatements({ type, exclusive, length, at, from, to }: Rows, row: Dim, base: Dim, { threads, each, pitch }: Block, next: boolean): Stmt[] {
@@ -62,12 +60,12 @@ function blockStatements({ type, exclusive, length, at, from, to }: Rows, row: D
   const inShared = (i: Dim): Dim => add(mul(pitch, floorDiv(i, each)), mod(i, each)), brought = add('t', mul(threads, 'c')), element = add(base, brought)
   const sum = local('sum', type), before = local('before', type), item = load('block', [own])
   return [
-    loopTo('c', each, [storeTo('block', inShared(brought), selectExpr(below(element, length), load(from, [at(row, min(element, sub(length, 1)))]), number(type, 0)))]),
+    loopTo('c', each, [storeTo('block', inShared(brought), selectExpr(isBelow(element, length), load(from, [at(row, min(element, sub(length, 1)))]), number(type, 0)))]),
     BARRIER,
     varOf('sum', type, number(type, 0)),
     loopTo('e', each, [setTo('sum', plus(sum, item))]),
     storeTo('sums', 't', sum), BARRIER,
-    when(below('t', tops), [
+    when(isBelow('t', tops), [
       varOf('top', type, number(type, 0)),
       loopTo('g', FOLDED, [
         letBe('part', type, load('sums', [add(mul(FOLDED, 't'), 'g')])),
@@ -88,7 +86,7 @@ function blockStatements({ type, exclusive, length, at, from, to }: Rows, row: D
     ]),
     ...(next ? [loopTo('g', tops, [setTo('carry', plus(local('carry', type), load('tops', ['g'])))])] : []),
     BARRIER,
-    loopTo('c', each, [when(below(element, length), [storeTo(to, at(row, element), load('block', [inShared(brought)]))])]),
+    loopTo('c', each, [when(isBelow(element, length), [storeTo(to, at(row, element), load('block', [inShared(brought)]))])]),
   ]
 }
 
@@ -113,14 +111,14 @@ function serial({ type, exclusive, length, at, from, to }: Rows, row: Dim, base:
 }
 
 /** The kernel of a scan for a GPU where one does. */
-export function scanKernel(ctx: ComputeContext<ScanAttrs>): Kernel {
+export function scanKernel(ctx: ComputeContext<RunningAttrs>): Kernel {
   const { rows, along } = rowsOf(ctx), zero = varOf('sum', rows.type, number(rows.type, 0))
   if (ctx.gpu === 'groups' && ELEMENTS[rows.type] !== undefined && shareRows(along)) { const { body, shared } = wholeRows(rows, along.rows); return kernelOf('cumsum', ctx, body, { shared }) }
   return kernelOf('cumsum', ctx, along.rows === 0 ? [] : [eachOf('row', along.rows, [zero, ...serial(rows, 'row', 0, rows.length)])])
 }
 
 /** The kernels of a scan of few long rows, or of rows of unknown length: sums of blocks, sums of those, sums within blocks. */
-export function scanChain(ctx: ComputeContext<ScanAttrs>): readonly ChainedKernel[] | undefined {
+export function scanChain(ctx: ComputeContext<RunningAttrs>): readonly ChainedKernel[] | undefined {
   const { rows, along } = rowsOf(ctx), { length } = along
   if (ELEMENTS[rows.type] === undefined || !shareRows(along)) return undefined
   if (typeof length === 'number' && (length <= FEW_BLOCKS * BLOCK || knownRows(along) >= ENOUGH_ROWS)) return undefined
@@ -129,7 +127,7 @@ export function scanChain(ctx: ComputeContext<ScanAttrs>): readonly ChainedKerne
   const row = indexIs('row', floorDiv('point', blocks)), base = indexIs('base', mul(BLOCK, mod('point', blocks))), byGroups = ctx.gpu === 'groups'
   // Where no row has more than a block, the first two have nothing to do.
   const some = (count: Dim): Dim => select(isLong, count, 0)
-  const zero = (name: string): Stmt => varOf(name, rows.type, number(rows.type, 0)), block = blockFor(BLOCK), before = (name: string): Stmt[] => [zero(name), when(below(0, 'base'), [setTo(name, load('blocks', ['point']))])]
+  const zero = (name: string): Stmt => varOf(name, rows.type, number(rows.type, 0)), block = blockFor(BLOCK), before = (name: string): Stmt[] => [zero(name), when(isBelow(0, 'base'), [setTo(name, load('blocks', ['point']))])]
   const kernel = (name: string, body: readonly Stmt[], shared: readonly SharedBuffer[], uses: readonly string[]): ChainedKernel => ({ kernel: kernelOf(name, ctx, body, { temps, shared }, uses) })
   if (!byGroups) return [
     kernel('blocks', [eachOf('point', some(points), [row, base, zero('sum'), loopTo('k', min(BLOCK, sub(length, 'base')), [setTo('sum', plus(local('sum', rows.type), load('x0', [rows.at('row', add('base', 'k'))])))]), storeTo('blocks', 'point', local('sum', rows.type))])], [], ['x0']),
@@ -149,9 +147,9 @@ function blockSum({ type, length, at, from }: Rows, { threads, each }: Block): S
   const element = add('base', 't', mul(threads, 'c')), sum = (name: string, buffer: string, index: Dim, count: number): Stmt[] => [varOf(name, type, number(type, 0)), loopTo('g', count, [setTo(name, plus(local(name, type), load(buffer, [index])))])]
   return [
     varOf('own', type, number(type, 0)),
-    loopTo('c', each, [when(below(element, length), [setTo('own', plus(local('own', type), load(from, [at('row', element)])))])]),
+    loopTo('c', each, [when(isBelow(element, length), [setTo('own', plus(local('own', type), load(from, [at('row', element)])))])]),
     storeTo('sums', 't', local('own', type)), BARRIER,
-    when(below('t', threads / FOLDED), [...sum('top', 'sums', add(mul(FOLDED, 't'), 'g'), FOLDED), storeTo('tops', 't', local('top', type))]), BARRIER,
-    when(below('t', 1), [...sum('whole', 'tops', 'g', threads / FOLDED), storeTo('blocks', 'point', local('whole', type))]),
+    when(isBelow('t', threads / FOLDED), [...sum('top', 'sums', add(mul(FOLDED, 't'), 'g'), FOLDED), storeTo('tops', 't', local('top', type))]), BARRIER,
+    when(isBelow('t', 1), [...sum('whole', 'tops', 'g', threads / FOLDED), storeTo('blocks', 'point', local('whole', type))]),
   ]
 }

@@ -10,7 +10,7 @@
 import { add, ceilDiv, floorDiv, lt, min, mod, mul, select, sub, type Dim } from '../dims.js'
 import type { DType } from '../../base/dtype.js'
 import type { ComputeContext } from '../kernel/compute.js'
-import { binary, cast, constant, indexValue, load, local, REGISTER, type Expr, type RegisterType } from '../kernel/expr.js'
+import { binary, cast, constant, indexValue, isBelow, load, local, REGISTER, type Expr, type RegisterType } from '../kernel/expr.js'
 import type { ChainedKernel, Kernel, SharedBuffer, Stmt } from '../kernel/kernel.js'
 import { BARRIER, eachOf, indexFrom, indexIs, invocations, letBe, loopTo, storeTo, when } from '../kernel/statements.js'
 import type { TensorType } from '../types.js'
@@ -58,7 +58,6 @@ function blockOf(length: Dim): Block {
 
 const byGroups = ({ ctx: { gpu }, k }: Site): boolean => gpu === 'groups' || typeof k !== 'number' || k > FEW
 
-const isBelow = (a: Dim, b: Dim): Expr => binary('lt', indexValue(a), indexValue(b))
 const sharedOf = ({ key }: Site, { size }: Block): readonly SharedBuffer[] => [{ name: 'block_keys', dtype: key.dtype, length: 2 * size }, { name: 'block_positions', dtype: 'int32', length: 2 * size }]
 
 /** `body` for every element `i` of a block, each by one invocation. */
