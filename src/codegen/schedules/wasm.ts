@@ -15,7 +15,7 @@ import { scheduleWindowRows } from './wasm/window-rows.js'
 /** The plan for `compute` on the wasm target with an instruction set. */
 export function scheduleWasm(compute: Compute, features: Features = 'baseline'): Plan {
   const plan = scheduleDepthwise(compute, features) ?? scheduleWindowRows(compute, features) ?? planContraction(compute, features) ?? scheduleTranspose(compute) ?? scheduleRows(compute)
-  return shareLoops(compute, [...plan, ...scheduleStores(compute)])
+  return shareLoops(compute, [...plan, ...scheduleStores(compute, features)])
 }
 
 function planContraction(compute: Compute, features: Features): Plan | undefined {
