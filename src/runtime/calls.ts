@@ -54,28 +54,31 @@ export function bindCalls(header: ProgramHeader, layout: Layout, { constants, ar
   const inputs = header.inputs.map(({ buffer }) => view(buffer)), outputs = header.outputs.map(({ buffer }) => view(buffer))
   return {
     args: calls.map(({ args }) => args),
-    copyIn(feeds) { for (let i = 0; i < inputs.length; i++) inputs[i]?.set(feeds[i] as never) },
+    copyIn(feeds) { inputs.forEach((input, i) => input.set(feeds[i] as never)) },
     run(times) {
-      const whole = times === null ? segment : undefined
+      const whole = times ? undefined : segment
       let at = 0
       try {
-        if (whole !== undefined) whole.run(all)
+        if (whole) whole.run(all)
         else for (const { kernel, args } of calls) {
-          const start = times === null ? 0 : performance.now()
+          const start = times && performance.now()
           kernel(...args)
-          if (times !== null) times[at] = (times[at] as number) + performance.now() - start
+          if (times) times[at] = (times[at] as number) + performance.now() - (start as number)
           at++
         }
       } catch (cause) {
         const message = fault(cause), where = { origin: header.steps[whole?.step() ?? at]?.origin ?? '' }
-        throw message === undefined
-          ? new IngotError('internal', `a kernel failed: ${cause}`, { where, cause })
-          : new IngotError('index-out-of-range', message, { where, cause, hint: 'an input holds an index that is outside the tensor it indexes' })
+        throw message
+          ? new IngotError('index-out-of-range', message, { where, cause, hint: 'an input holds an index that is outside the tensor it indexes' })
+          : new IngotError('internal', `a kernel failed: ${cause}`, { where, cause })
       }
     },
-    results: () => outputs.map((output) => output.slice()),
+    results: () => outputs.map(copyOf),
   }
 }
+
+/** Made of the other, not sliced off it: that looks up which kind to make, which takes as long as copying small ones. */
+const copyOf = (output: NumericStorage): NumericStorage => new (output.constructor as Float32ArrayConstructor)(output as Float32Array)
 
 /** What `allocate` gives; `out-of-memory` where the platform has no such memory. */
 export function allocated<M>(arenaBytes: number, allocate: () => M): M {

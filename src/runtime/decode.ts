@@ -66,7 +66,7 @@ function* readSections(table: readonly SectionEntry[], program: ProgramData, bod
   let end = 0
   for (const [i, { name, offset, bytes, digest: wanted }] of table.entries()) {
     const field = `sections[${i}] "${name}"`
-    if (offset % 64 !== 0 || offset < end || sections[name] !== undefined) damaged(field)
+    if (offset % 64 !== 0 || offset < end || sections[name]) damaged(field)
     end = offset + bytes
     const content = yield { from: body + offset, bytes, name, program }
     if (content.length < bytes) damaged(field, cut(content.length))

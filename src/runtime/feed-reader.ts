@@ -4,29 +4,32 @@ import { readFeeds, type BoundFeeds, type Feeds, type NumericStorage } from './f
 import type { ProgramHeader } from './format.js'
 import { STORAGE, type Tensor } from './tensor.js'
 
+/** Of feeds, what a run takes. */
+export type Fed = Pick<BoundFeeds, 'data' | 'symbols'>
+
 /**
  * A `readFeeds` that remembers the kinds and shapes of what it read last: feeds like those, as most runs are fed, are taken without
  * solving anything again, with the very same `symbols`. Everything else, errors included, is left to `readFeeds`.
  */
-export function feedReader(header: ProgramHeader): (feeds: Feeds) => BoundFeeds {
+export function feedReader(header: ProgramHeader): (feeds: Feeds) => Fed {
   const { inputs, symbols } = header
   let last: BoundFeeds | undefined
   let counts: readonly number[] = []
   const repeated = ({ shapes }: BoundFeeds, feeds: Feeds): NumericStorage[] | undefined => {
-    const data: NumericStorage[] = []
-    const names = Object.keys(feeds)
+    const names = Object.keys(feeds), data = new Array<NumericStorage>(names.length)
+    let at = 0
     if (names.length !== inputs.length) return
     for (const { name, dtype } of inputs) {
-      const feed = (names.includes(name) ? feeds[name] : 0) as Tensor | null, shape = shapes[data.length]
+      const feed = (names.includes(name) ? feeds[name] : 0) as Tensor | null, shape = shapes[at]
       const stored = !shape ? feed : feed?.dtype === dtype && sameShape(feed.shape, shape) ? feed[STORAGE] ?? (feed as Tensor).data : 0
-      if (!(stored instanceof (DTYPES[dtype].array as typeof Float32Array)) || stored.length !== counts[data.length]) return
-      data.push(stored)
+      if (!(stored instanceof (DTYPES[dtype].array as typeof Float32Array)) || stored.length !== counts[at]) return
+      data[at++] = stored
     }
     return data
   }
   return (feeds) => {
     const data = last && repeated(last, feeds)
-    if (data) return { ...(last as BoundFeeds), data }
+    if (last && data) return { data, symbols: last.symbols }
     const read = readFeeds(header, feeds)
     // Elements that give extents have to be looked at every time; data that is kept could not be collected.
     if (symbols.every(({ kind }) => kind === 'extent')) last = { ...read, data: [] }
@@ -35,7 +38,4 @@ export function feedReader(header: ProgramHeader): (feeds: Feeds) => BoundFeeds 
   }
 }
 
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false
-  return Array.isArray(a) && a.length === b.length
-}
+const sameShape = (a: readonly number[], b: readonly number[]): boolean => b.every((extent, i) => extent === a[i]) && Array.isArray(a) && a.length === b.length

@@ -78,7 +78,7 @@ function placeBuffers({ target, buffers, constants }: ProgramHeader, sizes: read
   buffers.forEach(({ alias, place, first, last }, i) => {
     roots[i] = alias === undefined ? i : (roots[alias] as number)
     const life = lives.get(roots[i] as number)
-    if (life !== undefined) { life.first = Math.min(life.first, first); life.last = Math.max(life.last, last) }
+    if (life) { life.first = Math.min(life.first, first); life.last = Math.max(life.last, last) }
     else if (alias === undefined && place === 'arena') lives.set(i, { bytes: target === 'wgsl' ? gpuBytes(bytes[i] as number) : (bytes[i] as number), first, last })
   })
   const owners = [...lives.values()], ids = [...lives.keys()]

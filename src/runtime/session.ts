@@ -5,8 +5,8 @@ import { allocate, storageOf, type DType, type TensorStorage } from '../base/dty
 import { IngotError } from '../base/error.js'
 import { decodeProgram, decoding } from './decode.js'
 import { digest } from './digest.js'
-import { feedReader } from './feed-reader.js'
-import type { BoundFeeds, Feeds, NumericStorage } from './feeds.js'
+import { feedReader, type Fed } from './feed-reader.js'
+import type { Feeds, NumericStorage } from './feeds.js'
 import type { Port, ProgramData, ProgramHeader } from './format.js'
 import type { GpuTensor, RunOptions } from './gpu-tensor.js'
 import type { Binding, Host } from './host.js'
@@ -14,7 +14,7 @@ import { callingHost, type KernelFunction } from './calls.js'
 import { keptBytes, layOut, type Layout } from './layout.js'
 import { liveLowerBound } from './plan.js'
 import { makeProfile, type Profile } from './profile.js'
-import { Tensor } from './tensor.js'
+import { RESULT, Tensor } from './tensor.js'
 import { damaged, validateProgram } from './validate.js'
 import { HOST_TOOLS, wasmHost, type Kept } from './wasm/host.js'
 
@@ -39,7 +39,7 @@ export interface LoadOptions<T extends Tensor = Tensor> {
 
 type TensorMaker<T> = (dtype: DType, shape: readonly number[], storage: TensorStorage) => T
 
-const makeRuntimeTensor: TensorMaker<Tensor> = (dtype, shape, storage) => new Tensor(dtype, shape, storage, { inference: true })
+const makeRuntimeTensor: TensorMaker<Tensor> = (dtype, shape, storage) => new Tensor(dtype, shape, storage, RESULT)
 
 /** An input or output; an extent is a number, a symbol or an expression over symbols. */
 export interface SessionPort { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[] }
@@ -70,7 +70,7 @@ export class Session<T extends Tensor = Tensor> {
   readonly #constantBytes: number
   readonly #options: LoadOptions<T>
   readonly #noResults: Record<string, T>
-  readonly #readFeeds: (feeds: Feeds) => BoundFeeds
+  readonly #readFeeds: (feeds: Feeds) => Fed
   #host: Host | null
   /** By the values of the symbols; what ran last is last. */
   readonly #bound = new Map<string, Bound>()
@@ -81,16 +81,16 @@ export class Session<T extends Tensor = Tensor> {
 
   /** Use `load`. */
   constructor(program: ProgramData, host: Host, options: LoadOptions<T>) {
-    const port = ({ name, dtype, shape }: Port): SessionPort => ({ name, dtype, shape })
-    this.inputs = program.header.inputs.map(port)
-    this.outputs = program.header.outputs.map(port)
-    this.#header = program.header
+    const { header } = program, port = ({ name, dtype, shape }: Port): SessionPort => ({ name, dtype, shape })
+    this.inputs = header.inputs.map(port)
+    this.outputs = header.outputs.map(port)
+    this.#header = header
     this.#constantBytes = keptBytes(program)
     this.#options = options
     this.#noResults = Object.fromEntries(this.outputs.map(({ name }) => [name, null as never]))
-    this.#readFeeds = feedReader(program.header)
+    this.#readFeeds = feedReader(header)
     this.#host = host
-    if (options.profile === true) this.startProfile()
+    if (options.profile) this.startProfile()
   }
 
   /**
@@ -103,7 +103,7 @@ export class Session<T extends Tensor = Tensor> {
   run(feeds: Feeds, options: RunOptions): Promise<Record<string, T | GpuTensor>>
   async run(feeds: Feeds, options?: RunOptions): Promise<Record<string, T>> {
     const host = this.#host
-    return host?.turn === undefined ? this.#start(feeds, false, options) : host.turn(() => this.#start(feeds, false, options))
+    return host?.turn ? host.turn(() => this.#start(feeds, false, options)) : this.#start(feeds, false, options)
   }
 
   /** `run` without a promise, where the target can; else `target-unavailable`. */
@@ -114,29 +114,29 @@ export class Session<T extends Tensor = Tensor> {
 
   #start(feeds: Feeds, sync?: boolean, options?: RunOptions): Record<string, T> | Promise<Record<string, T>> {
     const host = this.#host
-    if (host === null) throw new IngotError('session-disposed', `the session of ${this.#header.name} was disposed of`, { hint: 'load it again' })
+    if (!host) throw new IngotError('session-disposed', `the session of ${this.#header.name} was disposed of`, { hint: 'load it again' })
     if (options?.gpu && !host.device) throw new IngotError('bad-option', `the ${this.#header.target} target has no GPU to leave results on`)
     const { data, symbols } = this.#readFeeds(feeds), last = this.#last
-    const { layout, binding } = last !== null && last.symbols === symbols ? last : this.#bind(host, symbols)
+    const { layout, binding } = last?.symbols === symbols ? last : this.#bind(host, symbols)
     const results = binding.run(data, this.#times, sync, options)
-    if (this.#times !== null) this.#timedRuns++
+    if (this.#times) this.#timedRuns++
     return Array.isArray(results) ? this.#wrap(results, layout) : results.then((storages) => this.#wrap(storages, layout))
   }
 
   #wrap(storages: readonly NumericStorage[], { outputShapes }: Layout): Record<string, T> {
     // A copy has the properties already, and any name can be set.
-    const results = { ...this.#noResults }, makeTensor = this.#options.makeTensor ?? (makeRuntimeTensor as TensorMaker<T>)
-    this.outputs.forEach(({ name, dtype }, i) => {
-      const storage = storages[i] as NumericStorage, shape = outputShapes[i] as readonly number[]
+    const results = { ...this.#noResults }, { makeTensor = makeRuntimeTensor as TensorMaker<T> } = this.#options
+    for (let i = 0; i < storages.length; i++) {
+      const { name, dtype } = this.outputs[i] as SessionPort, storage = storages[i] as NumericStorage, shape = outputShapes[i] as readonly number[]
       results[name] = ArrayBuffer.isView(storage) ? makeTensor(dtype, shape, storage) : { dtype, shape, ...storage as object } as never
-    })
+    }
     return results
   }
 
   #bind(host: Host, symbols: ReadonlyMap<string, number>): Bound {
     const key = [...symbols.values()].join()
     let bound = this.#bound.get(key)
-    if (bound === undefined) {
+    if (!bound) {
       const { maxMemory = Infinity } = this.#options
       const layout = layOut(this.#header, symbols)
       const needed = layout.arenaBytes + this.#constantBytes
@@ -167,8 +167,8 @@ export class Session<T extends Tensor = Tensor> {
   get memory(): SessionMemory {
     return {
       arenaBytes: this.#arenaBytes,
-      constantBytes: this.#host === null ? 0 : this.#constantBytes,
-      lowerBoundBytes: this.#last === null ? 0 : liveLowerBound(this.#last.layout.owners),
+      constantBytes: this.#host ? this.#constantBytes : 0,
+      lowerBoundBytes: this.#last ? liveLowerBound(this.#last.layout.owners) : 0,
     }
   }
 

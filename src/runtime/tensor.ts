@@ -8,6 +8,9 @@ export type { NestedValues } from './nested.js'
 /** Key of a tensor's own storage, for code that promises not to change it; `data` is what everyone else reads. */
 export const STORAGE: unique symbol = /* @__PURE__ */ Symbol('storage')
 
+/** Options of inference tensors that code of Ingot makes of frozen shapes and storage that fits: nothing is checked. */
+export const RESULT = { inference: true } as const
+
 /**
  * A tensor with its data on the host. `data` is a typed array of the dtype in row-major order (float16 and bfloat16 as
  * their bits, packed types as bytes with the first element in the low bits, strings as an array).
@@ -22,8 +25,12 @@ export class Tensor implements HostTensor {
   /** Takes `storage` over without copying. Throws `bad-tensor` where its kind or length does not fit dtype and shape. `null` is for subclasses that keep the elements themselves and override `[STORAGE]`. */
   constructor(dtype: DType, shape: readonly number[], storage: TensorStorage | null, options: { readonly inference?: boolean } = {}) {
     this.dtype = dtype
-    this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape])
-    this.#storage = storage === null ? [] : checkStorage(dtype, shape, storage)
+    if (options !== RESULT) {
+      if (!Object.isFrozen(shape)) shape = Object.freeze([...shape])
+      if (storage !== null) storage = checkStorage(dtype, shape, storage)
+    }
+    this.shape = shape
+    this.#storage = storage as TensorStorage
     this.#inference = options.inference === true
   }
 

@@ -29,6 +29,8 @@ export interface ViewRecord {
   seenVersion: number
 }
 
+const NONE: readonly ViewStep[] = []
+
 /** The mutable part of a tensor. Inference tensors have neither counter nor view record. */
 export class TensorState {
   storage: Storage
@@ -46,7 +48,7 @@ export class TensorState {
   grad: Tensor | null = null
   retainsGrad = false
   /** Changes of shape in place, of a tensor that is no view: its views' steps start before or after them. */
-  reshapes: readonly ViewStep[] = []
+  reshapes: readonly ViewStep[] = NONE
 
   constructor(storage: Storage, strides: readonly number[], offset: number, inference: boolean, counter: VersionCounter | null, view: ViewRecord | null) {
     this.storage = storage

@@ -57,7 +57,7 @@ export class Tensor extends RuntimeTensor {
    * `inference` says what the tensor is whatever the mode. Code of the tracer gives the state itself.
    */
   constructor(dtype: DType, shape: readonly number[], storage: TensorStorage | TensorState, options: { readonly inference?: boolean } = {}) {
-    super(dtype, shape, null)
+    super(dtype, shape, null, options)
     this[STATE] = storage instanceof TensorState ? storage : freshState({ data: checkStorage(dtype, shape, storage) }, shape, options.inference ?? isInferenceModeEnabled())
   }
 

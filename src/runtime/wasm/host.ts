@@ -19,7 +19,7 @@ const invalid = (cause: unknown): never => damaged('the wasm section', `is not v
 export async function wasmHost(program: ProgramData, threads = 1, given?: Kept): Promise<Host> {
   if (threads !== 1) return (await import('./threads.js')).threadedHost(program, threads, HOST_TOOLS)
   const { header, sections: { constants = new Uint8Array(0) } } = program, module = given?.module ?? await compileModule(codeFor(program))
-  const memory = given?.memory ?? (header.prepare === undefined ? holding(constants) : (await import('../prepare.js')).keep(program, module, HOST_TOOLS))
+  const memory = given?.memory ?? (header.prepare ? (await import('../prepare.js')).keep(program, module, HOST_TOOLS) : holding(constants))
   return hostOver(memory, keptBytes(program), module, header)
 }
 
@@ -54,8 +54,8 @@ export type HostTools = typeof HOST_TOOLS
 /** The section that this engine can make the most of. */
 function codeFor({ sections }: ProgramData): Uint8Array {
   const relaxed = sections['wasm-relaxed']
-  const code = relaxed !== undefined && hasFusedMadd() ? relaxed : sections.wasm
-  if (code === undefined) throw new IngotError('target-unavailable', 'the program was compiled for relaxed SIMD, which this engine lacks', { hint: 'compile it with features: auto' })
+  const code = relaxed && hasFusedMadd() ? relaxed : sections.wasm
+  if (!code) throw new IngotError('target-unavailable', 'the program was compiled for relaxed SIMD, which this engine lacks', { hint: 'compile it with features: auto' })
   return code
 }
 
@@ -88,7 +88,7 @@ function wasmMemory(memory: WebAssembly.Memory, constantBytes: number, module: W
       return typeof found === 'function' ? (found as KernelFunction) : invalid(`no function "${code as string}"`)
     }),
     argument: (view) => view.byteOffset,
-    ...(runAll !== undefined && {
+    ...(runAll && {
       segment: {
         run(words: readonly number[]) {
           // Only another binding's words are others.
@@ -101,8 +101,8 @@ function wasmMemory(memory: WebAssembly.Memory, constantBytes: number, module: W
     }),
     fault() {
       const kernel = fault('kernel'), number: number = kernel?.value ?? -1
-      if (kernel === undefined || number < 0) return undefined
-      kernel.value = -1
+      if (number < 0) return;
+      (kernel as WebAssembly.Global).value = -1
       return `index ${fault('value')?.value} is outside an axis of extent ${fault('extent')?.value} in kernel ${header.kernels[number]?.name}`
     },
   }
