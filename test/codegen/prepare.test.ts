@@ -36,6 +36,8 @@ function run(compute: Compute, plan: Plan, inputs: Readonly<Record<string, Float
 
 const weights = (data: Float32Array, columns: number) => storedConstant({ name: 'w', type: tensorType('float32', [data.length / columns, columns]), data: hostTensor('float32', [data.length / columns, columns], data) }, { columns, factor: 8 }).elements as Float32Array
 
+const inBlocks = (data: Float32Array, columns: number, rows: number) => storedConstant({ name: 'w', type: tensorType('float32', [data.length / columns, columns]), data: hostTensor('float32', [data.length / columns, columns], data) }, { columns, factor: 8, rows }).elements as Float32Array
+
 describe('tiles', () => {
   it('give the same convolution, with rows and columns in tiles and the rest joined', () => {
     const x0 = integers(17 * 10 * 3, 1), x1 = integers(270, 2), compute = convolution(8, 8)
@@ -105,6 +107,38 @@ describe('widening axes', () => {
     const { compute } = matmulCase(5, 6, 7)
     expect(() => prepareCompute(compute, [{ kind: 'widen', axis: 'j', extent: 4 }])).toThrow(expect.objectContaining({ code: 'bad-option' }))
     expect(() => applySchedule(prepareCompute(compute, [{ kind: 'widen', axis: 'j', extent: 8 }]).compute, [], 'mm')).toThrow(expect.objectContaining({ code: 'bad-option' }))
+  })
+})
+
+describe('sums in blocks', () => {
+  const block = { kind: 'block', axis: 'k', points: 4, outer: 'b' } as const
+  const doubled = ({ compute }: ReturnType<typeof matmulCase>): Compute => ({ ...compute, stages: compute.stages.map((s) => (s.kind === 'store' ? { ...s, value: binary('mul', s.value, constant('f32', 2)) } : s)) })
+  for (const [m, n] of [[3, 8], [5, 13], [1, 3]] as const) {
+    it(`give the same product, ${m}×${n}, doubled once and not with every block`, () => {
+      const c = matmulCase(m, 12, n), x0 = c.inputs['x0'] as Float32Array, x1 = c.inputs['x1'] as Float32Array, expected = c.expected.map((v) => 2 * v)
+      expect(run(doubled(c), [block], { x0, x1 }, c.outputs)).toEqual(expected)
+      const tiles: Plan = [
+        { kind: 'split', axis: 'j', factor: 4, outer: 'jv', inner: 'jl' }, { kind: 'split', axis: 'i', factor: 2, outer: 'io', inner: 'ii' },
+        { kind: 'reorder', axes: ['jv', 'b', 'io', 'ii', 'jl'] }, { kind: 'unroll', axis: 'ii' }, { kind: 'vectorize', axis: 'jl' },
+      ]
+      expect(run(doubled(c), [block, { kind: 'pack', buffer: 'x1', columns: n, factor: 8, rows: 4 }, ...tiles], { x0, x1: inBlocks(x1, n, 4) }, c.outputs)).toEqual(expected)
+      expect(run(doubled(c), [block, ...tiles, { kind: 'parallel', axis: 'jv' }, { kind: 'drain' }], { x0, x1 }, c.outputs)).toEqual(expected)
+    })
+  }
+  it('read nothing of the result before the first block, whatever lies there', () => {
+    const c = matmulCase(2, 4, 3)
+    expect(run(c.compute, [{ ...block, points: 2 }], { x0: c.inputs['x0'] as Float32Array, x1: c.inputs['x1'] as Float32Array }, c.outputs)).toEqual(c.expected)
+  })
+  it('compute what is stored in the last block only', () => {
+    const { compute, schedule } = prepareCompute(doubled(matmulCase(2, 8, 8)), [block])
+    expect(printKernel(applySchedule(compute, schedule, 'mm')).replaceAll(/\n\s*/g, ' ')).toMatch(/if t(_\d)? \{ y0\[[^=]*\] = acc \} else \{ y0\[[^=]*\] = acc \* 2\.0 \}/)
+  })
+  it('are refused where blocks do not divide the sum, and where the result is read', () => {
+    const { compute } = matmulCase(2, 12, 3), refused = expect.objectContaining({ code: 'bad-option' })
+    expect(() => prepareCompute(compute, [{ ...block, points: 5 }])).toThrow(refused)
+    expect(() => prepareCompute(compute, [{ ...block, axis: 'i' }])).toThrow(refused)
+    const added: Compute = { ...compute, stages: compute.stages.map((s) => (s.kind === 'store' ? { ...s, value: binary('add', s.value, load('y0', ['i', 'j'])) } : s)) }
+    expect(() => prepareCompute(added, [block])).toThrow(refused)
   })
 })
 

@@ -80,6 +80,23 @@ describe('products of matrices on wasm', () => {
     for (const n of [512, 517]) await expectSameOnTarget(productOf({ m: 49, k: 521, n }), 'wasm', [{}])
     await expectSameOnTarget(productOf({ m: 48, k: 520, n: 512, batch: 2 }), 'wasm', [{}])
   })
+  it('give what the interpreter does where long sums are taken in blocks, for every count of rows and of columns', async () => {
+    for (const [k, n] of [[520, 260], [1024, 64], [514, 300], [768, 257], [521, 256]] as const) {
+      await expectSameOnTarget(productOf({ m: 1, k, n, open: true, constant: true }), 'wasm', [1, 2, 3, 4, 5, 6, 7, 13, 26].map((m) => ({ m })))
+      await expectSameOnTarget(productOf({ m: 7, k, n, constant: true }), 'wasm', [{}])
+    }
+  })
+  it('take long sums in blocks where rows are few or open, and weights are constant and large', () => {
+    const blocks = (p: Product): boolean => kernelsOf(productOf(p), 'relaxed').some((kernel) => kernel.buffers.some((b) => b.apart === true))
+    expect(blocks({ m: 4, k: 1024, n: 256, constant: true })).toBe(true)
+    expect(blocks({ m: 4, k: 1024, n: 257, constant: true })).toBe(true)
+    expect(blocks({ m: 1, k: 1024, n: 256, constant: true, open: true })).toBe(true)
+    expect(blocks({ m: 64, k: 1024, n: 256, constant: true })).toBe(false)
+    expect(blocks({ m: 1, k: 1024, n: 256, constant: true })).toBe(false)
+    expect(blocks({ m: 4, k: 256, n: 1024, constant: true })).toBe(false)
+    expect(blocks({ m: 4, k: 1024, n: 256 })).toBe(false)
+    expect(blocks({ m: 4, k: 1021, n: 256, constant: true })).toBe(false)
+  })
   it('pack a computed operand only where many rows pass a large one', () => {
     const packs = (p: Product): boolean => kernelsOf(productOf(p), 'baseline').some((k) => k.name.startsWith('pack'))
     expect(packs({ m: 64, k: 1024, n: 512 })).toBe(true)

@@ -4,7 +4,9 @@ import workerThreads, { type Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { compile } from '../../src/compile.js'
 import type { DType, HostTensor } from '../../src/base/dtype.js'
+import { GraphBuilder } from '../../src/ir/build.js'
 import { parseGraph } from '../../src/ir/parse.js'
+import { tensorType } from '../../src/ir/types.js'
 import { seededTensor } from '../../src/ir/host-tensor.js'
 import { decodeProgram } from '../../src/runtime/decode.js'
 import type { ProgramData } from '../../src/runtime/format.js'
@@ -40,6 +42,21 @@ test.each([1, 2, 3, 4, 5, 6])('random model %i gives the same bytes with 1, 2, 3
       const feeds = feedsOf(data, symbols), wanted = bytesOf(one.runSync(feeds))
       for (let run = 0; run < 3; run++) expect(bytesOf(await several.run(feeds)), `${threads} threads`).toEqual(wanted)
       expect(bytesOf(several.runSync(feeds))).toEqual(wanted)
+    }
+  }
+})
+
+test('sums that wait for the next block in the result give the same bytes with 1, 2, 3 and 4 threads', async () => {
+  const b = new GraphBuilder({ name: 'g', stage: 'inference' }), rows = b.symbol('n', { kind: 'extent', input: 0, axis: 0 })
+  const x = b.input('x', tensorType('float32', [rows, 768])), w = b.constant(seededTensor('float32', [768, 296], 3))
+  b.output('y', b.add1('tanh', [b.add1('matmul', [x, w], { trans_a: false, trans_b: false }, { origin: 'product' })], {}, { origin: 'tanh' }))
+  const { data } = await compile(b.finish())
+  using one = await load(data)
+  for (const threads of [2, 3, 4]) {
+    using several = await sharing(data, threads)
+    for (const n of [1, 3, 8, 23]) {
+      const feeds = feedsOf(data, { n }), wanted = bytesOf(one.runSync(feeds))
+      for (let run = 0; run < 5; run++) expect(bytesOf(await several.run(feeds)), `${threads} threads, ${n} rows`).toEqual(wanted)
     }
   }
 })

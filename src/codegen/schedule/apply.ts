@@ -6,7 +6,7 @@ import { visitSymbols } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
 import { add, dimKey, dimsEqual, product, sub, substituteDim, type Dim } from '../../ir/dims.js'
 import type { Axis, Compute, LetStage, Stage, StoreStage } from '../../ir/kernel/compute.js'
-import { LANES, VECTOR_DTYPES } from '../../ir/kernel/expr.js'
+import { isBelow, LANES, VECTOR_DTYPES } from '../../ir/kernel/expr.js'
 import type { Kernel } from '../../ir/kernel/kernel.js'
 import { isInside } from '../../ir/kernel/ranges.js'
 import type { Schedule } from '../../ir/kernel/schedule.js'
@@ -20,7 +20,7 @@ import { planNests, type Nest } from './nest.js'
 import { partsOf } from './parts.js'
 import { bindLets, hasLanes, joinLanes, laneOfPoint, within, type TilePoint, type Work } from './points.js'
 import { writeReduce } from './reduce.js'
-import { Memo, ValueTable, type Env, type ValueNode } from './values.js'
+import { isLanes, Memo, ValueTable, type Env, type ValueNode } from './values.js'
 import { KernelWriter, type Pending } from './writer.js'
 
 /** Choices that a schedule does not make. */
@@ -46,14 +46,20 @@ export function applySchedule(compute: Compute, schedule: Schedule, name: string
       work.values.touch()
       let tile: readonly TilePoint[] = points.flatMap((dims) => validPoint(work, compute, dims))
       compute.stages.forEach((stage, i) => {
-        const sum = drains && stage.kind === 'store' && tile.length > 1 ? drained(work, compute.stages[i - 1], stage) : undefined
-        if (sum !== undefined && stage.kind === 'store' && drainTile(work, stage, sum.name, compute.axes.map((a) => a.name), tile, (s, env, memo) => storesAt(work, s, env, memo))) return
-        tile = writeStage(work, stage, nests.stages[i] as Nest, tile, shared)
+        const write = (points: readonly TilePoint[]): void => {
+          const sum = drains && stage.kind === 'store' && points.length > 1 ? drained(work, compute.stages[i - 1], stage) : undefined
+          if (sum !== undefined && stage.kind === 'store' && drainTile(work, stage, sum.name, compute.axes.map((a) => a.name), points, (s, env, memo) => storesAt(work, s, env, memo))) return
+          tile = writeStage(work, stage, nests.stages[i] as Nest, points, shared)
+        }
+        if (stage.kind === 'store' && stage.until !== undefined && tile.length > 0) writeUntil(work, stage, stage.until, tile, write)
+        else write(tile)
       })
       work.values.touch()
     })
   }
-  const buffers = compute.buffers.map((b) => ({ name: b.name, dtype: b.dtype, length: product(b.shape), role: b.role }))
+  // Sums that wait in a result are taken up by whoever left them there.
+  const waiting = new Set(compute.stages.flatMap((s) => (s.kind === 'store' && s.until !== undefined ? [s.buffer] : [])))
+  const buffers = compute.buffers.map((b) => ({ name: b.name, dtype: b.dtype, length: product(b.shape), role: b.role, ...(waiting.has(b.name) && { apart: true }) }))
   return { name, params, buffers, body: work.writer.finish() }
 }
 
@@ -156,6 +162,18 @@ function updatesInPlace(stage: StoreStage, values: ValueTable): boolean {
   let own = true
   visitExprs(rootsOf(stage), (e) => { if (e.kind === 'load' && e.buffer === stage.buffer && !dimsEqual(place(e.index), place(stage.index))) own = false })
   return own
+}
+
+/** Stores the sums of a tile as they are before the last point of an axis, and there what `write` does. */
+function writeUntil(work: Work, stage: StoreStage, { axis, last, sum }: NonNullable<StoreStage['until']>, tile: readonly TilePoint[], write: (tile: readonly TilePoint[]) => void): void {
+  const { writer, values } = work, raw: StoreStage = { ...stage, value: { kind: 'local', name: sum, type: 'f32' } }
+  const isEarlier = values.build(isBelow(tile[0]?.dims.get(axis) ?? axis, last), { dims: new Map(), locals: new Map() }, writer, new Memo())
+  const { depth } = writer
+  // What is made of the sums is not computed before it is known to be of use.
+  const here = (node: ValueNode): ValueNode => (node.shell.kind === 'local' ? values.register(node.shell.name, node.type, depth + 1) : node)
+  const inside = (p: TilePoint): TilePoint => ({ ...p, locals: new Map([...p.locals].map(([name, value]) => [name, name !== sum ? value : isLanes(value) ? value.map(here) : here(value)])) })
+  writer.when(isEarlier, () => { writer.write(combineStores(tile.flatMap((p) => storesAt(work, raw, p, new Memo())), values)) }, () => { write(tile.map(inside)) })
+  values.touch()
 }
 
 const isNumber = (stride: Dim): boolean => typeof stride === 'number' && stride !== 0

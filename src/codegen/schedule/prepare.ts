@@ -1,6 +1,6 @@
 /**
- * What a schedule changes about a compute before its loops are made: axes joined into one or divided, constant buffers stored in
- * panels, axes filled up to whole vectors. Indices are substituted; tiling simplifies the divisions that this brings in.
+ * What a schedule changes about a compute before its loops are made: axes joined into one or divided, sums taken in blocks, constant
+ * buffers stored in panels, axes filled up to whole vectors. Indices are substituted; tiling simplifies the divisions that this brings in.
  */
 import { visitSymbols } from '../../base/dim.js'
 import { IngotError } from '../../base/error.js'
@@ -10,6 +10,7 @@ import { boundsOf, type RangeOf } from '../../ir/kernel/ranges.js'
 import type { Directive, Plan, Preparation, Schedule } from '../../ir/kernel/schedule.js'
 import { simplifyDim } from '../../ir/kernel/simplify.js'
 import { rewriteCompute } from '../rewrite-compute.js'
+import { blockSum } from './blocks.js'
 import { isMultiple, mapIndices } from './flatten.js'
 
 /** How a constant is stored: as a matrix of rows of `columns` elements, in panels of `factor` columns, each row by row; the last panel is filled with zeros. With `rows`, each block of so many rows is a matrix of its own. */
@@ -30,6 +31,7 @@ export function prepareCompute(compute: Compute, plan: Plan): Prepared {
   for (const d of plan) {
     if (d.kind === 'join') current = joinAxes(current, d.outer, d.inner, d.axis)
     else if (d.kind === 'tile') current = divideAxis(current, d)
+    else if (d.kind === 'block') current = blockSum(current, d)
     else if (d.kind === 'widen') current = widenAxis(current, d.axis, d.extent)
     else if (d.kind === 'pack') {
       current = packBuffer(current, d)

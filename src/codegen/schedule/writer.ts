@@ -105,15 +105,18 @@ export class KernelWriter implements ValueContext {
     if (inner.stmts.length > 0) this.#scope.stmts.push({ kind: 'for', variable, ...written, step, ...(spread === 'parallel' && { parallel: true }), ...(spread === 'local' && { local: true }), body: inner.stmts })
   }
 
-  /** What `body` writes happens only where `condition` holds. */
-  when(condition: ValueNode, body: () => void): void {
+  /** What `body` writes happens only where `condition` holds, what `otherwise` writes where it does not. */
+  when(condition: ValueNode, body: () => void, otherwise?: () => void): void {
     const test = this.#written(condition)
-    this.#scopes.push(freshScope(false))
-    this.#levels = new Map()
-    body()
-    this.#levels = new Map()
-    const inner = this.#scopes.pop() as Scope
-    if (inner.stmts.length > 0) this.#scope.stmts.push({ kind: 'if', condition: test, then: inner.stmts, else: [] })
+    const branch = (write: () => void): readonly Stmt[] => {
+      this.#scopes.push(freshScope(false))
+      this.#levels = new Map()
+      write()
+      this.#levels = new Map()
+      return (this.#scopes.pop() as Scope).stmts
+    }
+    const then = branch(body), rest = otherwise === undefined ? [] : branch(otherwise)
+    if (then.length > 0 || rest.length > 0) this.#scope.stmts.push({ kind: 'if', condition: test, then, else: rest })
   }
 
   /** A barrier here; values of shared memory that were built before must not be used after it. */

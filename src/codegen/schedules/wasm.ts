@@ -3,6 +3,7 @@ import type { Compute } from '../../ir/kernel/compute.js'
 import type { Plan } from '../../ir/kernel/schedule.js'
 import { prepareCompute } from '../schedule/prepare.js'
 import { joinPixels, packOperands, panelOf, widenColumns } from './wasm/arrange.js'
+import { blocksOf } from './wasm/blocks.js'
 import { scheduleContraction } from './wasm/contraction.js'
 import { scheduleDepthwise } from './wasm/depthwise.js'
 import { scheduleStores } from './wasm/epilogue.js'
@@ -19,21 +20,21 @@ export function scheduleWasm(compute: Compute, features: Features = 'baseline'):
 }
 
 function planContraction(compute: Compute, features: Features): Plan | undefined {
-  const join = joinPixels(compute, tileDepth(features))
-  const joins = join === undefined ? [] : [join], arranged = prepareCompute(compute, joins).compute
-  return planWidened(arranged, joins, features) ?? planColumns(arranged, joins, features)
+  const join = joinPixels(compute, tileDepth(features)), joins = join === undefined ? [] : [join], joined = prepareCompute(compute, joins).compute
+  const block = blocksOf(joined), blocks = block === undefined ? [] : [block], arranged = prepareCompute(joined, blocks).compute
+  return planWidened(arranged, [...joins, ...blocks], features) ?? planColumns(arranged, [...joins, ...blocks], features)
 }
 
-/** The plan with columns filled up to whole vectors, where their operand can be packed so. */
-function planWidened(compute: Compute, joins: Plan, features: Features): Plan | undefined {
+/** The plan, which begins with `before`, with columns filled up to whole vectors, where their operand can be packed so. */
+function planWidened(compute: Compute, before: Plan, features: Features): Plan | undefined {
   const widen = widenColumns(compute)
-  if (widen === undefined) return undefined
+  if (widen === undefined || before.some((d) => d.kind === 'block')) return undefined
   const schedule = scheduleContraction(prepareCompute(compute, [widen]).compute, features)
   const packs = schedule === undefined ? [] : packOperands(compute, schedule)
-  return schedule !== undefined && packs.length > 0 && panelOf(compute, schedule)?.name === widen.axis ? [...joins, ...packs, widen, ...schedule] : undefined
+  return schedule !== undefined && packs.length > 0 && panelOf(compute, schedule)?.name === widen.axis ? [...before, ...packs, widen, ...schedule] : undefined
 }
 
-function planColumns(compute: Compute, joins: Plan, features: Features): Plan | undefined {
+function planColumns(compute: Compute, before: Plan, features: Features): Plan | undefined {
   const schedule = scheduleContraction(compute, features)
-  return schedule === undefined ? undefined : [...joins, ...packOperands(compute, schedule), ...schedule]
+  return schedule === undefined ? undefined : [...before, ...packOperands(compute, schedule), ...schedule]
 }

@@ -25,7 +25,7 @@ export type Part =
 
 /** How threads share `kernel`; undefined where one has to do it alone. */
 export function shareKernel(kernel: Kernel): readonly Part[] | undefined {
-  const parts = partsOf(kernel.body, [])
+  const parts = partsOf(kernel.body, [], new Set(kernel.buffers.flatMap((b) => (b.apart === true ? [b.name] : []))))
   return parts === undefined || countUnits(parts) < 2 ? undefined : parts
 }
 
@@ -40,13 +40,13 @@ function countUnits(parts: readonly Part[]): number {
 
 const isPure = (s: Stmt): boolean => s.kind === 'index' || s.kind === 'data-index' || s.kind === 'let'
 
-/** The parts of a body inside the shared loops `around`; undefined where it has none or cannot be divided. */
-function partsOf(body: readonly Stmt[], around: readonly Loop[]): readonly Part[] | undefined {
+/** The parts of a body inside the shared loops `around`; undefined where it has none or cannot be divided. What is read of the buffers `apart` is nobody else's. */
+function partsOf(body: readonly Stmt[], around: readonly Loop[], apart: ReadonlySet<string>): readonly Part[] | undefined {
   const parts: Part[] = [], once: Stmt[] = []
   let reads = new Set<string>(), writes = new Set<string>(), shared = false
   const put = (part: Part, stmts: readonly Stmt[]): boolean => {
     const own = accessesOf(stmts)
-    if ([...own.reads].some((b) => writes.has(b)) || [...own.writes].some((b) => reads.has(b))) {
+    if ([...own.reads].some((b) => writes.has(b) && !apart.has(b)) || [...own.writes].some((b) => reads.has(b) && !apart.has(b))) {
       // Inside other loops there is nowhere to meet.
       if (around.length > 0) return false
       parts.push({ kind: 'meet' })
@@ -65,7 +65,7 @@ function partsOf(body: readonly Stmt[], around: readonly Loop[]): readonly Part[
   }
   for (const [at, s] of body.entries()) {
     if (s.kind === 'for' && s.parallel === true && isApart(s, around)) {
-      const inner = partsOf(s.body, [...around, s])
+      const inner = partsOf(s.body, [...around, s], apart)
       if (!flush(body.slice(at)) || !put(inner === undefined ? { kind: 'units', loop: s } : { kind: 'nest', loop: s, parts: inner }, [s])) return undefined
       shared = true
     } else if (isPure(s) && once.length === 0) {

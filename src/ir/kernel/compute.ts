@@ -14,8 +14,8 @@ import type { Value } from '../graph.js'
 import type { TensorType } from '../types.js'
 import type { BinaryOp, Expr, RegisterType } from './expr.js'
 
-/** An axis runs from `lo` (0 when absent) to `hi`; both may use parameters and axes outside it. With `valid`, the points from there to `hi` fill up vectors: nothing is stored for them. */
-export interface Axis { readonly name: string; readonly lo?: Dim; readonly hi: Dim; readonly valid?: number }
+/** An axis runs from `lo` (0 when absent) to `hi`; both may use parameters and axes outside it. With `valid`, the points from there to `hi` fill up vectors: nothing is stored for them. `rounds`: points one after another, each of which reads what the one before it stored. */
+export interface Axis { readonly name: string; readonly lo?: Dim; readonly hi: Dim; readonly valid?: number; readonly rounds?: boolean }
 
 /** A buffer of a compute; row-major over `shape`. `in` and `out` are the op's tensors, `temp` is scratch memory from the plan. */
 export interface Buffer {
@@ -44,7 +44,8 @@ export interface Accumulator {
 
 /** `extreme`: the two accumulators are the extreme of the elements, of which NaN is one whatever is sought, and the first or last position that has it; so what parts of the elements give can be joined. */
 export interface ReduceStage { readonly kind: 'reduce'; readonly axes: readonly Axis[]; readonly lets: readonly Let[]; readonly accumulators: readonly Accumulator[]; readonly extreme?: { readonly greatest: boolean; readonly last: boolean } }
-export interface StoreStage { readonly kind: 'store'; readonly axes: readonly Axis[]; readonly lets: readonly Let[]; readonly buffer: string; readonly index: readonly Dim[]; readonly value: Expr }
+/** `until`: before the point `last` of an outer axis it stores the accumulator `sum` as it is. */
+export interface StoreStage { readonly kind: 'store'; readonly axes: readonly Axis[]; readonly lets: readonly Let[]; readonly buffer: string; readonly index: readonly Dim[]; readonly value: Expr; readonly until?: { readonly axis: string; readonly last: number; readonly sum: string } }
 /** Values computed once per outer point, between stages. */
 export interface LetStage { readonly kind: 'let'; readonly lets: readonly Let[] }
 export type Stage = ReduceStage | StoreStage | LetStage

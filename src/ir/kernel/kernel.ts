@@ -7,7 +7,8 @@ import type { DType } from '../../base/dtype.js'
 import type { Dim } from '../dims.js'
 import type { Expr, RegisterType } from './expr.js'
 
-export interface KernelBuffer { readonly name: string; readonly dtype: DType; readonly length: Dim; readonly role: 'in' | 'out' | 'temp' }
+/** `apart`: what an iteration of parallel loops reads of it, it has written itself, and no other iteration writes that. */
+export interface KernelBuffer { readonly name: string; readonly dtype: DType; readonly length: Dim; readonly role: 'in' | 'out' | 'temp'; readonly apart?: boolean }
 
 /** Memory of one run of a local loop, of undefined contents at its start. */
 export interface SharedBuffer { readonly name: string; readonly dtype: DType; readonly length: number }

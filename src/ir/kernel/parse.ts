@@ -34,7 +34,7 @@ function parseBuffer(cursor: Cursor, role: KernelBuffer['role']): KernelBuffer {
   cursor.expect('[')
   const length = cursor.dim()
   cursor.expect(']')
-  return { name, dtype, length, role }
+  return { name, dtype, length, role, ...(cursor.takeWord('apart') && { apart: true }) }
 }
 
 function parseShared(cursor: Cursor): SharedBuffer {

@@ -5,7 +5,7 @@ import type { Expr } from './expr.js'
 import { printExpr } from './print.js'
 import { operandsOf, rootsOf, visitExprs } from './walk.js'
 
-const printAxis = (a: Axis): string => `${printDim(a.name)} in ${printDim(a.lo ?? 0)}..${printDim(a.hi)}`
+const printAxis = (a: Axis): string => `${printDim(a.name)} in ${printDim(a.lo ?? 0)}..${printDim(a.hi)}${a.rounds === true ? ' in rounds' : ''}`
 
 function printLet(l: Let, names: ReadonlyMap<Expr, string>): string {
   return l.kind === 'value' ? `let ${l.name}: ${l.type} = ${printExpr(l.value, names)}` : `data-index ${l.name} = ${printExpr(l.value, names)} within ${printDim(l.extent)}`
@@ -35,7 +35,7 @@ function printStage(stage: Stage): string[] {
       lines.push(`    ${a.name}: ${a.type} from ${printExpr(a.init, names)} = ${next}`)
     }
   }
-  if (stage.kind === 'store') lines.push(`    ${stage.buffer}[${stage.index.map(printDim).join(', ')}] = ${printExpr(stage.value, names)}`)
+  if (stage.kind === 'store') lines.push(`    ${stage.buffer}[${stage.index.map(printDim).join(', ')}] = ${printExpr(stage.value, names)}${stage.until === undefined ? '' : `, before ${stage.until.axis} = ${stage.until.last} ${stage.until.sum}`}`)
   return [`  ${stage.kind}${axes === '' ? '' : ` ${axes}`}`, ...lines]
 }
 

@@ -79,7 +79,7 @@ export function printStmt(s: Stmt, indent = ''): string {
 
 /** The text of a kernel; `parseKernel(printKernel(k))` is `k`. */
 export function printKernel(kernel: Kernel): string {
-  const buffers = kernel.buffers.map((b) => `  ${b.role} ${b.name}: ${b.dtype}[${printDim(b.length)}]\n`).join('')
+  const buffers = kernel.buffers.map((b) => `  ${b.role} ${b.name}: ${b.dtype}[${printDim(b.length)}]${b.apart === true ? ' apart' : ''}\n`).join('')
   const shared = (kernel.shared ?? []).map((b) => `  shared ${b.name}: ${b.dtype}[${b.length}]\n`).join('')
   return `kernel ${kernel.name}(${kernel.params.map(printDim).join(', ')}) {\n${buffers}${shared}${kernel.body.map((s) => `${printStmt(s, '  ')}\n`).join('')}}\n`
 }

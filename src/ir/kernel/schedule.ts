@@ -66,6 +66,8 @@ export type Preparation =
   | { readonly kind: 'tile'; readonly axis: string; readonly factor: number; readonly outer: string; readonly inner: string }
   /** Goes on along the outer axis to `extent` points: vectors are full, and what they hold beyond the axis is not stored. Loops that reach there must have a place known when the kernel is written. */
   | { readonly kind: 'widen'; readonly axis: string; readonly extent: number }
+  /** Takes the sum along `axis` in blocks of `points`, which divide it, the new outermost axis `outer` going through them; between blocks sums wait in the result's memory. */
+  | { readonly kind: 'block'; readonly axis: string; readonly points: number; readonly outer: string }
   /** Stores a constant input, seen as a matrix of rows of `columns` elements, in panels of `factor` columns: [columns/factor][rows][factor], the last panel filled with zeros. With `rows`, each block of so many rows is a matrix of its own. */
   | { readonly kind: 'pack'; readonly buffer: string; readonly columns: number; readonly factor: number; readonly rows?: number }
 

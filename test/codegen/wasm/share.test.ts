@@ -33,6 +33,11 @@ describe('which parts of a kernel threads share', () => {
     const shared = shareKernel(kernel([loop('i', 'n', [copy('t', 'x', 'i')]), loop('j', 'n', [copy('y', 't', 'j')]), copy('y', 'x', 0)]))
     expect(kinds(shared)).toEqual(['units', 'meet', 'units', 'once'])
   })
+  test('threads do not meet over a result of which each iteration reads only what it wrote', () => {
+    const twice = (name: string): Stmt => loop(name, 'n', [copy('y', 'y', name)]), both = kernel([twice('i'), twice('j')])
+    expect(kinds(shareKernel(both))).toEqual(['units', 'meet', 'units'])
+    expect(kinds(shareKernel({ ...both, buffers: both.buffers.map((b) => (b.name === 'y' ? { ...b, apart: true } : b)) }))).toEqual(['units', 'units'])
+  })
   test('a kernel without parallel loops, or whose loops carry something over, is for one thread', () => {
     expect(shareKernel(kernel([loop('i', 'n', [copy('y', 'x', 'i')], false)]))).toBeUndefined()
     const carried = parseKernel('kernel k(n) {\n  in x: float32[n]\n  out y: float32[n]\n  var s: f32 = 0\n  parallel for i in [0, n) {\n    set s = s + x[i]\n    y[i] = s\n  }\n}')

@@ -8,7 +8,7 @@ export const EVERYTHING = `kernel everything(batch, \`past seq\`) {
   in x0: float32[4*batch]
   in x1: int64[batch]
   temp t0: float16[16]
-  out y0: float32[4*batch]
+  out y0: float32[4*batch] apart
   parallel for io in [0, 4*floordiv(batch, 4)) step 4 {
     index p = 4*io
     data-index g = x1[io] within batch

@@ -57,25 +57,42 @@ function partnerOf(shared: readonly Axis[], loads: readonly Access[], axis: Axis
 
 /** Rows × columns, columns in lanes. Rows that tiles of full height leave over are a tile of their own, lower and wider. */
 function columnLanes(compute: Compute, { stage, loads }: Contraction, columns: Axis, rows: Axis | undefined, features: Features): Schedule {
-  const others = compute.axes.filter((a) => a !== columns && a !== rows).map(uncut)
+  const blocks = compute.axes.find((a) => a.rounds === true), others = compute.axes.filter((a) => a !== columns && a !== rows && a !== blocks).map(uncut)
   const sum = unrollSum(stage, loads, features), deep = tileDepth(features)
-  const beside = (height: number): Cut => cutPanels(columns, panelsBeside(height, columns))
-  if (rows === undefined) return [...directivesOf([...others, beside(1)], [beside(1)]), ...alternate(stage, sum, 1, columns), ...sum]
+  // Blocks of a panel are so short that several side by side would be read in too many places.
+  const panels = (height: number): number => (blocks === undefined ? panelsBeside(height, columns) : 1)
+  const beside = (height: number): Cut => cutPanels(columns, panels(height))
+  if (rows === undefined) return [...directivesOf([...others, beside(1)], [beside(1)]), ...alternate(stage, sum, 1, columns, panels(1)), ...sum]
   const tile = (height: number): Schedule => {
     const wide = beside(height), tall = height > FEW_ROWS && fitsExactly(rows, deep) ? cutCover(rows, deep) : cutWhole(rows, height)
     // Either all columns stay in cache while rows pass them, and results are written in the order of memory, or a panel of columns does.
     const stays = height > FEW_ROWS && staysCached(stage, loads, columns)
     // The operand with fewer elements in the tile is held in registers, the other one passes through.
     const order = height > FEW_ROWS ? [tall, wide] : [wide, tall]
-    return [...directivesOf([...others, ...(stays ? [tall, wide] : [wide, tall])], order), ...alternate(stage, sum, height, columns)]
+    const loops = blocks === undefined ? (stays ? [tall, wide] : [wide, tall]) : inChunks(wide, columns, uncut(blocks), tall)
+    return [...directivesOf([...others, ...loops], order), ...alternate(stage, sum, height, columns, panels(height))]
   }
   // Tiles of two heights pass over a panel of columns together, so that it comes from memory once.
   if (fitsExactly(rows, deep)) return [...tile(deep), ...sum]
   return [{ kind: 'divide', axis: rows.name, parts: partsOfRows(rows, deep).map((p) => ({ ...p, schedule: tile(p.size) })) }, ...sum]
 }
 
+/** Panels that go through all blocks of the sum together at most, and how many such chunks of columns there are at least, for threads. */
+const CHUNK = 4, CHUNKS = 5
+
+/** Chunks of columns go through the blocks of a sum one after another: what waits for the next block is little, and nobody else's. */
+function inChunks(wide: Cut, columns: Axis, blocks: Cut, tall: Cut): readonly Cut[] {
+  const panels = Math.floor((fixedExtent(columns) ?? 0) / (PANEL * LANES)), most = Math.min(CHUNK, Math.floor(panels / CHUNKS)), { loop } = wide
+  if (most < 2 || loop === undefined) return [wide, blocks, tall]
+  const factor = Array.from({ length: most - 1 }, (_, k) => most - k).find((n) => panels % n === 0) ?? most, chunk = `${columns.name}_c`, inner = `${columns.name}_b`
+  return [
+    { splits: [...wide.splits, { kind: 'split', axis: loop, factor, outer: chunk, inner }], loop: chunk, inner: [], marks: [] },
+    blocks, tall, { ...wide, splits: [], loop: inner },
+  ]
+}
+
 /** Tiles of so many rows leave registers for more than one panel of columns. */
-const FEW_ROWS = 2
+export const FEW_ROWS = 2
 
 /** Panels of columns beside `height` rows: enough sums to fill the pipeline, and few enough for the registers. */
 function panelsBeside(height: number, columns: Axis): number {
@@ -91,8 +108,8 @@ function panelsBeside(height: number, columns: Axis): number {
 const SUMS = 12, LONG_SUM = 16
 
 /** Registers in turn for sums that are so few that each step would wait for the one before it; none where there are enough, or the sum is not written out. */
-function alternate(stage: ReduceStage, sum: readonly Directive[], height: number, columns: Axis): Schedule {
-  const last = stage.axes.at(-1), vectors = Math.min(panelsBeside(height, columns) * PANEL, Math.max(1, Math.floor((fixedExtent(columns) ?? Infinity) / LANES)))
+function alternate(stage: ReduceStage, sum: readonly Directive[], height: number, columns: Axis, panels: number): Schedule {
+  const last = stage.axes.at(-1), vectors = Math.min(panels * PANEL, Math.max(1, Math.floor((fixedExtent(columns) ?? Infinity) / LANES)))
   const registers = [4, 2].find((n) => n * height * vectors <= SUMS)
   if (last === undefined || registers === undefined || !sum.some((d) => d.kind === 'split') || (fixedExtent(last) ?? Infinity) < LONG_SUM) return []
   return [{ kind: 'alternate', axis: last.name, registers }]

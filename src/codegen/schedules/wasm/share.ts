@@ -26,7 +26,8 @@ function marksFor(compute: Compute, schedule: Schedule): Schedule {
   let inside = outer.order.reduce((n, name) => n * most(pointsOf(outer, name)), perPoint), iterations = 1
   const marks: Directive[] = []
   for (const axis of outer.order) {
-    if (outer.unrolled.has(axis) || outer.vectorized === axis || iterations >= ENOUGH || inside <= SMALL) break
+    const hasRounds = outer.axes.some((a) => a.name === axis && a.rounds === true)
+    if (hasRounds || outer.unrolled.has(axis) || outer.vectorized === axis || iterations >= ENOUGH || inside <= SMALL) break
     const points = pointsOf(outer, axis)
     marks.push({ kind: 'parallel', axis })
     iterations *= points ?? 1
