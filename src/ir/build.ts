@@ -5,6 +5,7 @@
  */
 import { elementCount, type HostTensor } from '../base/dtype.js'
 import { invariant, IngotError } from '../base/error.js'
+import { visitSymbols } from '../base/dim.js'
 import { dimKey, isStatic, sub, type Dim } from './dims.js'
 import { printDim } from './dims-text.js'
 import { integerTensor, SYMBOLIC_ELEMENTS } from './integer-elements.js'
@@ -32,6 +33,9 @@ export interface AddOptions {
   /** False keeps the node even where its result could be evaluated now. */
   readonly evaluate?: boolean
 }
+
+/** Graph inputs that something depends on: on their elements, or on their extents. */
+export interface InputSources { readonly elements: readonly Value[]; readonly extents: readonly Value[] }
 
 export class GraphBuilder {
   readonly name: string
@@ -141,6 +145,27 @@ export class GraphBuilder {
 
   /** Adds a graph output. */
   output(name: string, value: Value): void { this.#outputs.push({ name, value }) }
+
+  /** The graph inputs whose elements `value` is made of, and those of whose extents, as far as it is not known yet; of the graph around a nested one too. */
+  sourcesOf(value: Value): InputSources {
+    const elements = new Set<Value>(), extents = new Set<Value>(), seen = new Set<Value>(), root = this.#root()
+    const visit = (v: Value): void => {
+      if (v.data !== undefined || seen.has(v)) return
+      seen.add(v)
+      for (const d of v.dims ?? []) visitSymbols(d, (name) => {
+        const source = this.#symbols.get(name)?.source, input = source === undefined ? undefined : root.#inputs[source.input]
+        if (input !== undefined) (source?.kind === 'element' ? elements : extents).add(input)
+      })
+      if (v.dims === undefined && root.#inputs.includes(v)) elements.add(v)
+      if (v.dims === undefined) for (const x of this.#nodeThatMakes(v)?.inputs ?? []) if (x !== null) visit(x)
+    }
+    visit(value)
+    return { elements: [...elements], extents: [...extents] }
+  }
+
+  #root(): GraphBuilder { return this.#outer === undefined ? this : this.#outer.#root() }
+
+  #nodeThatMakes(value: Value): Node | undefined { return this.#nodes.find((n) => n.outputs.includes(value)) ?? (this.#outer === undefined ? undefined : this.#outer.#nodeThatMakes(value)) }
 
   /** The finished graph. */
   finish(): Graph {

@@ -1,7 +1,7 @@
 /** What an importer rule sees: one ONNX node with its values, and ways to write our nodes in its place. */
 import type { DType, HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
-import { dimsOf, type GraphBuilder } from '../../ir/build.js'
+import { dimsOf, type GraphBuilder, type InputSources } from '../../ir/build.js'
 import { visitSymbols, type Dim } from '../../base/dim.js'
 import { tensorOf, type Attrs, type Graph, type Value } from '../../ir/graph.js'
 import { fromNumbers } from '../../ir/host-tensor.js'
@@ -145,6 +145,9 @@ export class NodeCall {
 
   /** Takes two dims to be equal (or `a` ≤ `b`). */
   assume(a: Dim, b: Dim, why: string, kind: 'eq' | 'le' = 'eq'): void { this.#parts.builder.assume(a, b, `${why} (${this.origin})`, kind) }
+
+  /** The model's inputs that decide what `value` is. */
+  sourcesOf(value: Value): InputSources { return this.#parts.builder.sourcesOf(value) }
 
   /** Replays a nested graph in place, with values for its inputs; gives its outputs. */
   inline(graph: Message<'GraphProto'>, inputs: readonly Value[] = []): readonly Value[] { return this.#parts.inline(graph, inputs) }

@@ -162,10 +162,19 @@ describe('If', () => {
     const parts: ModelParts = { inputs: [port('x', ['n', 2])], nodes: ranks, initializers: [int64('zero', [0], []), int64('one', [1], []), int64('axes', [0])] }
     const error = await errorOf(() => load(parts))
     expect(error).toMatchObject({ code: 'unsupported-op', where: { op: 'If' } })
-    expect(error.hint).toContain('--shape')
+    expect(error.hint).toBe('fix what decides it: the extents of x (--shape x=…,2)')
     expect(outputShape(load(parts, { shapes: { x: [1, 2] } }))).toEqual(['2'])
     expect(outputShape(load(parts, { shapes: { x: [3, 2] } }))).toEqual(['3', '2'])
   })
+})
+
+test('what decides an If while running is named, through what is computed of it and from inside of another If', async () => {
+  const flat = { type: ATTRIBUTE_TYPE.GRAPH, g: { name: 'flat', node: [node('Squeeze', ['x', 'axes'], ['r'])], output: [{ name: 'r' }] } }
+  const same = { type: ATTRIBUTE_TYPE.GRAPH, g: { name: 'same', node: [node('Identity', ['x'], ['r'])], output: [{ name: 'r' }] } }
+  const inner = { type: ATTRIBUTE_TYPE.GRAPH, g: { name: 'inner', node: [node('Greater', ['sum', 'half'], ['d']), node('If', ['d'], ['r'], { then_branch: flat, else_branch: same })], output: [{ name: 'r' }] } }
+  const inputs = [port('x', [1, 2]), port('rate', [1]), port('gain', [1]), port('c', [1], DATA_TYPE.BOOL)], initializers = [{ name: 'half', dims: [1], dataType: DATA_TYPE.FLOAT, floatData: [0.5] }, int64('axes', [0])]
+  const error = await errorOf(() => load({ inputs, initializers, nodes: [node('Add', ['rate', 'gain'], ['sum']), node('If', ['c'], ['y'], { then_branch: inner, else_branch: inner })] }))
+  expect(error.hint).toBe('fix what decides it: the value of rate (--value rate=…) and of gain (--value gain=…), or the option `constants`')
 })
 
 describe('Loop and Scan', () => {

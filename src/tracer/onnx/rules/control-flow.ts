@@ -16,7 +16,18 @@ type Body = Message<'GraphProto'>
 /** Iterations that are written out at most. */
 const MAX_ITERATIONS = 10_000
 
-const DECIDE = 'fix the input that decides it to a value (--value, or the option `constants`), or the extents that do (--shape)'
+/** What every hint about a decision begins with. */
+const DECIDE = 'fix what decides it'
+
+/** How to have `value` decided while compiling, by the names of the inputs that it depends on. */
+function decide(call: NodeCall, value: Value | null): string {
+  const { elements, extents } = value === null ? { elements: [], extents: [] } : call.sourcesOf(value)
+  const ways = [
+    ...(elements.length > 0 ? [`the value of ${elements.map((v) => `${v.name} (--value ${v.name}=…)`).join(' and of ')}, or the option \`constants\``] : []),
+    ...(extents.length > 0 ? [`the extents of ${extents.map((v) => `${v.name} (--shape ${v.name}=${shapeOf(v).map((d) => (typeof d === 'number' ? d : '…')).join()})`).join(' and of ')}`] : []),
+  ]
+  return `${DECIDE}: ${ways.length > 0 ? ways.join('; ') : 'an input (--value, or the option `constants`), or extents (--shape)'}`
+}
 
 /** The single element of `value`, where it is known while compiling. */
 function known(value: Value | null): number | undefined {
@@ -34,20 +45,20 @@ const ifRule: Rule = (call) => {
   const yes = body(call, 'then_branch'), no = body(call, 'else_branch')
   const condition = known(call.input(0))
   if (condition !== undefined) return call.inline(condition !== 0 ? yes : no)
-  const then = branch(call, yes), other = branch(call, no)
+  const hint = decide(call, call.input(0)), then = branch(call, yes, hint), other = branch(call, no, hint)
   const ranks = (values: readonly { readonly value: Value }[]): string => values.map(({ value }) => (value.type.kind === 'tensor' ? `a ${value.type.dtype} of rank ${value.type.shape.length}` : `a ${value.type.kind}`)).join(', ')
   const [a, b] = [ranks(then.outputs), ranks(other.outputs)]
-  if (a !== b || /sequence|optional|map/.test(a)) call.fail('unsupported-op', `an If that is decided while running must give tensors of the same types either way; one branch gives ${a}, the other ${b}`, DECIDE)
+  if (a !== b || /sequence|optional|map/.test(a)) call.fail('unsupported-op', `an If that is decided while running must give tensors of the same types either way; one branch gives ${a}, the other ${b}`, hint)
   return call.emitAll('cond', [call.input(0)], { then, else: other })
 }
 
 /** A branch that may or may not be taken. What is wrong in it may be so only where it is not taken, so the error says how to decide. */
-function branch(call: NodeCall, graph: Body): Graph {
+function branch(call: NodeCall, graph: Body, hint: string): Graph {
   try {
     return call.nested(graph)
   } catch (error) {
-    if (!(error instanceof IngotError) || error.hint === DECIDE) throw error
-    throw new IngotError(error.code, `${error.what}; it stands in a branch of ${call.origin}, an If that is decided while running`, { where: error.where, hint: DECIDE, cause: error })
+    if (!(error instanceof IngotError) || error.hint?.startsWith(DECIDE) === true) throw error
+    throw new IngotError(error.code, `${error.what}; it stands in a branch of ${call.origin}, an If that is decided while running`, { where: error.where, hint, cause: error })
   }
 }
 
@@ -73,11 +84,11 @@ const loop: Rule = (call) => {
   const count = call.optional(0), trips = count === null ? Infinity : known(count)
   let going = call.optional(1) ?? call.scalar('bool', 1), state = call.inputs.slice(2).map((_, i) => call.input(i + 2))
   const scans: Value[][] = Array.from({ length: Math.max(0, graph.output.length - 1 - state.length) }, () => [])
-  if (trips === undefined) return call.fail('unsupported-op', 'a Loop with a number of iterations that is only known while running is not supported', DECIDE)
+  if (trips === undefined) return call.fail('unsupported-op', 'a Loop with a number of iterations that is only known while running is not supported', decide(call, count))
   const iterate = (i: number): readonly Value[] => call.inline(graph, [call.scalar('int64', i), going, ...state])
   for (let i = 0; i < trips; i++) {
     const go = known(going)
-    if (go === undefined) return call.fail('unsupported-op', `a Loop with a condition that is only known while running is not supported (after ${i} iterations)`, DECIDE)
+    if (go === undefined) return call.fail('unsupported-op', `a Loop with a condition that is only known while running is not supported (after ${i} iterations)`, decide(call, going))
     if (go === 0) break
     if (i === MAX_ITERATIONS) return call.fail('unsupported-op', `a Loop of more than ${MAX_ITERATIONS} iterations is not supported`)
     const results = iterate(i)
