@@ -19,7 +19,7 @@ export function compileCommand(): Command {
     .option('-o, --output <file>', 'where to write; the model\'s name with .ingot (or .mjs) when absent')
     .option('--target <target>', 'wasm, js, wgsl (WebGPU), or auto: what there is here; wasm when absent, js for a module', targetOrAuto)
     .option('--threads <n>', 'threads that sessions use unless they are told otherwise (wasm)', threadsOption)
-    .option('--shape <name=extents>', 'fix an input\'s extents (repeatable); others stay symbolic', shapeOption)
+    .option('--shape <name=extents>', 'fix an input\'s extents, _ for one to leave open (repeatable); others stay symbolic', shapeOption)
     .option('--value <name=value>', 'fix an input to a number, a list (1,2,3) or a .npy or .pb file, and so decide what depends on it (repeatable)', valueOption)
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')

@@ -31,7 +31,7 @@ export async function makeFeeds(ports: readonly FeedPort[], options: FeedOptions
   }
   const symbols = new Map<string, number>()
   const feeds: Record<string, HostTensor> = {}
-  const note = (port: FeedPort, shape: readonly number[]): void => port.shape.forEach((d, i) => { if (typeof d === 'string' && shape[i] !== undefined) symbols.set(d, shape[i]) })
+  const note = (port: FeedPort, shape: readonly (number | null)[]): void => port.shape.forEach((d, i) => { const extent = shape[i] ?? undefined; if (typeof d === 'string' && extent !== undefined) symbols.set(d, extent) })
   for (const port of ports) {
     const given = options.shapes[port.name]
     if (given !== undefined) note(port, given)
@@ -44,7 +44,8 @@ export async function makeFeeds(ports: readonly FeedPort[], options: FeedOptions
   let seed = options.seed
   for (const port of ports) {
     if (feeds[port.name] !== undefined) continue
-    const shape = options.shapes[port.name] ?? port.shape.map((d) => evaluateDim(d, (s) => symbols.get(s) ?? choose(s, symbols, options.say)))
+    const declared = (d: Dim | undefined): number => evaluateDim(d ?? 1, (s) => symbols.get(s) ?? choose(s, symbols, options.say))
+    const shape = options.shapes[port.name]?.map((extent, i) => extent ?? declared(port.shape[i])) ?? port.shape.map(declared)
     const spec = options.inputs[port.name]
     if (spec !== undefined && extname(spec) === '.bin') feeds[port.name] = await readRaw(spec, port, shape)
     else if (spec === 'zeros') feeds[port.name] = { dtype: port.dtype, shape, data: allocateStorage(port.dtype, elementCount(shape)) }

@@ -2,15 +2,15 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { TARGETS, type Target } from '../src/index.js'
 
-export type Shapes = Readonly<Record<string, readonly number[]>>
+export type Shapes = Readonly<Record<string, readonly (number | null)[]>>
 export type Bounds = Readonly<Record<string, readonly [number, number]>>
 
-/** `x=1,3,224,224`, collected over repeated options. */
+/** `x=1,3,224,224` or `x=1,3,_,_`, collected over repeated options. */
 export function shapeOption(text: string, previous: Shapes = {}): Shapes {
   const at = text.lastIndexOf('=')
-  const extents = at < 1 ? [] : text.slice(at + 1).split(/[,x]/).map((s) => (/^\d+$/.test(s.trim()) ? Number(s) : NaN))
+  const extents = at < 1 ? [] : text.slice(at + 1).split(/[,x]/).map((s) => (s.trim() === '_' ? null : /^\d+$/.test(s.trim()) ? Number(s) : NaN))
   const scalar = at > 0 && text.slice(at + 1).trim() === ''
-  if (at < 1 || (!scalar && extents.some((d) => !Number.isSafeInteger(d)))) throw new InvalidArgumentError("write NAME=1,3,224,224: an input's name and its extents")
+  if (at < 1 || (!scalar && extents.some((d) => d !== null && !Number.isSafeInteger(d)))) throw new InvalidArgumentError("write NAME=1,3,224,224: an input's name and its extents, _ for one that stays as it is")
   return { ...previous, [text.slice(0, at)]: scalar ? [] : extents }
 }
 

@@ -3,6 +3,7 @@ import { evaluateDim, type Dim } from './base/dim.js'
 import { DTYPES, storageBytes } from './base/dtype.js'
 import { IngotError } from './base/error.js'
 import { printDim, printShape } from './ir/dims-text.js'
+import type { InputShapes } from './passes/specialize-shapes.js'
 import type { Port, ProgramData, Step } from './runtime/format.js'
 import { gpuBytes, liveLowerBound, planOffsets } from './runtime/plan.js'
 
@@ -42,7 +43,7 @@ const MOST_GUESSED = 65536
 const describePort = (p: Port): PortDescription => ({ name: p.name, dtype: p.dtype, shape: printShape(p.shape) })
 
 /** Describes `data`; memory is computed for the extents that `shapes` gives to inputs, and for those not given for the least that every tensor of the program has elements with. */
-export function inspectProgram(data: ProgramData, shapes: Readonly<Record<string, readonly number[]>> = {}): ProgramDescription {
+export function inspectProgram(data: ProgramData, shapes: InputShapes = {}): ProgramDescription {
   const h = data.header, { steps: stepsAtLoad, raw } = h.prepare ?? { steps: [], raw: [] }
   const calls = new Map<number, Set<string>>()
   for (const s of [...h.steps, ...stepsAtLoad]) calls.set(s.kernel, (calls.get(s.kernel) ?? new Set()).add(s.origin))
@@ -61,21 +62,21 @@ export function inspectProgram(data: ProgramData, shapes: Readonly<Record<string
   }
 }
 
-function symbolValues(data: ProgramData, shapes: Readonly<Record<string, readonly number[]>>): Record<string, number> {
+function symbolValues(data: ProgramData, shapes: InputShapes): Record<string, number> {
   const { inputs, symbols } = data.header
   for (const name of Object.keys(shapes)) {
     if (!inputs.some((p) => p.name === name)) throw new IngotError('bad-option', `the program has no input '${name}'`, { hint: `its inputs are ${inputs.map((p) => `'${p.name}'`).join(', ')}` })
   }
   const values = leastValues(data, Object.fromEntries(symbols.flatMap((s): readonly (readonly [string, number])[] => {
     const given = s.kind === 'extent' ? shapes[inputs[s.input]?.name ?? '']?.[s.axis] : undefined
-    return given === undefined ? [] : [[s.name, given]]
+    return given === undefined || given === null ? [] : [[s.name, given]]
   })))
   for (const { name, shape } of inputs) {
     const given = shapes[name]
     if (given === undefined) continue
     const declared = shape.map((d) => evaluateDim(d, (s) => values[s] ?? 1))
-    if (given.length !== declared.length || given.some((d, axis) => d !== declared[axis])) {
-      throw new IngotError('bad-option', `the shape [${given.join(', ')}] does not fit the input '${name}' of shape ${printShape(shape)}`, { hint: 'inputs that share a symbol need the same extent there' })
+    if (given.length !== declared.length || given.some((d, axis) => d !== null && d !== declared[axis])) {
+      throw new IngotError('bad-option', `the shape [${given.map((d) => d ?? '_').join(', ')}] does not fit the input '${name}' of shape ${printShape(shape)}`, { hint: 'inputs that share a symbol need the same extent there' })
     }
   }
   return values

@@ -16,8 +16,8 @@ import type { Dim } from '../ir/dims.js'
 import { tensorOf, type Constraint, type Graph, type Value } from '../ir/graph.js'
 import { SymbolSubstitution } from '../ir/substitute-symbols.js'
 
-/** Extents by input name; every extent is a positive integer or 0. */
-export type InputShapes = Readonly<Record<string, readonly number[]>>
+/** Extents by input name; every extent is a positive integer or 0, or null where it stays as it is declared. */
+export type InputShapes = Readonly<Record<string, readonly (number | null)[]>>
 
 /** `graph` with the given inputs' extents fixed. Throws `bad-option` for an unknown input, and where a shape contradicts the declared one or another. */
 export function specializeShapes(graph: Graph, shapes: InputShapes): Graph {
@@ -37,14 +37,15 @@ export function specializeShapes(graph: Graph, shapes: InputShapes): Graph {
   }
 }
 
-function solveInput(input: Value, shape: readonly number[], values: Map<string, number>): void {
+function solveInput(input: Value, shape: readonly (number | null)[], values: Map<string, number>): void {
   const declared = tensorOf(input).shape
   const contradiction = (why: string): never => {
-    throw new IngotError('bad-option', `the shape [${shape.join(', ')}] does not fit the input '${input.name}' of shape ${printShape(declared)}: ${why}`, { hint: 'give one extent for each of the declared ones, and the same for equal symbols' })
+    throw new IngotError('bad-option', `the shape [${shape.map((d) => d ?? '_').join(', ')}] does not fit the input '${input.name}' of shape ${printShape(declared)}: ${why}`, { hint: 'give one extent for each of the declared ones, and the same for equal symbols' })
   }
   if (shape.length !== declared.length) contradiction(`it has ${shape.length} extents, not ${declared.length}`)
   declared.forEach((d, axis) => {
-    const given = shape[axis] as number
+    const given = shape[axis] as number | null
+    if (given === null) return
     if (!Number.isInteger(given) || given < 0) contradiction(`extent ${axis} is ${given}`)
     const known = typeof d === 'string' ? values.get(d) : knownValue(d, values)
     if (known === undefined && typeof d === 'string') values.set(d, given)

@@ -48,7 +48,7 @@ const CASES: readonly Case[] = [
   bad('run ok.ingot --input x=extent.npy', 'feed-extent', /4/), bad('run ok.ingot --input x=short.npy', 'bad-tensor', /12 bytes, and 8/), bad('run ok.ingot --input x=big-endian.npy', 'bad-tensor', />f4/),
   bad('run ok.ingot --input x=text.npy', 'bad-tensor'), bad('run ok.ingot --input x=short.bin', 'bad-tensor', /7 bytes/), bad('run ok.ingot --input x=model.onnx', 'bad-option'),
   bad('run ok.ingot --input x', 'bad-option'), bad('run ok.ingot --target js', 'bad-option', /compiled for wasm/), bad('bench ok.ingot --target js', 'bad-option'), bad('run ok.ingot --check', 'bad-option'),
-  bad('compile model.onnx --shape x', 'bad-option'), bad('compile model.onnx --shape x=1,y', 'bad-option'), bad('compile model.onnx --shape x=1', 'bad-option', /2/),
+  bad('compile model.onnx --shape x', 'bad-option'), bad('compile model.onnx --shape x=1,y', 'bad-option'), bad('compile model.onnx --shape x=_,4', 'bad-option', /\[_, 4\]/), bad('compile model.onnx --shape x=1', 'bad-option', /2/),
   bad('compile model.onnx --shape q=1,3', 'bad-option', /'q'/), bad('run ok.ingot --shape x=1,4', 'feed-extent'), bad('inspect ok.ingot --shape x=3', 'bad-option'), bad('inspect ok.ingot --shape x=3,4', 'bad-option'),
   bad('opt graph.ing --passes=fuse,fizz', 'unknown-pass', /fizz/), bad('opt text.onnx --passes=fuse', 'parse-text', /line 1/), bad('opt wrong.ing --passes=canonicalize', 'parse-text', /name of an op.*frobnicate/), bad('compile model.onnx --dump-ir=after:fizz', 'unknown-pass'),
   bad('compile model.onnx -o nowhere/x.ingot', 'file-unreadable', /folder does not exist/), bad('compile model.onnx -o folder', 'file-unreadable', /it is a folder/),

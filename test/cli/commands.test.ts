@@ -58,6 +58,13 @@ describe('ingot compile', () => {
     expect(report).toMatchObject({ output: 'j.ingot', target: 'wasm', bytes: readFileSync(cli.path('j.ingot')).length, memory: { symbols: {} } })
   })
 
+  test('--shape leaves extents open where it says _', async () => {
+    const report = JSON.parse((await ok(['compile', 'model.onnx', '-o', 'open.ingot', '--json', '--shape', 'x=_,3'])).out) as Record<string, unknown>
+    expect(report).toMatchObject({ memory: { symbols: { batch: 1 } } })
+    expect((await ok(['run', 'open.ingot', '--shape', 'x=_,3'])).err).toContain('extent batch is taken to be 1')
+    expect((await ok(['inspect', 'open.ingot', '--json', '--shape', 'x=_,3'])).out).toContain('"batch": 1')
+  })
+
   test('--dump-ir prints the graph after a pass and writes nothing', async () => {
     const { out } = await ok(['compile', 'model.onnx', '-o', 'none.ingot', '--dump-ir=after:fold-constants'])
     expect(out).toMatch(/^graph @g stage=canonical \(x: float32\[batch, 3\]\)/)

@@ -23,7 +23,7 @@ export interface ImportOnnxOptions {
   readonly overridableInitializers?: boolean
   /** Inputs fixed to a value, `{ sample_rate: 16000 }`: they become constants of the graph. For inputs that decide a branch, axes, scales or other things while compiling. */
   readonly constants?: Readonly<Record<string, FixedValue>>
-  /** Extents to fix, by input name; what depends on them is decided while importing. Others stay symbolic. */
+  /** Extents to fix, by input name, null for one that stays as it is; what depends on them is decided while importing. Others stay symbolic. */
   readonly shapes?: FixedShapes
 }
 

@@ -16,8 +16,8 @@ const SHAPE_INPUT_ELEMENTS = 8
 
 type DimensionProto = Message<'DimensionProto'>
 
-/** Extents that are fixed, by input name; those of unknown inputs or other ranks fix nothing. */
-export type FixedShapes = Readonly<Record<string, readonly number[]>>
+/** Extents that are fixed, by input name, null for those that are not; those of unknown inputs or other ranks fix nothing. */
+export type FixedShapes = Readonly<Record<string, readonly (number | null)[]>>
 
 /** Declares the inputs in order. `wantsElements` says of which integer inputs the elements are to be symbols; those symbols are added to `signed`. */
 export function declareInputs(builder: GraphBuilder, infos: readonly Message<'ValueInfoProto'>[], wantsElements: (input: number) => boolean, signed: Set<string>, shapes: FixedShapes = {}): Value[] {
@@ -29,16 +29,16 @@ export function declareInputs(builder: GraphBuilder, infos: readonly Message<'Va
 }
 
 /** The extents that are fixed for an input; none where they do not fit its rank, which is for the caller to find. */
-function fixedExtents(info: Message<'ValueInfoProto'>, shapes: FixedShapes): readonly number[] {
+function fixedExtents(info: Message<'ValueInfoProto'>, shapes: FixedShapes): readonly (number | null)[] {
   const given = Object.hasOwn(shapes, info.name ?? '') ? shapes[info.name ?? ''] ?? [] : []
-  return given.length === info.type?.tensorType?.shape?.dim.length && given.every((d) => Number.isInteger(d) && d >= 0) ? given : []
+  return given.length === info.type?.tensorType?.shape?.dim.length && given.every((d) => d === null || (Number.isInteger(d) && d >= 0)) ? given : []
 }
 
 /** What fixed extents make of the names that stand in their places. */
 function fixedNames(inputs: readonly Message<'ValueInfoProto'>[], shapes: FixedShapes): ReadonlyMap<string, number> {
   return new Map(inputs.flatMap((info) => fixedExtents(info, shapes).flatMap((extent, i): [string, number][] => {
     const d = info.type?.tensorType?.shape?.dim[i]
-    return d === undefined || d.dimValue !== undefined || !isName(paramOf(d)) ? [] : [[paramOf(d), extent]]
+    return extent === null || d === undefined || d.dimValue !== undefined || !isName(paramOf(d)) ? [] : [[paramOf(d), extent]]
   })))
 }
 
@@ -48,7 +48,7 @@ function withShape(info: Message<'ValueInfoProto'>, shapes: FixedShapes, named: 
   if (tensor?.shape === undefined) return info
   const dim = tensor.shape.dim.map((d, i): DimensionProto => {
     const extent = d.dimValue ?? named.get(paramOf(d)) ?? (paramOf(d) === '' ? own[i] : undefined)
-    return extent === undefined ? d : { ...d, dimValue: extent }
+    return extent === undefined || extent === null ? d : { ...d, dimValue: extent }
   })
   return { ...info, type: { ...info.type, tensorType: { ...tensor, shape: { ...tensor.shape, dim } } } }
 }

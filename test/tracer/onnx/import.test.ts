@@ -165,6 +165,7 @@ describe('If', () => {
     expect(error.hint).toBe('fix what decides it: the extents of x (--shape x=…,2)')
     expect(outputShape(load(parts, { shapes: { x: [1, 2] } }))).toEqual(['2'])
     expect(outputShape(load(parts, { shapes: { x: [3, 2] } }))).toEqual(['3', '2'])
+    expect(outputShape(load({ ...parts, inputs: [port('x', ['n', 'm'])] }, { shapes: { x: [3, null] } }))).toEqual(['3', 'm'])
   })
 })
 
