@@ -9,7 +9,7 @@
  */
 import { load, typeOfExpr, unary, binary, type Expr, type UnaryOp } from '../ir/kernel/expr.js'
 import type { Compute, ReduceStage, StoreStage } from '../ir/kernel/compute.js'
-import { mapExpr, operandsOf, rootsOf, visitExprs } from '../ir/kernel/walk.js'
+import { loadsFrom, mapExpr, operandsOf, visitExprs } from '../ir/kernel/walk.js'
 
 /** Functions that take longer than storing and loading an element. */
 const LONG: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['exp', 'expm1', 'log', 'log1p', 'tanh', 'erf', 'sin', 'cos'])
@@ -19,7 +19,7 @@ export function keepInResult(compute: Compute): Compute {
   const [reduce, store] = compute.stages.slice(-2)
   if (reduce?.kind !== 'reduce' || store?.kind !== 'store' || store.axes.length === 0 || JSON.stringify(reduce.axes) !== JSON.stringify(store.axes)) return compute
   if (reduce.lets.length > 0 || store.lets.length > 0 || compute.buffers.find((b) => b.name === store.buffer)?.dtype !== 'float32') return compute
-  if (compute.stages.some((s) => s !== store && s.kind === 'store') || compute.stages.some((s) => readsBuffer(s, store.buffer))) return compute
+  if (compute.stages.some((s) => s !== store && s.kind === 'store') || compute.stages.some((s) => loadsFrom(s, store.buffer))) return compute
   const kept = sharedFunction(compute, reduce, store)
   if (kept === undefined) return compute
   const key = JSON.stringify(kept), waiting = load(store.buffer, store.index)
@@ -33,12 +33,6 @@ export function keepInResult(compute: Compute): Compute {
       { ...reduce, accumulators: reduce.accumulators.map((a) => ({ ...a, value: replace(a.value) })) }, { ...store, value: scaled },
     ],
   }
-}
-
-const readsBuffer = (stage: Compute['stages'][number], buffer: string): boolean => {
-  let reads = false
-  visitExprs(rootsOf(stage), (e) => { if (e.kind === 'load' && e.buffer === buffer) reads = true })
-  return reads
 }
 
 /** The first long function of f32 that both stages have, of what is known before the reduction. */

@@ -11,10 +11,10 @@ import type { Kernel } from '../../ir/kernel/kernel.js'
 import { isInside } from '../../ir/kernel/ranges.js'
 import type { Schedule } from '../../ir/kernel/schedule.js'
 import { simplifyDim } from '../../ir/kernel/simplify.js'
-import { rootsOf, visitComputeDims, visitExprs } from '../../ir/kernel/walk.js'
+import { loadsFrom, rootsOf, visitComputeDims, visitExprs } from '../../ir/kernel/walk.js'
 import { combineStores } from './combine-stores.js'
 import { hasLane, inLane, LANE_NUMBERS, laneStride } from './lanes.js'
-import { drained, drainTile } from './drain.js'
+import { drained, drainTile, storingSums } from './drain.js'
 import { openLoops } from './loops.js'
 import { planNests, type Nest } from './nest.js'
 import { partsOf } from './parts.js'
@@ -166,7 +166,7 @@ function updatesInPlace(stage: StoreStage, values: ValueTable): boolean {
 
 /** Stores the sums of a tile as they are before the last point of an axis, and there what `write` does. */
 function writeUntil(work: Work, stage: StoreStage, { axis, last, sum }: NonNullable<StoreStage['until']>, tile: readonly TilePoint[], write: (tile: readonly TilePoint[]) => void): void {
-  const { writer, values } = work, raw: StoreStage = { ...stage, value: { kind: 'local', name: sum, type: 'f32' } }
+  const { writer, values } = work, raw = storingSums(stage, sum)
   const isEarlier = values.build(isBelow(tile[0]?.dims.get(axis) ?? axis, last), { dims: new Map(), locals: new Map() }, writer, new Memo())
   const { depth } = writer
   // What is made of the sums is not computed before it is known to be of use.
@@ -180,12 +180,6 @@ const isNumber = (stride: Dim): boolean => typeof stride === 'number' && stride 
 
 /** Elements from one point of `axis` to the next. */
 const strideOf = (flat: Dim, axis: string): Dim => sub(substituteDim(flat, (s) => (s === axis ? add(axis, 1) : undefined)), flat)
-
-function loadsFrom(stage: StoreStage, buffer: string): boolean {
-  let found = false
-  visitExprs(rootsOf(stage), (e) => { if (e.kind === 'load' && e.buffer === buffer) found = true })
-  return found
-}
 
 /** The stores of one point: one of a scalar, one of a vector to consecutive elements, or one for each lane. */
 export function storesAt({ writer, values }: Work, stage: StoreStage, env: Env, memo: Memo): Pending[] {

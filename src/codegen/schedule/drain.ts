@@ -4,8 +4,8 @@
  */
 import { add, sub, type Dim } from '../../ir/dims.js'
 import type { ReduceStage, Stage, StoreStage } from '../../ir/kernel/compute.js'
-import type { Expr } from '../../ir/kernel/expr.js'
-import { rootsOf, visitExprs } from '../../ir/kernel/walk.js'
+import { local, type Expr } from '../../ir/kernel/expr.js'
+import { loadsFrom } from '../../ir/kernel/walk.js'
 import { hasLanes, type TilePoint, type Work } from './points.js'
 import { isLanes, Memo, type Env } from './values.js'
 
@@ -16,10 +16,11 @@ const MOST = 4
 export function drained({ values }: Work, reduce: Stage | undefined, store: StoreStage): ReduceStage['accumulators'][number] | undefined {
   const sum = reduce?.kind === 'reduce' && reduce.accumulators.length === 1 ? reduce.accumulators[0] : undefined
   if (sum?.type !== 'f32' || values.dtypeOf(store.buffer) !== 'float32' || store.axes.length > 0 || store.lets.length > 0) return undefined
-  let reads = false
-  visitExprs(rootsOf(store), (e) => { if (e.kind === 'load' && e.buffer === store.buffer) reads = true })
-  return reads ? undefined : sum
+  return loadsFrom(store, store.buffer) ? undefined : sum
 }
+
+/** `stage`, storing the accumulator `sum` as it is. */
+export const storingSums = (stage: StoreStage, sum: string): StoreStage => ({ ...stage, value: local(sum, 'f32') })
 
 /** The points of a tile as a loop: `count` times `points`, the `axis` of which moves on by `step` each time. */
 interface Rolled { readonly axis: string; readonly step: number; readonly count: number; readonly points: readonly TilePoint[] }
@@ -54,7 +55,7 @@ export function drainTile(work: Work, stage: StoreStage, sum: string, axes: read
   const rolled = rollTile(tile, axes)
   if (rolled === undefined || rolled.count < 2 || tile.some((p) => isLanes(p.locals.get(sum)))) return false
   const { writer, values } = work
-  const raw: StoreStage = { ...stage, value: { kind: 'local', name: sum, type: 'f32' } }
+  const raw = storingSums(stage, sum)
   writer.write(tile.flatMap((p) => storesAt(raw, p, new Memo())))
   values.touch()
   const stored: Expr = { kind: 'load', buffer: stage.buffer, index: stage.index }

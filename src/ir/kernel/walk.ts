@@ -64,6 +64,13 @@ export function rootsOf(stage: Stage): Expr[] {
   return stage.kind === 'store' ? [...lets, stage.value] : lets
 }
 
+/** True where an expression of `stage` reads `buffer`. */
+export function loadsFrom(stage: Stage, buffer: string): boolean {
+  let found = false
+  visitExprs(rootsOf(stage), (e) => { if (e.kind === 'load' && e.buffer === buffer) found = true })
+  return found
+}
+
 /** Calls `visit` with every dim in a compute: shapes, bounds, indices, extents. A dim may come more than once. */
 export function visitComputeDims(compute: Compute, visit: (dim: Dim) => void): void {
   for (const b of compute.buffers) b.shape.forEach(visit)
