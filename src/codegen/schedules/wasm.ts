@@ -21,14 +21,15 @@ export function scheduleWasm(compute: Compute, features: Features = 'baseline'):
 
 function planContraction(compute: Compute, features: Features): Plan | undefined {
   const join = joinPixels(compute, tileDepth(features)), joins = join === undefined ? [] : [join], joined = prepareCompute(compute, joins).compute
-  const block = blocksOf(joined), blocks = block === undefined ? [] : [block], arranged = prepareCompute(joined, blocks).compute
-  return planWidened(arranged, [...joins, ...blocks], features) ?? planColumns(arranged, [...joins, ...blocks], features)
+  const block = blocksOf(joined)
+  if (block !== undefined) return planColumns(prepareCompute(joined, [block]).compute, [...joins, block], features)
+  return planWidened(joined, joins, features) ?? planColumns(joined, joins, features)
 }
 
 /** The plan, which begins with `before`, with columns filled up to whole vectors, where their operand can be packed so. */
 function planWidened(compute: Compute, before: Plan, features: Features): Plan | undefined {
   const widen = widenColumns(compute)
-  if (widen === undefined || before.some((d) => d.kind === 'block')) return undefined
+  if (widen === undefined) return undefined
   const schedule = scheduleContraction(prepareCompute(compute, [widen]).compute, features)
   const packs = schedule === undefined ? [] : packOperands(compute, schedule)
   return schedule !== undefined && packs.length > 0 && panelOf(compute, schedule)?.name === widen.axis ? [...before, ...packs, widen, ...schedule] : undefined
