@@ -148,7 +148,7 @@ export class GraphBuilder {
 
   /** The graph inputs whose elements `value` is made of, and those of whose extents, as far as it is not known yet; of the graph around a nested one too. */
   sourcesOf(value: Value): InputSources {
-    const elements = new Set<Value>(), extents = new Set<Value>(), seen = new Set<Value>(), root = this.#root()
+    const elements = new Set<Value>(), extents = new Set<Value>(), seen = new Set<Value>(), makers = this.#makers(), root = this.#root()
     const visit = (v: Value): void => {
       if (v.data !== undefined || seen.has(v)) return
       seen.add(v)
@@ -157,7 +157,7 @@ export class GraphBuilder {
         if (input !== undefined) (source?.kind === 'element' ? elements : extents).add(input)
       })
       if (v.dims === undefined && root.#inputs.includes(v)) elements.add(v)
-      if (v.dims === undefined) for (const x of this.#nodeThatMakes(v)?.inputs ?? []) if (x !== null) visit(x)
+      if (v.dims === undefined) for (const x of makers.get(v)?.inputs ?? []) if (x !== null) visit(x)
     }
     visit(value)
     return { elements: [...elements], extents: [...extents] }
@@ -165,7 +165,12 @@ export class GraphBuilder {
 
   #root(): GraphBuilder { return this.#outer === undefined ? this : this.#outer.#root() }
 
-  #nodeThatMakes(value: Value): Node | undefined { return this.#nodes.find((n) => n.outputs.includes(value)) ?? (this.#outer === undefined ? undefined : this.#outer.#nodeThatMakes(value)) }
+/** Nodes by their results, those of the graphs around too. */
+  #makers(): Map<Value, Node> {
+    const makers = this.#outer === undefined ? new Map<Value, Node>() : this.#outer.#makers()
+    for (const n of this.#nodes) for (const v of n.outputs) makers.set(v, n)
+    return makers
+  }
 
   /** The finished graph. */
   finish(): Graph {

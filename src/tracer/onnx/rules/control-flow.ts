@@ -45,20 +45,20 @@ const ifRule: Rule = (call) => {
   const yes = body(call, 'then_branch'), no = body(call, 'else_branch')
   const condition = known(call.input(0))
   if (condition !== undefined) return call.inline(condition !== 0 ? yes : no)
-  const hint = decide(call, call.input(0)), then = branch(call, yes, hint), other = branch(call, no, hint)
+  const then = branch(call, yes), other = branch(call, no)
   const ranks = (values: readonly { readonly value: Value }[]): string => values.map(({ value }) => (value.type.kind === 'tensor' ? `a ${value.type.dtype} of rank ${value.type.shape.length}` : `a ${value.type.kind}`)).join(', ')
   const [a, b] = [ranks(then.outputs), ranks(other.outputs)]
-  if (a !== b || /sequence|optional|map/.test(a)) call.fail('unsupported-op', `an If that is decided while running must give tensors of the same types either way; one branch gives ${a}, the other ${b}`, hint)
+  if (a !== b || /sequence|optional|map/.test(a)) call.fail('unsupported-op', `an If that is decided while running must give tensors of the same types either way; one branch gives ${a}, the other ${b}`, decide(call, call.input(0)))
   return call.emitAll('cond', [call.input(0)], { then, else: other })
 }
 
 /** A branch that may or may not be taken. What is wrong in it may be so only where it is not taken, so the error says how to decide. */
-function branch(call: NodeCall, graph: Body, hint: string): Graph {
+function branch(call: NodeCall, graph: Body): Graph {
   try {
     return call.nested(graph)
   } catch (error) {
     if (!(error instanceof IngotError) || error.hint?.startsWith(DECIDE) === true) throw error
-    throw new IngotError(error.code, `${error.what}; it stands in a branch of ${call.origin}, an If that is decided while running`, { where: error.where, hint, cause: error })
+    throw new IngotError(error.code, `${error.what}; it stands in a branch of ${call.origin}, an If that is decided while running`, { where: error.where, hint: decide(call, call.input(0)), cause: error })
   }
 }
 
