@@ -1,9 +1,8 @@
 /** Loading programs where the whole of Ingot is there: results are eager tensors. */
 import { load as loadRuntime, type LoadOptions as RuntimeOptions, type ProgramSource, type Session as RuntimeSession } from './runtime/index.js'
 import { RESULT } from './runtime/tensor.js'
-import { TensorState } from './tracer/state.js'
 import { contiguousGeometry } from './tracer/storage.js'
-import { Tensor } from './tracer/tensor.js'
+import { freshState, Tensor } from './tracer/tensor.js'
 
 /** A program ready to run, whose results are eager inference tensors. */
 export type Session = RuntimeSession<Tensor>
@@ -19,7 +18,7 @@ export function load(source: ProgramSource, options: LoadOptions = {}): Promise<
     makeTensor(dtype, shape, data) {
       let strides = STRIDES.get(shape)
       if (strides === undefined) STRIDES.set(shape, (strides = Object.freeze([...contiguousGeometry(shape).strides])))
-      return new Tensor(dtype, shape, new TensorState({ data }, strides, 0, true, null, null), RESULT)
+      return new Tensor(dtype, shape, freshState({ data }, shape, true, strides), RESULT)
     },
   })
 }

@@ -185,8 +185,8 @@ export function geometryOf(t: Tensor): Geometry {
 }
 
 /** State of a tensor that has a storage to itself. */
-export function freshState(storage: { readonly data: TensorStorage }, shape: readonly number[], inference: boolean): TensorState {
-  return new TensorState(storage, contiguousGeometry(shape).strides, 0, inference, inference ? null : newCounter(), null)
+export function freshState(storage: { readonly data: TensorStorage }, shape: readonly number[], inference: boolean, strides: readonly number[] = contiguousGeometry(shape).strides): TensorState {
+  return new TensorState(storage, strides, 0, inference, inference ? null : newCounter(), null)
 }
 
 /** A version counter at 0. */
