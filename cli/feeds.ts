@@ -31,7 +31,7 @@ export async function makeFeeds(ports: readonly FeedPort[], options: FeedOptions
   }
   const symbols = new Map<string, number>()
   const feeds: Record<string, HostTensor> = {}
-  const note = (port: FeedPort, shape: readonly (number | null)[]): void => port.shape.forEach((d, i) => { const extent = shape[i] ?? undefined; if (typeof d === 'string' && extent !== undefined) symbols.set(d, extent) })
+  const note = (port: FeedPort, shape: readonly (number | null)[]): void => port.shape.forEach((d, i) => { const extent = shape[i]; if (typeof d === 'string' && typeof extent === 'number') symbols.set(d, extent) })
   for (const port of ports) {
     const given = options.shapes[port.name]
     if (given !== undefined) note(port, given)

@@ -69,14 +69,14 @@ function symbolValues(data: ProgramData, shapes: InputShapes): Record<string, nu
   }
   const values = leastValues(data, Object.fromEntries(symbols.flatMap((s): readonly (readonly [string, number])[] => {
     const given = s.kind === 'extent' ? shapes[inputs[s.input]?.name ?? '']?.[s.axis] : undefined
-    return given === undefined || given === null ? [] : [[s.name, given]]
+    return typeof given === 'number' ? [[s.name, given]] : []
   })))
   for (const { name, shape } of inputs) {
     const given = shapes[name]
     if (given === undefined) continue
     const declared = shape.map((d) => evaluateDim(d, (s) => values[s] ?? 1))
     if (given.length !== declared.length || given.some((d, axis) => d !== null && d !== declared[axis])) {
-      throw new IngotError('bad-option', `the shape [${given.map((d) => d ?? '_').join(', ')}] does not fit the input '${name}' of shape ${printShape(shape)}`, { hint: 'inputs that share a symbol need the same extent there' })
+      throw new IngotError('bad-option', `the shape ${printShape(given.map((d) => d ?? '_'))} does not fit the input '${name}' of shape ${printShape(shape)}`, { hint: 'inputs that share a symbol need the same extent there' })
     }
   }
   return values

@@ -40,7 +40,7 @@ export function specializeShapes(graph: Graph, shapes: InputShapes): Graph {
 function solveInput(input: Value, shape: readonly (number | null)[], values: Map<string, number>): void {
   const declared = tensorOf(input).shape
   const contradiction = (why: string): never => {
-    throw new IngotError('bad-option', `the shape [${shape.map((d) => d ?? '_').join(', ')}] does not fit the input '${input.name}' of shape ${printShape(declared)}: ${why}`, { hint: 'give one extent for each of the declared ones, and the same for equal symbols' })
+    throw new IngotError('bad-option', `the shape ${printShape(shape.map((d) => d ?? '_'))} does not fit the input '${input.name}' of shape ${printShape(declared)}: ${why}`, { hint: 'give one extent for each of the declared ones, and the same for equal symbols' })
   }
   if (shape.length !== declared.length) contradiction(`it has ${shape.length} extents, not ${declared.length}`)
   declared.forEach((d, axis) => {

@@ -53,7 +53,6 @@ function blockFor(length: Dim): Block {
   return { threads, each, pitch: each % 2 === 0 ? each + 1 : each }
 }
 
-
 /** The sums of a block of `row` from element `base` on, after `carry`; with `next`, `carry` then has all of it. */
 function blockStatements({ type, exclusive, length, at, from, to }: Rows, row: Dim, base: Dim, { threads, each, pitch }: Block, next: boolean): Stmt[] {
   const tops = threads / FOLDED, own = add(mul(pitch, 't'), 'e')
