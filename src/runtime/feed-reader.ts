@@ -38,4 +38,4 @@ export function feedReader(header: ProgramHeader): (feeds: Feeds) => Fed {
   }
 }
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean => b.every((extent, i) => extent === a[i]) && Array.isArray(a) && a.length === b.length
+const sameShape = (a: readonly number[], b: readonly number[]): boolean => Array.isArray(a) && a.length === b.length && b.every((extent, i) => extent === a[i])

@@ -137,7 +137,7 @@ test('a feed that no longer fits is refused after one that did, and other kinds 
   const expected = Float32Array.of(3, 8, 18, 12, 20, 36)
   for (const x of [fed, fed, new Tensor('float32', [2, 3], fed.data), fed.data, fed, [[1, 2, 3], [4, 5, 6]], fed]) expect(sumOf(x)).toEqual(expected)
   const refused: readonly (readonly [ErrorCode, Feed])[] = [
-    ['feed-dtype', { ...fed, dtype: 'int32', data: new Int32Array(6) }], ['feed-rank', { ...fed, shape: [6] }], ['feed-extent', { ...fed, shape: [3, 2] }],
+    ['feed-dtype', { ...fed, dtype: 'int32', data: new Int32Array(6) }], ['feed-rank', { ...fed, shape: [6] }], ['feed-rank', { dtype: fed.dtype, data: fed.data } as never], ['feed-extent', { ...fed, shape: [3, 2] }],
     ['bad-tensor', { ...fed, data: new Float32Array(5) }], ['bad-tensor', { ...fed, data: new Float64Array(6) }], ['feed-extent', new Float32Array(3)], ['feed-dtype', new Int32Array(6)],
   ]
   for (const [code, x] of refused) {
