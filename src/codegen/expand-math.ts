@@ -7,16 +7,17 @@
  *   ½x·(1 + erf(x/√2))           one exponential, and no choice between two polynomials
  *   1 + tanh(x)                  2 / (1 + exp(-2x))
  *   pow(x, 0.75)                 products and roots, where they reach the exponent
+ *   max(Σ…, 0)                   gives back a sum that is -0: which zero many terms make is a matter of their order
  */
 import type { DType } from '../base/dtype.js'
-import { binary, constant, local, splat, typeOfExpr, vectorOf, type Expr, type RegisterType } from '../ir/kernel/expr.js'
+import { binary, constant, local, splat, typeOfExpr, vectorOf, type BinaryOp, type Expr, type RegisterType } from '../ir/kernel/expr.js'
 import type { Compute, Stage } from '../ir/kernel/compute.js'
 import { operandsOf, withOperands } from '../ir/kernel/walk.js'
 import { EXPANSIONS, gelu, plusExp, type Chain } from './float-functions.js'
 import { powerOf } from './powers.js'
 
-/** Writes out the functions in expressions over buffers of the given dtypes; shared expressions stay shared. */
-export function mathExpander(buffers: readonly { readonly name: string; readonly dtype: DType }[], chain: Chain): (e: Expr) => Expr {
+/** Writes out the functions in expressions over buffers of the given dtypes; shared expressions stay shared. `sums` are locals that add up terms in no promised order. */
+export function mathExpander(buffers: readonly { readonly name: string; readonly dtype: DType }[], chain: Chain, sums: ReadonlySet<string> = new Set()): (e: Expr) => Expr {
   const dtypes = new Map(buffers.map((b) => [b.name, b.dtype]))
   const typeOf = (e: Expr): RegisterType => typeOfExpr(e, (name) => dtypes.get(name) ?? 'float64'), isFloat = (e: Expr): boolean => typeOf(e) === 'f32'
   const memo = new Map<Expr, Expr>()
@@ -31,6 +32,8 @@ export function mathExpander(buffers: readonly { readonly name: string; readonly
     const function_ = e.kind === 'unary' ? EXPANSIONS[e.op] : undefined
     if (e.kind === 'unary' && function_ !== undefined && isFloat(e.x)) return function_(expand(e.x), chain)
     if (e.kind === 'unary' && function_ !== undefined && typeOf(e.x) === 'f32x4') return inLanes(function_(ARGUMENT, chain), expand(e.x))
+    const bounded = withNumber(e, 'max')
+    if (bounded?.number === 0 && isFloat(e) && isSum(bounded.rest, sums)) return binary('pmax', expand(bounded.rest), constant('f32', 0))
     if (e.kind === 'binary' && e.op === 'pow' && isFloat(e.a)) {
       const exponent = numberOf(e.b), power = exponent === undefined ? undefined : powerOf(expand(e.a), exponent)
       if (power !== undefined) return power
@@ -88,12 +91,15 @@ function plusExponential(base: Expr, x: Expr, expand: (e: Expr) => Expr, chain: 
   return plusExp(base, expand(negated ?? x), negated !== undefined, chain)
 }
 
-/** A sum of a number and something else. */
-function asSum(e: Expr): { readonly number: number; readonly rest: Expr } | undefined {
-  if (e.kind !== 'binary' || e.op !== 'add') return undefined
-  const [number, rest] = e.a.kind === 'const' ? [e.a, e.b] : [e.b, e.a]
-  return number.kind === 'const' && typeof number.value === 'number' ? { number: number.value, rest } : undefined
+/** An operation on a number and something else. */
+function withNumber(e: Expr, op: BinaryOp): { readonly number: number; readonly rest: Expr } | undefined {
+  if (e.kind !== 'binary' || e.op !== op) return undefined
+  const first = numberOf(e.a), number = first ?? numberOf(e.b)
+  return number === undefined ? undefined : { number, rest: first === undefined ? e.a : e.b }
 }
+
+const asSum = (e: Expr): ReturnType<typeof withNumber> => withNumber(e, 'add')
+const asProduct = (e: Expr): ReturnType<typeof withNumber> => withNumber(e, 'mul')
 
 /** x where `e` is (½·x)·(1 + erf(x·√½)). */
 function asGelu(e: Expr): Expr | undefined {
@@ -104,11 +110,12 @@ function asGelu(e: Expr): Expr | undefined {
   return scaled !== undefined && Math.fround(scaled.number) === Math.fround(Math.SQRT1_2) && isSame(scaled.rest, half.rest) ? half.rest : undefined
 }
 
-/** A product of a number and something else. */
-function asProduct(e: Expr): { readonly number: number; readonly rest: Expr } | undefined {
-  if (e.kind !== 'binary' || e.op !== 'mul') return undefined
-  const [number, rest] = e.a.kind === 'const' ? [e.a, e.b] : [e.b, e.a]
-  return number.kind === 'const' && typeof number.value === 'number' ? { number: number.value, rest } : undefined
+/** True for one of `sums`, with more added to it, and for a sum that is never -0, as it ends with another number than 0; also where it is bounded above. */
+function isSum(e: Expr, sums: ReadonlySet<string>): boolean {
+  if (e.kind === 'local') return sums.has(e.name)
+  const bounded = withNumber(e, 'min')
+  if (bounded !== undefined) return bounded.number !== 0 && isSum(bounded.rest, sums)
+  return e.kind === 'binary' && e.op === 'add' && ((asSum(e)?.number ?? 0) !== 0 || isSum(e.a, sums) || isSum(e.b, sums))
 }
 
 /** Equal as they are written: not looked for far into expressions that are no shared object. */
@@ -123,7 +130,8 @@ function isSame(a: Expr, b: Expr, depth = 4): boolean {
 
 /** `compute` with the functions of f32 written out. */
 export function expandMath(compute: Compute, chain: Chain): Compute {
-  const map = mathExpander(compute.buffers, chain)
+  const sums = compute.stages.flatMap((s) => (s.kind === 'reduce' ? s.accumulators.filter((a) => a.combine === 'add') : []))
+  const map = mathExpander(compute.buffers, chain, new Set(sums.map((a) => a.name)))
   const stages = compute.stages.map((s): Stage => {
     const lets = s.lets.map((l) => ({ ...l, value: map(l.value) }))
     switch (s.kind) {

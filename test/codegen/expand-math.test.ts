@@ -3,7 +3,7 @@ import { expandMath } from '../../src/codegen/expand-math.js'
 import { EXPANSIONS, type Chain } from '../../src/codegen/float-functions.js'
 import { applySchedule } from '../../src/codegen/schedule/apply.js'
 import { erf } from '../../src/base/erf.js'
-import { binary, constant, load, unary, type Expr, type UnaryOp } from '../../src/ir/kernel/expr.js'
+import { binary, constant, load, local, unary, type Expr, type UnaryOp } from '../../src/ir/kernel/expr.js'
 import type { Compute } from '../../src/ir/kernel/compute.js'
 import { interpretKernel } from '../../src/ir/kernel/interpret.js'
 import type { Schedule } from '../../src/ir/kernel/schedule.js'
@@ -116,4 +116,27 @@ describe.each(FORMS.map((form) => [nameOf(form), form] as const))('functions as 
       expect(run(of, x, LANES, form)).toEqual(run(of, x, [], form))
     })
   }
+})
+
+describe('bounds by 0', () => {
+  const form: Form = { chain: 'paired', relaxed: false }, above = (x: Expr): Expr => binary('max', constant('f32', 0), x)
+  it.each<readonly [string, (x: Expr) => Expr, (x: number) => number]>([
+    ['an element', above, (x) => Math.max(x, 0)],
+    ['a sum with a number', (x) => above(binary('add', x, constant('f32', 3))), (x) => Math.max(Math.fround(x + 3), 0)],
+    ['a sum with 0', (x) => above(binary('add', constant('f32', 0), x)), (x) => Math.max(x + 0, 0)],
+    ['a sum bounded above', (x) => above(binary('min', constant('f32', 1), binary('add', x, constant('f32', 0.5)))), (x) => Math.max(Math.min(Math.fround(x + 0.5), 1), 0)],
+    ['an element bounded by 0 on both sides', (x) => above(binary('min', x, constant('f32', 0))), (x) => Math.max(Math.min(x, 0), 0)],
+  ])('%s has the zero that it must have, and NaN stays', (_, of, exact) => {
+    for (const x of [...SETS, Float32Array.of(-3, -0.5, 0, -0, 3, -4, NaN, 1)]) for (const schedule of [LANES, []]) expect(run(of, x, schedule, form)).toEqual(x.map(exact))
+  })
+
+  it('a sum of many terms is bounded by one operation', () => {
+    const buffers: Compute['buffers'] = [{ name: 'x0', dtype: 'float32', shape: [8, 3], role: 'in' }, { name: 'y0', dtype: 'float32', shape: [8], role: 'out' }]
+    const total: Compute['stages'][number] = { kind: 'reduce', axes: [{ name: 'k', hi: 3 }], lets: [], accumulators: [{ name: 's', type: 'f32', init: constant('f32', 0), combine: 'add', value: load('x0', ['i', 'k']) }] }
+    const compute = expandMath({ name: 'f', buffers, axes: [{ name: 'i', hi: 8 }], stages: [total, { kind: 'store', axes: [], lets: [], buffer: 'y0', index: ['i'], value: above(binary('add', local('s', 'f32'), constant('f32', 0))) }] }, 'paired')
+    expect(compute.stages[1]).toMatchObject({ value: { op: 'pmax' } })
+    const x = Float32Array.of(1, 2, -4, 1, 2, -2, NaN, 0, 0, -0, -0, -0, Infinity, -Infinity, 0, Infinity, 1, 1, -Infinity, 1, 1, 0.5, 0.5, -1), y = new Float32Array(8)
+    instantiate([applySchedule(compute, [], 'f')], 0, { relaxed: false }).run([x, y], [])
+    expect(Array.from(y, (v) => v + 0)).toEqual([0, 1, NaN, 0, NaN, Infinity, 0, 0])
+  })
 })
