@@ -1,6 +1,6 @@
 /** A whole process that loads a compiled model with the runtime alone and runs it: what the parts `start` and `memory` measure. */
 import { readFileSync } from 'node:fs'
-import { load } from '../../dist/src/runtime/index.js'
+import { load } from '../../dist/node/runtime.js'
 
 const { program, feeds, runs } = JSON.parse(process.argv[2])
 const session = await load(program)

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { transform } from 'esbuild'
-import { browserFiles } from '../../scripts/browser-files.js'
+import { browserFiles } from '../../scripts/bundles.js'
 
 /** Modules of this folder that run in Node. */
 const OF_NODE = ['serve.ts', 'site.ts']

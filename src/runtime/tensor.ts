@@ -38,7 +38,7 @@ export class Tensor implements HostTensor {
   static from(values: NestedValues, options: { readonly dtype?: DType } = {}): Tensor {
     const dtype = options.dtype ?? 'float32'
     const { shape, data } = readNested(values, dtype, (what, hint) => new IngotError('bad-tensor', what, { where: { dtype }, hint }))
-    return new Tensor(dtype, shape, data)
+    return new this(dtype, shape, data)
   }
 
   get [STORAGE](): TensorStorage {

@@ -45,6 +45,8 @@ export class Tensor extends RuntimeTensor {
   readonly [STATE]: TensorState
 
   static {
+    // In one file with the other class of this name it would get another.
+    Object.defineProperty(this, 'name', { value: 'Tensor' })
     for (const family of [arithmetic, pointwise, conversion, contractions, comparison, logic, reductions, softmax, extremes, ordering, movement, viewShorthands, copies, indexing, inPlace, inPlacePointwise]) {
       for (const [name, f] of Object.entries(family)) {
         Object.defineProperty(this.prototype, name, { configurable: true, writable: true, value(this: Tensor, ...args: unknown[]) { return (f as (...all: unknown[]) => unknown)(this, ...args) } })

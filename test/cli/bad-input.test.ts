@@ -6,7 +6,7 @@ import { BuiltCli } from './run-cli.js'
 
 let cli: BuiltCli
 beforeAll(async () => {
-  cli = new BuiltCli()
+  cli = await BuiltCli.build()
   const random = seededRandom(4), write = (name: string, bytes: Uint8Array | string): void => writeFileSync(cli.path(name), bytes)
   write('model.onnx', classifier())
   write('cut.onnx', classifier().subarray(0, 90))

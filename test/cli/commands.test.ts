@@ -9,8 +9,8 @@ import { classifier, longModel, twoOutputs } from './models.js'
 import { BuiltCli } from './run-cli.js'
 
 let cli: BuiltCli
-beforeAll(() => {
-  cli = new BuiltCli()
+beforeAll(async () => {
+  cli = await BuiltCli.build()
   writeFileSync(cli.path('model.onnx'), classifier())
   writeFileSync(cli.path('two.onnx'), twoOutputs())
 }, 120_000)
@@ -88,7 +88,7 @@ describe('ingot compile', () => {
     await ok(['compile', 'model.onnx', '--emit', 'module'])
     await ok(['compile', 'model.onnx', '--target', 'js', '-o', 'eval.ingot'])
     const script = `
-      import { load } from ${JSON.stringify(pathToFileURL(join(cli.built, 'src/runtime/index.js')).href)}
+      import { load } from ${JSON.stringify(pathToFileURL(join(cli.built, 'runtime.js')).href)}
       import * as module from ${JSON.stringify(pathToFileURL(cli.path('model.mjs')).href)}
       const { y } = await (await load(module)).run({ x: [[1, 2, 3]] })
       console.log(JSON.stringify(Array.from(y.data)))
@@ -203,7 +203,7 @@ describe('the command line', () => {
   })
 
   test('a reader that closes the pipe early ends it quietly', () => {
-    const main = join(cli.built, 'cli/main.js')
+    const main = join(cli.built, 'cli.js')
     writeFileSync(cli.path('wide.onnx'), longModel(400, 2))
     const shell = `"${process.execPath}" "${main}" compile wide.onnx --dump-ir=after:import | head -1; echo "\${PIPESTATUS[0]}"`
     expect(execFileSync('bash', ['-c', shell], { cwd: cli.folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })).toMatch(/^graph @g .*\n0\n$/)

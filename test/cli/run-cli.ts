@@ -1,8 +1,9 @@
 /** Runs the command line as users do: built JavaScript in a process of its own. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { nodeFiles } from '../../scripts/bundles.js'
 import { ROOT } from '../source-files.js'
 
 export interface Finished { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly out: string; readonly err: string; readonly cpuMs: number }
@@ -11,28 +12,28 @@ export interface Finished { readonly code: number | null; readonly signal: NodeJ
 const METER = "import { writeSync } from 'node:fs'; process.on('exit', () => { const { user, system } = process.cpuUsage(); writeSync(3, String((user + system) / 1000)) })"
 export interface RunOptions { readonly env?: Readonly<Record<string, string>>; readonly input?: string; readonly cwd?: string }
 
-/** A built copy of the project, with a folder for files of the tests. */
+/** The command as it is published, with a folder for files of the tests. */
 export class BuiltCli {
-  /** Where the JavaScript is: `cli/main.js`, `src/runtime/index.js`… */
+  /** Where the JavaScript is: `cli.js`, `runtime.js`… */
   readonly built: string
   readonly folder: string
 
-  /** Compiles `src` and `cli`. The result lies in the repository, so that it finds its packages. */
-  constructor() {
+  private constructor(files: ReadonlyMap<string, Uint8Array>) {
+    // In the repository, so that it finds its packages.
     const cache = join(ROOT, 'node_modules/.cache')
     mkdirSync(cache, { recursive: true })
     this.built = mkdtempSync(join(cache, 'ingot-cli-'))
     this.folder = mkdtempSync(join(tmpdir(), 'ingot-cli-'))
-    // Type errors are another check's business; they do not keep tsc from writing.
-    try { execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', this.built, '--declaration', 'false'], { cwd: ROOT, stdio: 'pipe' }) }
-    catch (error) { if (!readdirSync(this.built).includes('cli')) throw error }
+    for (const [name, bytes] of files) writeFileSync(join(this.built, name), bytes)
   }
+
+  static async build(): Promise<BuiltCli> { return new BuiltCli(await nodeFiles(ROOT)) }
 
   path(name: string): string { return join(this.folder, name) }
 
   start(args: readonly string[], options: RunOptions = {}): ChildProcess {
     const { INGOT_DEBUG: _, INGOT_DUMP: __, FORCE_COLOR: ___, ...env } = process.env
-    return spawn(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(METER)}`, join(this.built, 'cli/main.js'), ...args], { cwd: options.cwd ?? this.folder, env: { ...env, NO_COLOR: '1', ...options.env }, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
+    return spawn(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(METER)}`, join(this.built, 'cli.js'), ...args], { cwd: options.cwd ?? this.folder, env: { ...env, NO_COLOR: '1', ...options.env }, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
   }
 
   async run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {

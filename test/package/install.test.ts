@@ -10,9 +10,9 @@ let files: readonly string[] = []
 beforeAll(async () => { files = await installInto(folder) }, 120_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test('the package holds the built sources, the command and the files for pages, and no tests, examples or scripts', () => {
-  expect(files.filter((f) => !/^dist\/(src|cli)\/.*\.(js|d\.ts)$|^dist\/browser\/[\w-]+\.js$/.test(f)).sort()).toEqual(['LICENSE', 'README.md', 'dist/browser/licenses.txt', 'package.json'])
-  expect(files).toContain('dist/cli/main.js')
+test('the package holds the built sources, the files for Node with the command and those for pages, and no tests, examples or scripts', () => {
+  expect(files.filter((f) => !/^dist\/src\/.*\.(js|d\.ts)$|^dist\/(browser|node)\/[\w-]+\.js$/.test(f)).sort()).toEqual(['LICENSE', 'README.md', 'dist/browser/licenses.txt', 'dist/node/licenses.txt', 'package.json'])
+  expect(files).toContain('dist/node/cli.js')
 })
 
 test('it depends on three packages and runs nothing when it is installed', () => {
@@ -22,9 +22,11 @@ test('it depends on three packages and runs nothing when it is installed', () =>
 
 test('the command runs and the entries can be imported', () => {
   const user = join(folder, 'user')
-  expect(run(process.execPath, ['node_modules/ingot/dist/cli/main.js', '--version'], user).trim()).toBe(manifest.version)
+  expect(run(process.execPath, ['node_modules/ingot/dist/node/cli.js', '--version'], user).trim()).toBe(manifest.version)
   const script = "import { compile } from 'ingot'; import * as runtime from 'ingot/runtime'; import { importOnnx } from 'ingot/onnx'; import * as page from 'ingot/browser'; import * as pageRuntime from 'ingot/browser/runtime'; import * as whole from 'ingot'; console.log(typeof compile, Object.keys(runtime).sort().join(), typeof importOnnx, Object.keys(page).join() === Object.keys(whole).join(), Object.keys(pageRuntime).sort().join())"
   expect(run(process.execPath, ['--input-type=module', '-e', script], user)).toBe('function Tensor,load function true Tensor,load\n')
+  const names = "import { Tensor, tensor, InferenceMode, IngotError, nn } from 'ingot'; import * as runtime from 'ingot/runtime'; console.log([Tensor, tensor(1).constructor, InferenceMode, IngotError, nn.Linear, runtime.Tensor].map((c) => c.name).join(), tensor(1) instanceof runtime.Tensor)"
+  expect(run(process.execPath, ['--input-type=module', '-e', names], user)).toBe('Tensor,Tensor,InferenceMode,IngotError,Linear,Tensor true\n')
   expect(() => run(process.execPath, ['--input-type=module', '-e', "import 'ingot/dist/src/compile.js'"], user)).toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/)
 })
 

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { browserFiles } from '../../scripts/browser-files.js'
+import { browserFiles, nodeFiles } from '../../scripts/bundles.js'
 import { ROOT } from '../source-files.js'
 
 export const bin = (name: string): string => join(ROOT, 'node_modules/.bin', name)
@@ -14,9 +14,11 @@ export async function installInto(folder: string): Promise<readonly string[]> {
   const source = join(folder, 'source'), user = join(folder, 'user')
   mkdirSync(source)
   for (const file of ['package.json', 'README.md', 'LICENSE']) cpSync(join(ROOT, file), join(source, file))
-  try { run(bin('tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(source, 'dist')], ROOT) } catch (error) { if (!existsSync(join(source, 'dist/cli/main.js'))) throw error }
-  mkdirSync(join(source, 'dist/browser'))
-  for (const [name, bytes] of await browserFiles(ROOT)) writeFileSync(join(source, 'dist/browser', name), bytes)
+  try { run(bin('tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(source, 'dist')], ROOT) } catch (error) { if (!existsSync(join(source, 'dist/src/index.js'))) throw error }
+  for (const [bundle, made] of [['browser', await browserFiles(ROOT)], ['node', await nodeFiles(ROOT)]] as const) {
+    mkdirSync(join(source, 'dist', bundle))
+    for (const [name, bytes] of made) writeFileSync(join(source, 'dist', bundle, name), bytes)
+  }
   const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--silent'], source)) as [{ filename: string; files: { path: string }[] }]
   mkdirSync(join(user, 'node_modules'), { recursive: true })
   writeFileSync(join(user, 'package.json'), '{ "type": "module" }')
