@@ -12,9 +12,9 @@ const ENTRIES = { ingot: 'src/index.ts', runtime: 'src/runtime/index.ts', worker
 /** The files that pages import, by name, made from the sources under the project's folder `root`. */
 export const browserFiles = (root: string): Promise<Map<string, Uint8Array>> => bundle(root, { entryPoints: ENTRIES, platform: 'browser', minify: true })
 
-/** The files that Node imports, and the command; names stay as they are in the sources, for stacks that can be read. */
+/** The files that Node imports, and the command; not minified, for stacks that can be read. */
 export function nodeFiles(root: string): Promise<Map<string, Uint8Array>> {
-  return bundle(root, { entryPoints: { ...ENTRIES, onnx: 'src/tracer/onnx/index.ts', cli: 'cli/main.ts' }, platform: 'node', external: ['commander', 'picocolors'], minifySyntax: true, minifyWhitespace: true })
+  return bundle(root, { entryPoints: { ...ENTRIES, onnx: 'src/tracer/onnx/index.ts', cli: 'cli/main.ts' }, platform: 'node', external: ['commander', 'picocolors'] })
 }
 
 async function bundle(root: string, options: BuildOptions): Promise<Map<string, Uint8Array>> {
