@@ -1,11 +1,10 @@
 /** Inputs for a run: files (.npy, .pb, .bin), seeded random numbers or zeros, by the ports of a program. */
 import { basename, extname } from 'node:path'
 import {
-  allocateStorage, decodeTensorProto, DTYPES, elementCount, evaluateDim, IngotError, printShape, seededTensor, storageOf, type Dim, type DType, type HostTensor,
+  allocateStorage, decodeTensorProto, DTYPES, elementCount, evaluateDim, IngotError, printShape, seededTensor, storageOf, type Dim, type DType, type HostTensor, type InputShapes,
 } from '../src/index.js'
 import { readBytes } from './model.js'
 import { readNpy } from './npy.js'
-import type { Shapes } from './options.js'
 
 export interface FeedPort { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[] }
 
@@ -18,7 +17,7 @@ export function inputOption(text: string, previous: Readonly<Record<string, stri
 
 export interface FeedOptions {
   readonly inputs: Readonly<Record<string, string>>
-  readonly shapes: Shapes
+  readonly shapes: InputShapes
   readonly seed: number
   /** Told about each input that was made up, and each symbolic extent that was chosen. */
   readonly say: (line: string) => void

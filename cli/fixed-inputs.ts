@@ -1,10 +1,9 @@
 /** Inputs of a model that the command line fixes: extents by `--shape`, values by `--value`. */
-import { IngotError, type FixedValue, type ImportOnnxOptions } from '../src/index.js'
+import { IngotError, type FixedValue, type ImportOnnxOptions, type InputShapes } from '../src/index.js'
 import { readTensor } from './feeds.js'
-import type { Shapes } from './options.js'
 
 /** Options of a command that fix a model's inputs. */
-export interface FixedInputs { readonly shape?: Shapes; readonly value?: Readonly<Record<string, string>> }
+export interface FixedInputs { readonly shape?: InputShapes; readonly value?: Readonly<Record<string, string>> }
 
 /** What they fix while a model is imported. Throws `bad-option` for a value that cannot be read. */
 export async function fixedInputs({ shape, value = {} }: FixedInputs): Promise<Pick<ImportOnnxOptions, 'shapes' | 'constants'>> {

@@ -1,12 +1,11 @@
 /** Readers of option values that several commands share. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { TARGETS, type Target } from '../src/index.js'
+import { TARGETS, type InputShapes, type Target } from '../src/index.js'
 
-export type Shapes = Readonly<Record<string, readonly (number | null)[]>>
 export type Bounds = Readonly<Record<string, readonly [number, number]>>
 
 /** `x=1,3,224,224` or `x=1,3,_,_`, collected over repeated options. */
-export function shapeOption(text: string, previous: Shapes = {}): Shapes {
+export function shapeOption(text: string, previous: InputShapes = {}): InputShapes {
   const at = text.lastIndexOf('=')
   const extents = at < 1 ? [] : text.slice(at + 1).split(/[,x]/).map((s) => (s.trim() === '_' ? null : /^\d+$/.test(s.trim()) ? Number(s) : NaN))
   const scalar = at > 0 && text.slice(at + 1).trim() === ''

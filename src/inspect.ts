@@ -3,7 +3,7 @@ import { evaluateDim, type Dim } from './base/dim.js'
 import { DTYPES, storageBytes } from './base/dtype.js'
 import { IngotError } from './base/error.js'
 import { printDim, printShape } from './ir/dims-text.js'
-import type { InputShapes } from './passes/specialize-shapes.js'
+import type { InputShapes } from './ir/graph.js'
 import type { Port, ProgramData, Step } from './runtime/format.js'
 import { gpuBytes, liveLowerBound, planOffsets } from './runtime/plan.js'
 

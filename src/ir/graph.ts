@@ -25,6 +25,9 @@ export interface Value {
   readonly order?: readonly number[]
 }
 
+/** Extents to fix, by input name: an integer from 0 on, or null for one that stays as it is declared. */
+export type InputShapes = Readonly<Record<string, readonly (number | null)[]>>
+
 /** An attribute; which kind an op's attribute has is said by its record (`Op.attrs`). */
 export type Attr = number | string | boolean | Dim | readonly number[] | readonly string[] | readonly Dim[] | HostTensor | Graph
 export type Attrs = Readonly<Record<string, Attr>>

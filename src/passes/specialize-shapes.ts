@@ -13,11 +13,8 @@ import { IngotError } from '../base/error.js'
 import { evaluateDim, visitSymbols } from '../base/dim.js'
 import { printDim, printShape } from '../ir/dims-text.js'
 import type { Dim } from '../ir/dims.js'
-import { tensorOf, type Constraint, type Graph, type Value } from '../ir/graph.js'
+import { tensorOf, type Constraint, type Graph, type InputShapes, type Value } from '../ir/graph.js'
 import { SymbolSubstitution } from '../ir/substitute-symbols.js'
-
-/** Extents by input name; every extent is a positive integer or 0, or null where it stays as it is declared. */
-export type InputShapes = Readonly<Record<string, readonly (number | null)[]>>
 
 /** `graph` with the given inputs' extents fixed. Throws `bad-option` for an unknown input, and where a shape contradicts the declared one or another. */
 export function specializeShapes(graph: Graph, shapes: InputShapes): Graph {

@@ -5,14 +5,14 @@
 import type { HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import { GraphBuilder } from '../../ir/build.js'
-import type { Graph, Value } from '../../ir/graph.js'
+import type { Graph, InputShapes, Value } from '../../ir/graph.js'
 import { AttributeReader } from './attributes.js'
 import { NodeCall } from './call.js'
 import { fixedTensor, type FixedValue } from './fixed-inputs.js'
 import { FunctionTable, type OnnxFunction } from './functions.js'
 import { nodeName, sortNodes } from './order.js'
 import { domainName, opsetsOf, refuseUnsupported, ruleFor, type Opsets } from './opsets.js'
-import { declareInputs, type FixedShapes } from './ports.js'
+import { declareInputs } from './ports.js'
 import type { Message } from './schema.js'
 import { denseFromSparse, tensorFromProto, type ExternalReader } from './tensor.js'
 import { usedSymbols } from './used-symbols.js'
@@ -28,7 +28,7 @@ export interface ImportOptions {
   /** Inputs fixed to a value: they become constants and are no longer inputs. */
   readonly constants?: Readonly<Record<string, FixedValue>>
   /** Extents fixed by input name, so that what depends on them is decided here. */
-  readonly shapes?: FixedShapes
+  readonly shapes?: InputShapes
 }
 
 /** Functions that call functions may multiply without end: a model may not grow beyond this many nodes, or nest deeper than this. */

@@ -2,12 +2,11 @@
 import type { HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import { nodeModule } from '../../base/node-modules.js'
-import type { Graph } from '../../ir/graph.js'
+import type { Graph, InputShapes } from '../../ir/graph.js'
 import { decodeChecked, decodeModel } from './decode.js'
 import { locationsOf, readerOf, readFiles, type ExternalData } from './external-data.js'
 import type { FixedValue } from './fixed-inputs.js'
 import { importModel } from './import.js'
-import type { FixedShapes } from './ports.js'
 import type { Message } from './schema.js'
 import { tensorFromProto } from './tensor.js'
 import { decodeMessage } from './wire.js'
@@ -24,7 +23,7 @@ export interface ImportOnnxOptions {
   /** Inputs fixed to a value, `{ sample_rate: 16000 }`: they become constants of the graph. For inputs that decide a branch, axes, scales or other things while compiling. */
   readonly constants?: Readonly<Record<string, FixedValue>>
   /** Extents to fix, by input name, null for one that stays as it is; what depends on them is decided while importing. Others stay symbolic. */
-  readonly shapes?: FixedShapes
+  readonly shapes?: InputShapes
 }
 
 /** Imports an ONNX model from its bytes or, where there is a file system, from a path; external data are then read from the model's own folder only. */

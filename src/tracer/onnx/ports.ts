@@ -6,7 +6,7 @@ import { IngotError } from '../../base/error.js'
 import type { GraphBuilder } from '../../ir/build.js'
 import { isStatic, substituteDim } from '../../ir/dims.js'
 import { parseDim } from '../../ir/dims-text.js'
-import type { Value } from '../../ir/graph.js'
+import type { InputShapes, Value } from '../../ir/graph.js'
 import { tensorType, type TensorType } from '../../ir/types.js'
 import type { Message } from './schema.js'
 import { dtypeOfNumber, MAX_EXTENT } from './tensor.js'
@@ -16,11 +16,8 @@ const SHAPE_INPUT_ELEMENTS = 8
 
 type DimensionProto = Message<'DimensionProto'>
 
-/** Extents that are fixed, by input name, null for those that are not; those of unknown inputs or other ranks fix nothing. */
-export type FixedShapes = Readonly<Record<string, readonly (number | null)[]>>
-
-/** Declares the inputs in order. `wantsElements` says of which integer inputs the elements are to be symbols; those symbols are added to `signed`. */
-export function declareInputs(builder: GraphBuilder, infos: readonly Message<'ValueInfoProto'>[], wantsElements: (input: number) => boolean, signed: Set<string>, shapes: FixedShapes = {}): Value[] {
+/** Declares the inputs in order; `shapes` of unknown inputs or other ranks fix nothing. `wantsElements` says of which integer inputs the elements are to be symbols; those symbols are added to `signed`. */
+export function declareInputs(builder: GraphBuilder, infos: readonly Message<'ValueInfoProto'>[], wantsElements: (input: number) => boolean, signed: Set<string>, shapes: InputShapes = {}): Value[] {
   const named = fixedNames(infos, shapes), inputs = infos.map((info) => withShape(info, shapes, named)), plain = plainSymbols(infos)
   return inputs.map((info, i) => {
     const type = inputType(builder, info, i, plain, named)
@@ -29,13 +26,13 @@ export function declareInputs(builder: GraphBuilder, infos: readonly Message<'Va
 }
 
 /** The extents that are fixed for an input; none where they do not fit its rank, which is for the caller to find. */
-function fixedExtents(info: Message<'ValueInfoProto'>, shapes: FixedShapes): readonly (number | null)[] {
+function fixedExtents(info: Message<'ValueInfoProto'>, shapes: InputShapes): readonly (number | null)[] {
   const given = Object.hasOwn(shapes, info.name ?? '') ? shapes[info.name ?? ''] ?? [] : []
   return given.length === info.type?.tensorType?.shape?.dim.length && given.every((d) => d === null || (Number.isInteger(d) && d >= 0)) ? given : []
 }
 
 /** What fixed extents make of the names that stand in their places. */
-function fixedNames(inputs: readonly Message<'ValueInfoProto'>[], shapes: FixedShapes): ReadonlyMap<string, number> {
+function fixedNames(inputs: readonly Message<'ValueInfoProto'>[], shapes: InputShapes): ReadonlyMap<string, number> {
   return new Map(inputs.flatMap((info) => fixedExtents(info, shapes).flatMap((extent, i): [string, number][] => {
     const d = info.type?.tensorType?.shape?.dim[i]
     return extent === null || d === undefined || d.dimValue !== undefined || !isName(paramOf(d)) ? [] : [[paramOf(d), extent]]
@@ -43,7 +40,7 @@ function fixedNames(inputs: readonly Message<'ValueInfoProto'>[], shapes: FixedS
 }
 
 /** `info` with fixed extents declared as numbers; a number that it declares itself stays. */
-function withShape(info: Message<'ValueInfoProto'>, shapes: FixedShapes, named: ReadonlyMap<string, number>): Message<'ValueInfoProto'> {
+function withShape(info: Message<'ValueInfoProto'>, shapes: InputShapes, named: ReadonlyMap<string, number>): Message<'ValueInfoProto'> {
   const tensor = info.type?.tensorType, own = fixedExtents(info, shapes)
   if (tensor?.shape === undefined) return info
   const dim = tensor.shape.dim.map((d, i): DimensionProto => {
