@@ -301,8 +301,6 @@ export function localSymbols(node: Node, windows: ReadonlyMap<Value, Window>): O
 
 /** Operations that kernels do; others are done once, outside. */
 const PLAIN: ReadonlySet<string> = new Set(['+', '*', 'floordiv', 'mod'])
-/** Attributes whose dims are no extents and no places. */
-const SIGNED: ReadonlySet<string> = new Set(['before', 'after', 'pads', 'start', 'step', 'dims'])
 
 /**
  * Names symbols `dim0`, `dim1`…, and comparisons and extrema as a whole: kernels take their parameters to be ≥ 0, which an
@@ -324,11 +322,9 @@ class LocalDims extends SymbolSubstitution {
     return PLAIN.has(dim[0]) ? applyDimOp(dim[0], (dim.slice(1) as Dim[]).map((d) => this.dim(d))) : this.#name(dim)
   }
 
-  protected override attribute(name: string, dim: Dim): Dim { return SIGNED.has(name) ? this.#amount(dim) : this.dim(dim) }
-
-  #amount(dim: Dim): Dim {
+  protected override amount(dim: Dim): Dim {
     if (typeof dim !== 'object' || isNonNegative(dim)) return this.dim(dim)
-    if (PLAIN.has(dim[0])) return applyDimOp(dim[0], (dim.slice(1) as Dim[]).map((d) => this.#amount(d)))
+    if (PLAIN.has(dim[0])) return applyDimOp(dim[0], (dim.slice(1) as Dim[]).map((d) => this.amount(d)))
     return sub(this.#name(max(0, dim)), this.#name(max(0, mul(-1, dim))))
   }
 

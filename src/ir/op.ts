@@ -102,6 +102,8 @@ export interface OpSpec<S extends AttrSchema> {
   /** Where the semantics come from: `ONNX Softmax-13; torch.softmax`. */
   readonly source: string
   readonly attrs: S
+  /** Attributes whose dims are neither extents nor places: amounts, which may be negative. */
+  readonly amounts?: readonly (keyof S & string)[]
   readonly pattern: Pattern
   /** Result types; throws `shape-mismatch`, `dtype-mismatch` or `bad-attribute` with a hint. */
   infer(call: Call<AttrsOf<S>>, ctx: InferContext): readonly ValueType[]

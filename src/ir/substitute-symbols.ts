@@ -17,8 +17,8 @@ export class SymbolSubstitution {
   /** `dim` with the symbols replaced. */
   dim(dim: Dim): Dim { return substituteDim(dim, this.#replace) }
 
-  /** The same for a dim that stands in the attribute of that name. */
-  protected attribute(_name: string, dim: Dim): Dim { return this.dim(dim) }
+  /** The same for a dim of an attribute of amounts, which may be negative. */
+  protected amount(dim: Dim): Dim { return this.dim(dim) }
 
   /** `type` with the symbols replaced. */
   type(type: ValueType): ValueType {
@@ -56,11 +56,12 @@ export class SymbolSubstitution {
   }
 
   #attrs(node: Node): Attrs {
-    const kinds = getOp(node.op).attrs
+    const { attrs: kinds, amounts = [] } = getOp(node.op)
     const one = (name: string, attr: Attr): Attr => {
       if (isGraph(attr)) return this.graph(attr)
-      if (kinds[name] === 'dim') return this.attribute(name, attr as Dim)
-      if (kinds[name] === 'dims') return (attr as readonly Dim[]).map((d) => this.attribute(name, d))
+      const dim = (d: Dim): Dim => (amounts.includes(name) ? this.amount(d) : this.dim(d))
+      if (kinds[name] === 'dim') return dim(attr as Dim)
+      if (kinds[name] === 'dims') return (attr as readonly Dim[]).map(dim)
       return attr
     }
     return Object.fromEntries(Object.entries(node.attrs).map(([name, attr]) => [name, one(name, attr)]))

@@ -85,6 +85,7 @@ export const averagePool = defineOp({
   doc: 'Average of each window over its elements inside the input, or with count_include_pad over those in the padding too (as zeros).',
   source: 'ONNX AveragePool-22; torch.nn.functional.avg_pool2d',
   attrs: { ...POOL_ATTRS, count_include_pad: 'bool' },
+  amounts: ['pads'],
   pattern: 'reduction',
   infer(call, ctx) {
     const x = tensorInput(call, 0, FLOATS)
@@ -134,6 +135,7 @@ export const lpPool = defineOp({
   doc: 'p-norm of each window: the p-th root of the sum of |x|^p; padding counts as zeros.',
   source: 'ONNX LpPool-22; torch.nn.functional.lp_pool2d',
   attrs: { ...POOL_ATTRS, p: 'int' },
+  amounts: ['pads'],
   pattern: 'reduction',
   infer(call, ctx) {
     const x = tensorInput(call, 0, FLOATS)

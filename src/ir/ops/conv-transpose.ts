@@ -143,6 +143,7 @@ export const convTranspose = defineOp({
   doc: 'Transposed convolution of x[N, C, spatial…] with w[C, M/group, kernel…], plus bias[M]: each input point adds its weights to the outputs that a convolution would read from.',
   source: 'ONNX ConvTranspose-11; torch.nn.functional.conv_transpose2d',
   attrs: ATTRS,
+  amounts: ['pads'],
   pattern: 'contraction',
   infer(call, ctx) {
     const { x, w, bias } = weightedInputs(call)

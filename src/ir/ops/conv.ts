@@ -139,6 +139,7 @@ export const conv = defineOp({
   doc: 'Convolution (cross-correlation) of x[N, C, spatial…] with w[M, C/group, kernel…], plus bias[M]; pads are all begins, then all ends. Sums of int32 wrap.',
   source: 'ONNX Conv-11; torch.nn.functional.conv1d, conv2d, conv3d',
   attrs: ATTRS,
+  amounts: ['pads'],
   pattern: 'contraction',
   infer(call, ctx) {
     const { x, w, bias } = weightedInputs(call, [...FLOATS, 'int32'])

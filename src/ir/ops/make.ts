@@ -21,7 +21,7 @@ const positionAs = (type: RegisterType, index: Dim): ReturnType<typeof cast> => 
 
 const range = defineOp({
   name: 'range', doc: 'The `length` numbers start, start + step, start + 2 step….', source: 'ONNX Range-11 of integers; torch.arange',
-  attrs: { start: 'dim', step: 'dim', length: 'dim', dtype: 'dtype' }, pattern: 'injective',
+  attrs: { start: 'dim', step: 'dim', length: 'dim', dtype: 'dtype' }, amounts: ['start', 'step'], pattern: 'injective',
   infer(call) {
     checkDType(call.attrs.dtype, NUMBERS, 'the range')
     return [tensorType(call.attrs.dtype, [call.attrs.length])]
@@ -79,7 +79,7 @@ const fill = defineOp({
 
 const dimsTensor = defineOp({
   name: 'dims_tensor', doc: 'A small integer tensor whose elements are extents, or arithmetic on them.', source: 'what becomes of ONNX Shape-23 and the shape arithmetic behind it',
-  attrs: { dims: 'dims', shape: 'ints', dtype: 'dtype' }, pattern: 'joining',
+  attrs: { dims: 'dims', shape: 'ints', dtype: 'dtype' }, amounts: ['dims'], pattern: 'joining',
   infer(call) {
     const { dims, shape, dtype } = call.attrs
     checkDType(dtype, INTEGERS, 'a tensor of extents')

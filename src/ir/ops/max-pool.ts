@@ -124,6 +124,7 @@ export const maxPool = defineOp({
   doc: 'Greatest element of each window; padding never wins, NaN always does.',
   source: 'ONNX MaxPool-12; torch.nn.functional.max_pool2d',
   attrs: POOL_ATTRS,
+  amounts: ['pads'],
   pattern: 'reduction',
   infer(call, ctx) {
     const [x, shape] = infer(call, ctx)
@@ -141,6 +142,7 @@ export const maxPoolIndices = defineOp({
   doc: 'Index in the whole input, flattened, of the first greatest element of each window; within a plane row-major, or with storage_order 1 the first axis fastest.',
   source: 'ONNX MaxPool-12 (Indices); torch.nn.functional.max_pool2d(return_indices=True) counts within a plane instead',
   attrs: { ...POOL_ATTRS, storage_order: 'int' },
+  amounts: ['pads'],
   pattern: 'reduction',
   infer(call, ctx) {
     return [tensorType('int64', infer(call, ctx)[1])]

@@ -85,6 +85,7 @@ export const pad = defineOp({
   doc: 'The input with `before` and `after` elements added to each axis (taken away where negative): the second input or 0, or elements of the axis itself, mirrored (reflect, without the edge), repeated (edge) or in a ring (wrap).',
   source: 'ONNX Pad-23; numpy.pad',
   attrs: { mode: 'string', before: 'dims', after: 'dims' },
+  amounts: ['before', 'after'],
   pattern: 'joining',
   infer(call) {
     const x = tensorInput(call, 0), value = findTensorInput(call, 1)
