@@ -2,7 +2,7 @@
  * The package in a few files instead of hundreds: for pages without a bundler, which need no import map then, and for Node, which
  * starts several times faster. Modules of a folder import each other as `./name.js`, so what several entries share is there once.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, type BuildOptions } from 'esbuild'
 
@@ -15,6 +15,16 @@ export const browserFiles = (root: string): Promise<Map<string, Uint8Array>> => 
 /** The files that Node imports, and the command; not minified, for stacks that can be read. */
 export function nodeFiles(root: string): Promise<Map<string, Uint8Array>> {
   return bundle(root, { entryPoints: { ...ENTRIES, onnx: 'src/tracer/onnx/index.ts', cli: 'cli/main.ts' }, platform: 'node', external: ['commander', 'picocolors'] })
+}
+
+/** Writes both, anew, into the folders `browser` and `node` of `folder`. */
+export async function writeBundles(root: string, folder: string): Promise<void> {
+  for (const [name, files] of [['browser', await browserFiles(root)], ['node', await nodeFiles(root)]] as const) {
+    const into = join(folder, name)
+    rmSync(into, { recursive: true, force: true })
+    mkdirSync(into, { recursive: true })
+    for (const [file, bytes] of files) writeFileSync(join(into, file), bytes)
+  }
 }
 
 async function bundle(root: string, options: BuildOptions): Promise<Map<string, Uint8Array>> {

@@ -165,7 +165,7 @@ export class GraphBuilder {
 
   #root(): GraphBuilder { return this.#outer === undefined ? this : this.#outer.#root() }
 
-/** Nodes by their results, those of the graphs around too. */
+  /** Nodes by their results, those of the graphs around too. */
   #makers(): Map<Value, Node> {
     const makers = this.#outer === undefined ? new Map<Value, Node>() : this.#outer.#makers()
     for (const n of this.#nodes) for (const v of n.outputs) makers.set(v, n)

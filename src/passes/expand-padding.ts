@@ -30,8 +30,8 @@ const expandConv: Rule = (node, rewriting) => {
   const pads = node.attrs['pads'] as readonly Dim[]
   const spatial = pads.length / 2
   const before = pads.slice(0, spatial), after = before.map((_, axis) => reached(node, axis))
-  if ([...before, ...after].every((p) => p === 0)) return rewriting.replace(node, node.op, [x, ...others], { ...node.attrs, pads: pads.map(() => 0) })
-  const padded = rewriting.add('pad', [x], { mode: 'constant', before: [0, 0, ...before], after: [0, 0, ...after] }, node.origin)
+  const isBordered = [...before, ...after].some((p) => p !== 0)
+  const padded = isBordered ? rewriting.add('pad', [x], { mode: 'constant', before: [0, 0, ...before], after: [0, 0, ...after] }, node.origin) : x
   return rewriting.replace(node, node.op, [padded, ...others], { ...node.attrs, pads: pads.map(() => 0) })
 }
 

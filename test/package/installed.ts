@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { browserFiles, nodeFiles } from '../../scripts/bundles.js'
+import { writeBundles } from '../../scripts/bundles.js'
 import { ROOT } from '../source-files.js'
 
 export const bin = (name: string): string => join(ROOT, 'node_modules/.bin', name)
@@ -15,10 +15,7 @@ export async function installInto(folder: string): Promise<readonly string[]> {
   mkdirSync(source)
   for (const file of ['package.json', 'README.md', 'LICENSE']) cpSync(join(ROOT, file), join(source, file))
   try { run(bin('tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(source, 'dist')], ROOT) } catch (error) { if (!existsSync(join(source, 'dist/src/index.js'))) throw error }
-  for (const [bundle, made] of [['browser', await browserFiles(ROOT)], ['node', await nodeFiles(ROOT)]] as const) {
-    mkdirSync(join(source, 'dist', bundle))
-    for (const [name, bytes] of made) writeFileSync(join(source, 'dist', bundle, name), bytes)
-  }
+  await writeBundles(ROOT, join(source, 'dist'))
   const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--silent'], source)) as [{ filename: string; files: { path: string }[] }]
   mkdirSync(join(user, 'node_modules'), { recursive: true })
   writeFileSync(join(user, 'package.json'), '{ "type": "module" }')

@@ -83,7 +83,7 @@ function unpaired({ shape, data }: HostTensor, axis: number): HostTensor {
 /** `op` over pairs; `axes` gives the axis of each operand that is summed over. */
 function overPairs(op: Op, name: string, doc: string, axes: typeof summedByMatmul, samples: Op['samples']): Op {
   return {
-    name, doc, samples, source: 'Ingot: placed by the pass choose-paired-products', attrs: op.attrs, pattern: op.pattern,
+    name, doc, samples, source: 'Ingot: placed by the pass choose-paired-products', attrs: op.attrs, ...(op.amounts !== undefined && { amounts: op.amounts }), pattern: op.pattern,
     infer(call, ctx) {
       tensorInput(call, 0, ['int32'])
       tensorInput(call, 1, ['int32'])
