@@ -37,15 +37,17 @@ import { gru, gruRecurrence } from './gru.js'
 import { lstm, lstmRecurrence } from './lstm.js'
 import { matmul } from './matmul.js'
 import { maxPool, maxPoolIndices } from './max-pool.js'
+import { maxRoiPool } from './max-roi-pool.js'
 import { resize } from './resize.js'
 import { rnn, rnnRecurrence } from './rnn.js'
+import { roiAlign } from './roi-align.js'
 import { WINOGRAD } from './winograd.js'
 
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK,
-  matmul, attention, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
+  matmul, attention, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, roiAlign, maxRoiPool, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
   ...CONTROL_FLOW, ...BOOKKEEPING, fused,
 ]
 

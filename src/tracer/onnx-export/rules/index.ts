@@ -5,7 +5,8 @@ import { ELEMENTWISE } from './elementwise.js'
 import { MOVEMENT } from './movement.js'
 import { RECURRENT } from './recurrent.js'
 import { REDUCTIONS } from './reductions.js'
+import { REGIONS } from './regions.js'
 import { RESIZE } from './resize.js'
 
 /** The rules. */
-export const EXPORT_RULES: RuleTable = { ...ELEMENTWISE, ...MOVEMENT, ...REDUCTIONS, ...CONTRACTIONS, ...RESIZE, ...RECURRENT }
+export const EXPORT_RULES: RuleTable = { ...ELEMENTWISE, ...MOVEMENT, ...REDUCTIONS, ...CONTRACTIONS, ...RESIZE, ...REGIONS, ...RECURRENT }
