@@ -37,6 +37,8 @@ export interface NodeCallParts {
   readonly inline: (graph: Message<'GraphProto'>, inputs: readonly Value[]) => readonly Value[]
   /** A nested graph without inputs as a graph of its own, for an attribute. */
   readonly nested: (graph: Message<'GraphProto'>) => Graph
+  /** Counts the nodes without a seed that draw random numbers. */
+  readonly nextRandom: () => number
 }
 
 /** One ONNX node being replayed. */
@@ -154,6 +156,9 @@ export class NodeCall {
 
   /** A nested graph without inputs as a graph of its own, which uses values of the one around it. */
   nested(graph: Message<'GraphProto'>): Graph { return this.#parts.nested(graph) }
+
+  /** The number of this node among those that draw random numbers without a seed. */
+  nextRandom(): number { return this.#parts.nextRandom() }
 
   /** Throws an error; the importer adds node, op and opset to it. */
   fail(code: IngotError['code'], what: string, hint?: string): never {

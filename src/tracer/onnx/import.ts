@@ -57,8 +57,8 @@ interface Replay {
   readonly functions: FunctionTable
   readonly options: ImportOptions
   readonly signed: Set<string>
-  /** Nodes replayed so far. */
-  readonly count: { nodes: number }
+  /** Nodes replayed so far, and those of them that draw random numbers without a seed. */
+  readonly count: { nodes: number; randoms: number }
 }
 
 /** Names in force: those of one graph or function body, then those of the graphs around it. */
@@ -75,7 +75,7 @@ interface Scope {
 
 function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: FunctionTable, options: ImportOptions, wantsElements: (input: number) => boolean): Graph {
   const graph = model.graph as GraphProto
-  const replay: Replay = { builder: new GraphBuilder({ name: graph.name || 'main', stage: 'traced' }), functions, options, signed: new Set(), count: { nodes: 0 } }
+  const replay: Replay = { builder: new GraphBuilder({ name: graph.name || 'main', stage: 'traced' }), functions, options, signed: new Set(), count: { nodes: 0, randoms: 0 } }
   const scope: Scope = { values: new Map(), outer: undefined, opsets, attributes: undefined, calls: [], prefix: '' }
   const initialised = new Set([...graph.initializer.map((t) => t.name ?? ''), ...graph.sparseInitializer.map((t) => t.values?.name ?? '')])
   const overridable = options.overridableInitializers === true
@@ -154,6 +154,7 @@ function replayNode(replay: Replay, scope: Scope, node: NodeProto, origin: strin
     opType: node.opType ?? '', domain, opset, origin, inputs: trimmed(inputs), outputs: node.output, attrs, builder: replay.builder, signed: replay.signed,
     inline: (graph, values) => inlineGraph(replay, scope, graph, origin, values),
     nested: (graph) => nestGraph(replay, scope, graph, origin),
+    nextRandom: () => replay.count.randoms++,
   })
   return withPlace(node, opset, origin, inputs, () => {
     const results = rule(call)

@@ -19,6 +19,7 @@ import { POOLS } from './pools.js'
 import { MICROSOFT_QUANTIZATION, QUANTIZATION } from './quantization.js'
 import { RECURRENT } from './recurrent.js'
 import { REDUCTIONS } from './reductions.js'
+import { RANDOM } from './random.js'
 import { REGIONS } from './regions.js'
 import { RESIZE } from './resize.js'
 import { MICROSOFT_ROTARY, ROTARY } from './rotary.js'
@@ -30,7 +31,7 @@ import { SLICES } from './slices.js'
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...SIGNAL,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL,
   }],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...MICROSOFT_LAYERS }],
 ])
