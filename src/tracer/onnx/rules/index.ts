@@ -15,6 +15,7 @@ import { QUANTIZED_INTEGERS } from './microsoft/quantized-integers.js'
 import { QUANTIZED_LAYERS } from './microsoft/quantized-layers.js'
 import { QUANTIZED_PRODUCTS } from './microsoft/quantized-products.js'
 import { LOSSES } from './losses.js'
+import { MEL } from './mel.js'
 import { POOLS } from './pools.js'
 import { MICROSOFT_QUANTIZATION, QUANTIZATION } from './quantization.js'
 import { RECURRENT } from './recurrent.js'
@@ -27,11 +28,12 @@ import { GRIDS } from './grids.js'
 import { SHAPES } from './shapes.js'
 import { SIGNAL } from './signal.js'
 import { SLICES } from './slices.js'
+import { SPECTRA } from './spectra.js'
 
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL, ...SPECTRA, ...MEL,
   }],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...MICROSOFT_LAYERS }],
 ])
