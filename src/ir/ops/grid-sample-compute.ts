@@ -48,7 +48,7 @@ function weighted(axes: readonly (readonly Tap[])[], at: readonly string[], insi
 function readAxis(a: number, extent: Dim, grid: Expr, attrs: GridSampleAttrs, types: Types): Reading {
   const { mode, padding } = attrs, type = types.coordinate
   const nearest = mode === 'nearest', offsets = nearest ? [0] : mode === 'linear' ? [0, 1] : [-1, 0, 1, 2]
-  const exact = coordinateOf(grid, extent, attrs.align_corners, type), wished = local(`g${a}`, type), source = local(`s${a}`, type), first = local(`f${a}`, 'i32')
+  const exact = attrs.pixels ? grid : coordinateOf(grid, extent, attrs.align_corners, type), wished = local(`g${a}`, type), source = local(`s${a}`, type), first = local(`f${a}`, 'i32')
   const lets: Let[] = [
     { kind: 'value', name: `g${a}`, type, value: nearest ? unary('round', exact) : exact },
     { kind: 'value', name: `s${a}`, type, value: padded(wished, extent, attrs, type) },

@@ -48,7 +48,7 @@ function interpolated(values: Numbers, start: number, strides: readonly number[]
 /** What coordinate `g`, from −1 to 1, reads along an axis. */
 function tapsAlong(g: number, extent: number, attrs: GridSampleAttrs, round: (v: number) => number): Taps {
   const { mode, padding, align_corners: align } = attrs, low = align ? 0 : -0.5, high = extent - 1 - low
-  const exact = align ? round(round(round(g + 1) / 2) * (extent - 1)) : round(round(round(round(g + 1) * extent) - 1) / 2)
+  const exact = attrs.pixels ? g : align ? round(round(round(g + 1) / 2) * (extent - 1)) : round(round(round(round(g + 1) * extent) - 1) / 2)
   const wished = mode === 'nearest' ? roundEven(exact) : exact
   const outside = wished < low || wished > high
   const at = !outside || padding === 'zeros' ? wished : padding === 'border' ? Math.min(Math.max(wished, 0), extent - 1) : reflected(wished, low, high)

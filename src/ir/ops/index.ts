@@ -9,6 +9,7 @@ import { BOOKKEEPING } from './bookkeeping.js'
 import { castOp } from './cast.js'
 import { CHANNEL_NORMS } from './channel-norms.js'
 import { CHOICES } from './choose.js'
+import { col2im } from './col2im.js'
 import { concat } from './concat.js'
 import { CONTROL_FLOW } from './control-flow.js'
 import { cumprod } from './cumprod.js'
@@ -47,7 +48,7 @@ const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK,
-  matmul, attention, conv, convTranspose, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, roiAlign, maxRoiPool, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
+  matmul, attention, conv, convTranspose, col2im, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, roiAlign, maxRoiPool, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
   ...CONTROL_FLOW, ...BOOKKEEPING, fused,
 ]
 

@@ -1,5 +1,5 @@
 /** Matrix products, convolutions and pools as ONNX nodes. */
-import type { Dim } from '../../../ir/dims.js'
+import { product, type Dim } from '../../../ir/dims.js'
 import { bool, int, ints, type AttributeDrafts } from '../attributes.js'
 import type { Ref } from '../graph-writer.js'
 import { rule, type NodeExport, type RuleTable } from '../node-export.js'
@@ -64,9 +64,16 @@ function poolOf(e: NodeExport, given: PoolAttrs, counts = false): AttributeDraft
   return { ...windowOf(e, attrs), kernel_shape: ints(attrs.kernel), ceil_mode: bool(attrs.ceil_mode) }
 }
 
+/** ONNX has all elements of a block along one axis, and all blocks along another. */
+const col2im = rule<WindowAttrs & { readonly shape: readonly Dim[] }>((e, attrs) => {
+  const { shape } = e.type(0), rank = attrs.shape.length, kernel = shape.slice(2, 2 + rank)
+  const flat = e.add('Reshape', [e.input(0), e.dims([shape[0] as Dim, product([shape[1] as Dim, ...kernel]), product(shape.slice(2 + rank))])])
+  e.result('Col2Im', [flat, e.dims(attrs.shape), e.dims(kernel)], windowOf(e, attrs))
+})
+
 /** Products, convolutions and pools. */
 export const CONTRACTIONS: RuleTable = {
-  matmul, conv,
+  matmul, conv, col2im,
   conv_transpose: convTranspose,
   max_pool: rule<PoolAttrs>((e, attrs) => { e.result('MaxPool', [e.input(0)], poolOf(e, attrs)) }),
   max_pool_indices: rule<PoolAttrs & { readonly storage_order: number }>((e, attrs) => {

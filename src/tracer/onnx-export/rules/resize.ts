@@ -37,9 +37,15 @@ const resize = rule<ResizeAttrs>((e, attrs) => {
   })
 })
 
-const gridSample = rule<{ readonly mode: string; readonly padding: string; readonly align_corners: boolean }>((e, { mode, padding, align_corners }) => {
-  const grid = e.input(1)
-  e.result('GridSample', [e.input(0), grid.dtype === 'bfloat16' ? e.cast(grid, 'float32') : grid], { mode: text(mode), padding_mode: text(padding), align_corners: bool(align_corners) })
+/** Coordinates that count elements, as ONNX has them: the outer edges are −1 and 1, and the last axis comes first. */
+function ofPixels(e: NodeExport, grid: Ref): Ref {
+  const extents = e.cast(e.dims(e.type(0).shape.slice(2).reverse()), grid.dtype), edges = e.add('Add', [e.add('Mul', [grid, e.scalar(grid.dtype, 2)]), e.scalar(grid.dtype, 1)])
+  return e.add('Sub', [e.add('Div', [edges, extents]), e.scalar(grid.dtype, 1)])
+}
+
+const gridSample = rule<{ readonly mode: string; readonly padding: string; readonly align_corners: boolean; readonly pixels: boolean }>((e, { mode, padding, align_corners, pixels }) => {
+  const given = e.input(1), grid = given.dtype === 'bfloat16' ? e.cast(given, 'float32') : given
+  e.result('GridSample', [e.input(0), pixels ? ofPixels(e, grid) : grid], { mode: text(mode), padding_mode: text(padding), align_corners: bool(align_corners) })
 })
 
 /** Resampling. */

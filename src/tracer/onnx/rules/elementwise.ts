@@ -164,6 +164,7 @@ export const ELEMENTWISE: RuleTable = {
   ThresholdedRelu: always(unary('thresholded_relu', ({ attrs }) => ({ alpha: attrs.float('alpha', 1) }))),
   Shrink: always(unary('shrink', ({ attrs }) => ({ bias: attrs.float('bias', 0), lambd: attrs.float('lambd', 0.5) }))),
   Swish: always(unary('swish', ({ attrs }) => ({ alpha: attrs.float('alpha', 1) }))),
+  SwiGLU: since(28, (call) => { call.arity(2); return call.emit('mul', [call.add('swish', [call.input(0)], { alpha: call.attrs.float('alpha', 1) }), call.input(1)]) }),
   Clip: always(clip),
   Cast: always(cast),
   BitCast: since(26, bitCast),

@@ -16,7 +16,7 @@ const gridSample: Rule = (call) => {
   if (flat && call.shape(0).length !== 4) call.fail('shape-mismatch', `GridSample takes an input of rank 4 before opset 20, not ${call.shape(0).length}`)
   return call.emit('grid_sample', [call.input(0), call.input(1)], {
     mode: flat ? MODES[mode] ?? call.fail('bad-attribute', `mode is '${mode}', not bilinear, bicubic or nearest`) : mode,
-    padding: call.attrs.string('padding_mode', 'zeros'), align_corners: call.attrs.bool('align_corners', false),
+    padding: call.attrs.string('padding_mode', 'zeros'), align_corners: call.attrs.bool('align_corners', false), pixels: false,
   })
 }
 

@@ -1,11 +1,14 @@
 /** Every rule by domain and ONNX op name. A new op is one line in a family's table. */
 import type { RuleTable } from '../call.js'
 import { ATTENTION } from './attention.js'
+import { CACHES } from './caches.js'
 import { CONSTANTS } from './constants.js'
 import { CONTRACTIONS, MICROSOFT_CONTRACTIONS } from './contractions.js'
 import { CONTROL_FLOW } from './control-flow.js'
+import { DEFORMABLE } from './deformable.js'
 import { EINSUM } from './einsum.js'
 import { ELEMENTWISE, MICROSOFT_ELEMENTWISE } from './elementwise.js'
+import { FLEX_ATTENTION } from './flex-attention.js'
 import { INDEXING } from './indexing.js'
 import { MICROSOFT_NORMALIZATION, NORMALIZATION } from './normalization.js'
 import { GROUP_QUERY_ATTENTION } from './microsoft/group-query-attention.js'
@@ -29,11 +32,13 @@ import { SHAPES } from './shapes.js'
 import { SIGNAL } from './signal.js'
 import { SLICES } from './slices.js'
 import { SPECTRA } from './spectra.js'
+import { UNFOLDED } from './unfolded.js'
 
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL, ...SPECTRA, ...MEL,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL, ...SPECTRA, ...MEL, ...UNFOLDED, ...DEFORMABLE, ...CACHES,
   }],
+  ['ai.onnx.preview', FLEX_ATTENTION],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...MICROSOFT_LAYERS }],
 ])
