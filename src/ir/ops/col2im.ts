@@ -62,7 +62,7 @@ export const col2im = defineOp({
   name: 'col2im',
   doc: 'Windows x[N, C, kernel…, windows…] of an image [N, C, shape…] added up where they overlap; pads are all begins, then all ends. Sums of integers wrap.',
   source: 'ONNX Col2Im-18; torch.nn.functional.fold',
-  attrs: ATTRS, pattern: 'reduction',
+  attrs: ATTRS, amounts: ['pads'], pattern: 'reduction',
   infer(call, ctx) {
     const x = tensorInput(call, 0, NUMBERS), { attrs } = call, rank = attrs.shape.length
     requireWindowAttrs(attrs, rank)

@@ -17,6 +17,7 @@ import { MULTI_HEAD_ATTENTION } from './microsoft/multi-head-attention.js'
 import { QUANTIZED_INTEGERS } from './microsoft/quantized-integers.js'
 import { QUANTIZED_LAYERS } from './microsoft/quantized-layers.js'
 import { QUANTIZED_PRODUCTS } from './microsoft/quantized-products.js'
+import { QUANTIZED_RECURRENT } from './microsoft/quantized-recurrent.js'
 import { LOSSES } from './losses.js'
 import { MEL } from './mel.js'
 import { POOLS } from './pools.js'
@@ -40,5 +41,5 @@ export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>(
     ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL, ...SPECTRA, ...MEL, ...UNFOLDED, ...DEFORMABLE, ...CACHES,
   }],
   ['ai.onnx.preview', FLEX_ATTENTION],
-  ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...MICROSOFT_LAYERS }],
+  ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...QUANTIZED_RECURRENT, ...MICROSOFT_LAYERS }],
 ])
