@@ -14,6 +14,7 @@ import { concat } from './concat.js'
 import { CONTROL_FLOW } from './control-flow.js'
 import { cumprod } from './cumprod.js'
 import { cumsum } from './cumsum.js'
+import { det } from './det.js'
 import { REPEATS } from './expand.js'
 import { fused } from './fused.js'
 import { GATHERS } from './gather.js'
@@ -35,6 +36,7 @@ import { convTranspose } from './conv-transpose.js'
 import { conv } from './conv.js'
 import { pairedConv, pairedMatmul, pairHalves } from './paired-products.js'
 import { gru, gruRecurrence } from './gru.js'
+import { linearAttention } from './linear-attention.js'
 import { lstm, lstmRecurrence } from './lstm.js'
 import { matmul } from './matmul.js'
 import { maxPool, maxPoolIndices } from './max-pool.js'
@@ -48,7 +50,7 @@ const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK,
-  matmul, attention, conv, convTranspose, col2im, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, roiAlign, maxRoiPool, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
+  matmul, det, attention, linearAttention, conv, convTranspose, col2im, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, roiAlign, maxRoiPool, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
   ...CONTROL_FLOW, ...BOOKKEEPING, fused,
 ]
 

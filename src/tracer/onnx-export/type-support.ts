@@ -25,7 +25,7 @@ const table = (support: Support, names: readonly string[]): [string, Support][] 
 const SUPPORT: ReadonlyMap<string, Support> = new Map([
   ...table({ types: FLOAT3, grows: true }, [
     'Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Cos', 'Cosh', 'Sin', 'Sinh', 'Tan', 'Round', 'Elu', 'Selu', 'HardSigmoid', 'HardSwish', 'Mish', 'Softplus', 'Softsign',
-    'ThresholdedRelu', 'Conv', 'ConvTranspose', 'AveragePool', 'LpPool', 'RoiAlign', 'MaxRoiPool',
+    'ThresholdedRelu', 'Conv', 'ConvTranspose', 'AveragePool', 'LpPool', 'RoiAlign', 'MaxRoiPool', 'Det',
   ]),
   ...table({ types: FLOAT3, grows: true, inputs: [0, 1, 2, 3, 5, 6, 7] }, ['LSTM', 'GRU', 'RNN']),
   ...table({ types: [...FLOAT3, 'int8', 'uint8'], grows: true }, ['MaxPool']),

@@ -1,6 +1,6 @@
 /** Matrix products, convolutions and pools as ONNX nodes. */
 import { product, type Dim } from '../../../ir/dims.js'
-import { bool, int, ints, type AttributeDrafts } from '../attributes.js'
+import { bool, float, int, ints, text, type AttributeDrafts } from '../attributes.js'
 import type { Ref } from '../graph-writer.js'
 import { rule, type NodeExport, type RuleTable } from '../node-export.js'
 
@@ -71,9 +71,20 @@ const col2im = rule<WindowAttrs & { readonly shape: readonly Dim[] }>((e, attrs)
   e.result('Col2Im', [flat, e.dims(attrs.shape), e.dims(kernel)], windowOf(e, attrs))
 })
 
+/** The opset that brought LinearAttention. */
+const LINEAR_ATTENTION_OPSET = 27
+
+/** ONNX has logarithms of decays, and a name for what is read beside queries, keys and values. */
+const linearAttention = rule<{ readonly heads: number; readonly query_heads: number; readonly scale: number }>((e, attrs) => {
+  if (e.opset < LINEAR_ATTENTION_OPSET) e.fail('unsupported-op', `ONNX has no linear attention before opset ${LINEAR_ATTENTION_OPSET}`, `export with the option opset: ${LINEAR_ATTENTION_OPSET}`)
+  const decay = e.optional(4), beta = e.optional(5), update = decay === null ? (beta === null ? 'linear' : 'delta') : beta === null ? 'gated' : 'gated_delta'
+  e.results('LinearAttention', [e.input(0), e.input(1), e.input(2), e.optional(3), decay && e.add('Log', [decay]), beta], { kv_num_heads: int(attrs.heads), q_num_heads: int(attrs.query_heads), scale: float(attrs.scale), update_rule: text(update) })
+})
+
 /** Products, convolutions and pools. */
 export const CONTRACTIONS: RuleTable = {
-  matmul, conv, col2im,
+  matmul, conv, col2im, linear_attention: linearAttention,
+  det: rule((e) => { e.result('Det', [e.input(0)]) }),
   conv_transpose: convTranspose,
   max_pool: rule<PoolAttrs>((e, attrs) => { e.result('MaxPool', [e.input(0)], poolOf(e, attrs)) }),
   max_pool_indices: rule<PoolAttrs & { readonly storage_order: number }>((e, attrs) => {

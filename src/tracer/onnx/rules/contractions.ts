@@ -2,7 +2,7 @@
 import type { Dim } from '../../../base/dim.js'
 import { add, floorDiv, mul, sub } from '../../../ir/dims.js'
 import { shapeOf, type Value } from '../../../ir/graph.js'
-import { always, type NodeCall, type Rule, type RuleTable } from '../call.js'
+import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { scaled } from './elementwise.js'
 import { windowOf } from './window.js'
 
@@ -90,6 +90,7 @@ export const CONTRACTIONS: RuleTable = {
   Gemm: always(gemm),
   Conv: always(conv),
   ConvTranspose: always(convTranspose),
+  Det: since(11, (call) => { call.arity(1); return call.emit('det', [call.input(0)]) }),
 }
 
 /** Products of com.microsoft. */

@@ -18,6 +18,7 @@ import { QUANTIZED_INTEGERS } from './microsoft/quantized-integers.js'
 import { QUANTIZED_LAYERS } from './microsoft/quantized-layers.js'
 import { QUANTIZED_PRODUCTS } from './microsoft/quantized-products.js'
 import { QUANTIZED_RECURRENT } from './microsoft/quantized-recurrent.js'
+import { LINEAR_ATTENTION } from './linear-attention.js'
 import { LOSSES } from './losses.js'
 import { MEL } from './mel.js'
 import { POOLS } from './pools.js'
@@ -38,7 +39,7 @@ import { UNFOLDED } from './unfolded.js'
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL, ...SPECTRA, ...MEL, ...UNFOLDED, ...DEFORMABLE, ...CACHES,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL, ...SPECTRA, ...MEL, ...UNFOLDED, ...DEFORMABLE, ...CACHES, ...LINEAR_ATTENTION,
   }],
   ['ai.onnx.preview', FLEX_ATTENTION],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...QUANTIZED_RECURRENT, ...MICROSOFT_LAYERS }],
