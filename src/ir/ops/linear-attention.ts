@@ -46,18 +46,18 @@ function sample({ steps = 4, heads = 2, shared = 1, size = 3, width = 5, start =
   }
 }
 
-/** ONNX LinearAttention of float32, whose decays are factors instead of their logarithms. */
+/** ONNX LinearAttention, whose decays are factors instead of their logarithms. */
 export const linearAttention = defineOp({
   name: 'linear_attention',
   doc: 'Of queries, keys and values [batch, steps, heads · size]: a state [size, width] for each head, from the fourth input or 0, is multiplied by the decays (for each head or each of its keys), where there are rates loses what it holds of the key, gains key times value (times rate) and is read by the queries of its heads, times scale. Results: what is read, and the last states.',
   source: 'ONNX LinearAttention-27; Katharopoulos et al., Transformers are RNNs; Yang et al., Gated Delta Networks',
   attrs: LINEAR_ATTENTION_ATTRS, pattern: 'opaque',
   infer(call, ctx) {
-    const [q, k, v] = [0, 1, 2].map((i) => tensorInput(call, i, ['float32'])) as [TensorType, TensorType, TensorType], { heads, query_heads: queryHeads } = call.attrs, more = [3, 4, 5].map((i) => findTensorInput(call, i))
+    const [q, k, v] = [0, 1, 2].map((i) => tensorInput(call, i, ['float32', 'float64'])) as [TensorType, TensorType, TensorType], { heads, query_heads: queryHeads } = call.attrs, more = [3, 4, 5].map((i) => findTensorInput(call, i))
     checkAttribute(heads >= 1 && queryHeads >= 1 && queryHeads % heads === 0, `${queryHeads} query heads cannot share ${heads} heads`)
     checkShape([q, k, v].every((t) => t.shape.length === 3), 'queries, keys and values have three axes: batch, steps, and what all heads have')
     const [batch, steps, queries] = q.shape as readonly [Dim, Dim, Dim], size = floorDiv(k.shape[2] as Dim, heads), width = floorDiv(v.shape[2] as Dim, heads), states = [batch, heads, size, width]
-    const like = (t: TensorType, shape: readonly Dim[], what: string): void => { checkShape(t.dtype === 'float32' && t.shape.length === shape.length, `${what} must be float32 of rank ${shape.length}`); shape.forEach((d, i) => { ctx.assume(t.shape[i] as Dim, d, what) }) }
+    const like = (t: TensorType, shape: readonly Dim[], what: string): void => { checkShape(t.dtype === q.dtype && t.shape.length === shape.length, `${what}: ${q.dtype} of rank ${shape.length}`); shape.forEach((d, i) => { ctx.assume(t.shape[i] as Dim, d, what) }) }
     like(k, [batch, steps, mul(heads, size)], 'linear_attention has a key for each step and head')
     like(v, [batch, steps, mul(heads, width)], 'linear_attention has a value for each step and head')
     ctx.assume(queries, mul(queryHeads, size), 'queries of linear_attention are as long as keys')
@@ -67,7 +67,7 @@ export const linearAttention = defineOp({
     checkShape(beta === undefined || typeof beta.shape[2] === 'number', 'whether linear_attention has one rate for each step or for each head must be known')
     if (decay !== undefined) like(decay, [batch, steps, dimsEqual(decay.shape[2] ?? 0, heads) ? heads : mul(heads, size)], 'linear_attention has a decay for each head or each element of its key')
     if (beta !== undefined) like(beta, [batch, steps, beta.shape[2] === 1 ? 1 : heads], 'linear_attention has one rate for each step or for each head')
-    return [tensorType('float32', [batch, steps, mul(queryHeads, width)]), tensorType('float32', states)]
+    return [tensorType(q.dtype, [batch, steps, mul(queryHeads, width)]), tensorType(q.dtype, states)]
   },
   reference, kernel: linearAttentionKernel,
   samples: [

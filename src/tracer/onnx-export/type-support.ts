@@ -29,7 +29,7 @@ const SUPPORT: ReadonlyMap<string, Support> = new Map([
   ]),
   ...table({ types: FLOAT3, grows: true, inputs: [0, 1, 2, 3, 5, 6, 7] }, ['LSTM', 'GRU', 'RNN']),
   ...table({ types: [...FLOAT3, 'int8', 'uint8'], grows: true }, ['MaxPool']),
-  ...table({ types: ['float32'] }, ['Celu']),
+  ...table({ types: ['float32'] }, ['Celu', 'LinearAttention']),
   ...table({ types: FLOAT3 }, ['Shrink']),
   ...table({ types: [...FLOAT3, 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool'], grows: true, inputs: [0] }, ['GridSample']),
   ...table({ types: MATH }, ['MatMul', 'Gemm', 'PRelu']),
