@@ -96,4 +96,5 @@ export const CONTRACTIONS: RuleTable = {
 /** Products of com.microsoft. */
 export const MICROSOFT_CONTRACTIONS: RuleTable = {
   FusedMatMul: always(fusedMatMul),
+  TransposeMatMul: always(fusedMatMul),
 }

@@ -2,7 +2,7 @@
 import type { Dim } from '../../../base/dim.js'
 import { sub } from '../../../ir/dims.js'
 import type { Value } from '../../../ir/graph.js'
-import { since, type NodeCall, type Rule, type RuleTable } from '../call.js'
+import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { greater } from './bounds.js'
 import { castTo, reshapeTo, sliceAxis } from './compose.js'
 import { dimAsScalar } from './scalars.js'
@@ -46,3 +46,5 @@ function positions(call: NodeCall, extent: Dim, align: boolean, dtype: 'float32'
 
 /** Grids of the default domain. */
 export const GRIDS: RuleTable = { GridSample: since(16, gridSample), AffineGrid: since(20, affineGrid) }
+/** Grids of com.microsoft, where GridSample is what it is until opset 19. */
+export const MICROSOFT_GRIDS: RuleTable = { GridSample: always(gridSample) }

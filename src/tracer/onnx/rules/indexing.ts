@@ -130,3 +130,6 @@ export const INDEXING: RuleTable = {
   EyeLike: since(9, eyeLike),
   ReverseSequence: since(10, reverseSequence),
 }
+
+/** Indexing ops of com.microsoft. */
+export const MICROSOFT_INDEXING: RuleTable = { GatherND: always(gatherNd), Trilu: always(trilu) }

@@ -1,6 +1,6 @@
 /** The rule for attention without softmax, computed in float32. */
 import type { Value } from '../../../ir/graph.js'
-import { since, type NodeCall, type Rule, type RuleTable } from '../call.js'
+import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { castTo } from './compose.js'
 
 /** What each update rule reads beside queries, keys and values. */
@@ -20,6 +20,7 @@ const linearAttention: Rule = (call) => {
   const [heads, queryHeads] = ['kv_num_heads', 'q_num_heads'].map((name) => call.attrs.int(name, undefined) ?? call.fail('bad-attribute', `${name} is missing`)) as [number, number]
   const rule = call.attrs.string('update_rule', 'gated_delta'), given = call.attrs.float('scale', 0), width = call.shape(0)[2], past = call.optional(3)
   call.attrs.ignore('chunk_size')
+  if (call.attrs.int('state_window', 0) !== 0) call.fail('unsupported-op', 'LinearAttention with states of several steps is not supported')
   const { decay, beta } = UPDATES[rule] ?? call.fail('bad-attribute', `update_rule is '${rule}', not ${Object.keys(UPDATES).join(', ')}`)
   const wide = (i: number): Value => castTo(call, call.input(i), 'float32'), logarithms = operand(call, 4, decay, rule), factors = logarithms === null ? null : call.add('exp', [logarithms])
   const operands = [wide(0), wide(1), wide(2), past === null ? null : wide(3), factors, operand(call, 5, beta, rule)], to = call.dtype(0), stateTo = past === null ? to : call.dtype(3)
@@ -29,3 +30,5 @@ const linearAttention: Rule = (call) => {
 
 /** Linear attention of the default domain. */
 export const LINEAR_ATTENTION: RuleTable = { LinearAttention: since(27, linearAttention) }
+/** Linear attention of com.microsoft. */
+export const MICROSOFT_LINEAR_ATTENTION: RuleTable = { LinearAttention: always(linearAttention) }

@@ -2,7 +2,7 @@
 import type { Dim } from '../../../base/dim.js'
 import { add, floorDiv, mul, sub } from '../../../ir/dims.js'
 import { shapeOf } from '../../../ir/graph.js'
-import { since, type NodeCall, type Rule, type RuleTable } from '../call.js'
+import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { axesFrom, castTo, iotaAlong, reshapeTo, sliceAxis, transposeBy } from './compose.js'
 import type { WideFloat } from './fourier-matrix.js'
 import { transformed } from './fourier.js'
@@ -48,6 +48,20 @@ const stft: Rule = (call) => {
   const onesided = call.attrs.bool('onesided', true), complex = shapeOf(cut).at(-1) === 2, y = transformed(call, weighed, { length, inverse: false, onesided: onesided && !complex }, type)
   return castTo(call, onesided && complex ? sliceAxis(call, y, 2, 0, add(floorDiv(length, 2), 1)) : y, call.dtype(0))
 }
+
+/** Of com.microsoft: real signals along the last axis, or halves of spectra, whose parts are the last axis. */
+const realTransform = (inverse: boolean): Rule => (call) => {
+  call.arity(1)
+  const shape = call.shape(0), axis = shape.length - (inverse ? 2 : 1), own = shape[axis], type = wideOf(call)
+  if (call.attrs.int('signal_ndim', 1) !== 1 || call.attrs.bool('normalized', false) || !call.attrs.bool('onesided', true)) call.fail('unsupported-op', `${call.opType} of several axes, normalised or two-sided is not supported`)
+  if (own === undefined) return call.fail('shape-mismatch', `${call.opType} takes a signal, not a tensor of rank ${shape.length}`)
+  const x = castTo(call, call.input(0), type), length = inverse ? mul(2, sub(own, 1)) : own
+  const y = transformed(call, inverse ? x : reshapeTo(call, x, [...shape, 1]), { length, inverse, onesided: true }, type)
+  return castTo(call, inverse ? reshapeTo(call, y, shapeOf(y).slice(0, -1)) : y, call.dtype(0))
+}
+
+/** Spectra of com.microsoft. */
+export const MICROSOFT_SPECTRA: RuleTable = { Rfft: always(realTransform(false)), Irfft: always(realTransform(true)) }
 
 /** Spectra, of the default domain. */
 export const SPECTRA: RuleTable = { DFT: since(17, dft), STFT: since(17, stft) }
