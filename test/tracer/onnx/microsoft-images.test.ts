@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { HostTensor } from '../../../src/base/dtype.js'
+import { dtypeOf } from '../../../src/ir/graph.js'
 import { hostTensor } from '../../../src/ir/host-tensor.js'
 import { interpret } from '../../../src/ir/interpret.js'
 import { importOnnxSync } from '../../../src/tracer/onnx/index.js'
 import { expectEverywhere, initializer, microsoft, modelOf, numbersOf, random, type Feeds } from './microsoft-models.js'
-import { errorOf, floatAttribute, port } from './onnx-models.js'
+import { DATA_TYPE, errorOf, floatAttribute, port } from './onnx-models.js'
 
 const GROUPS = 2, CHANNELS = 6
 
@@ -29,6 +30,11 @@ describe('group norms of com.microsoft', () => {
   it('take images whose channels come last, with an activation, at any extents', async () => {
     const bytes = modelOf({ inputs: [port('x', ['n', 'h', 'w', CHANNELS])], initializers, nodes: [microsoft('GroupNorm', ['x', 'scale', 'bias'], ['y'], { groups: GROUPS, activation: 1, epsilon: floatAttribute(0.01) })] })
     await expectEverywhere(bytes, [{ x: random(2, 3, 5, CHANNELS) }, { x: random(1, 1, 1, CHANNELS) }], (f) => ({ y: normalised(numbersOf(f, 'x'), (f.x as HostTensor).shape[0] as number, numbers(scale), numbers(bias), Math.fround(0.01), true) }))
+  })
+
+  it('of float16 take scales of float32', () => {
+    const graph = importOnnxSync(modelOf({ inputs: [port('x', ['n', CHANNELS, 'w'], DATA_TYPE.FLOAT16)], initializers, nodes: [microsoft('GroupNorm', ['x', 'scale', 'bias'], ['y'], { groups: GROUPS, activation: 0, channels_last: 0 })] }))
+    expect(graph.outputs.map((o) => dtypeOf(o.value))).toEqual(['float16'])
   })
 
   it.each([['n', 'h', 'w', CHANNELS], ['n', 1, 1, CHANNELS], ['n', CHANNELS]])('add what is skipped of shape %s, %s, %s, %s, and a bias', async (...shape) => {

@@ -1,8 +1,8 @@
 /** Rules for com.microsoft's group norms of images whose channels come last, or second, and what is fused with them. */
 import type { Dim } from '../../../../base/dim.js'
-import { shapeOf, type Value } from '../../../../ir/graph.js'
+import { dtypeOf, shapeOf, type Value } from '../../../../ir/graph.js'
 import { always, type NodeCall, type Rule, type RuleTable } from '../../call.js'
-import { axesFrom, reshapeTo, transposeBy } from '../compose.js'
+import { axesFrom, castTo, reshapeTo, transposeBy } from '../compose.js'
 
 /** The norm of `x`, with scale and bias in inputs 1 and 2, and the activation that is asked for. */
 function normalised(call: NodeCall, x: Value): Value {
@@ -10,7 +10,7 @@ function normalised(call: NodeCall, x: Value): Value {
   if (rank < 3) call.fail('shape-mismatch', `${call.opType} takes images, not a tensor of rank ${rank}`)
   if (activation !== 0 && activation !== 1) call.fail('bad-attribute', `activation is ${activation}, not 0 or 1`)
   const second = last ? transposeBy(call, x, [0, rank - 1, ...axesFrom(1, rank - 1)]) : x
-  const norm = call.add('group_norm', [second, call.input(1), call.input(2)], { groups, epsilon: call.attrs.float('epsilon', 1e-5) })
+  const own = (i: number): Value => castTo(call, call.input(i), dtypeOf(x)), norm = call.add('group_norm', [second, own(1), own(2)], { groups, epsilon: call.attrs.float('epsilon', 1e-5) })
   const y = activation === 1 ? call.add('silu', [norm]) : norm
   return last ? transposeBy(call, y, [0, ...axesFrom(2, rank), 1]) : y
 }
