@@ -76,7 +76,7 @@ class Moves {
       const definer = this.#definers.get(value)
       if (definer === undefined) return undefined
       parts.unshift(definer)
-      if (getOp(definer.op).pattern === 'alias') value = definer.inputs[0] as Value
+      if (getOp(definer.op).pattern === 'alias' && definer.op !== 'reinterpret') value = definer.inputs[0] as Value
       else return anchorOf(definer) !== undefined && size(parts) <= MAX_FUSED_NODES ? parts : undefined
     }
     return undefined

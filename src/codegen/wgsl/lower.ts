@@ -3,6 +3,7 @@
  * the host, each a graph of its own. What integers can be is followed from node to node, so that 64-bit ones that fit in 32
  * bits stay on the GPU.
  */
+import { DTYPES } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import type { Graph, Node, Value } from '../../ir/graph.js'
 import { tensorOf } from '../../ir/graph.js'
@@ -86,8 +87,10 @@ class DeviceNodes {
   /** The node's kernel, or why it has none; undefined for a view. */
   lower(node: Node): LoweredNode | IngotError | undefined {
     if (getOp(node.op).pattern === 'alias') {
-      const [from] = node.inputs, elements = from && this.#elementsOf(from)
-      if (elements) this.#elements.set(node.outputs[0] as Value, elements)
+      const [from] = node.inputs, elements = from && this.#elementsOf(from), to = tensorOf(node.outputs[0] as Value)
+      // Shaders have a word for each byte, and so more of them than results of packed types have elements.
+      if (DTYPES[to.dtype].bits < 8 && node.op === 'reinterpret') return new IngotError('unsupported-dtype', `shaders do not write packed ${to.dtype}`, { where: { origin: node.origin, dtype: to.dtype } })
+      if (elements && from.type.kind === 'tensor' && from.type.dtype === to.dtype) this.#elements.set(node.outputs[0] as Value, elements)
       return undefined
     }
     const { local, symbols, placements } = localSymbols(node, new Map())

@@ -11,7 +11,7 @@ export interface Segment { readonly side: 'device' | 'host'; readonly nodes: rea
 
 /** The nodes of `graph` in segments, those of each in their order. */
 export function placeNodes(graph: Graph, isHost: (node: Node) => boolean): readonly Segment[] {
-  const sideOf = (node: Node): Segment['side'] | undefined => (getOp(node.op).pattern === 'alias' ? undefined : isHost(node) ? 'host' : 'device')
+  const sideOf = (node: Node): Segment['side'] | undefined => (isHost(node) ? 'host' : getOp(node.op).pattern === 'alias' ? undefined : 'device')
   const made = new Set<Value>(graph.nodes.flatMap((n) => n.outputs))
   const done = new Set<Value>()
   const isReady = (node: Node): boolean => node.inputs.every((v) => v === null || !made.has(v) || done.has(v))

@@ -23,6 +23,7 @@ import { ROW_NORMS } from './layer-norm.js'
 import { MAKERS, POSITIONALS } from './make.js'
 import { pad } from './pad.js'
 import { REDUCTIONS } from './reduce.js'
+import { reinterpret } from './reinterpret.js'
 import { RESHAPES } from './reshape.js'
 import { SCATTERS } from './scatter.js'
 import { slice } from './slice.js'
@@ -48,7 +49,7 @@ import { WINOGRAD } from './winograd.js'
 
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
-  ...RESHAPES, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
+  ...RESHAPES, reinterpret, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
   ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK,
   matmul, det, attention, linearAttention, conv, convTranspose, col2im, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, roiAlign, maxRoiPool, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
   ...CONTROL_FLOW, ...BOOKKEEPING, fused,

@@ -6,6 +6,7 @@ import { toNumbers } from '../../../ir/host-tensor.js'
 import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { dtypeOfNumber } from '../tensor.js'
 import { castTo, isFloat, reshapeTo } from './compose.js'
+import { isNarrow, numbersOf, packedOutput } from './narrow.js'
 
 const unary = (op: string, attrs: (call: NodeCall) => Attrs = () => ({})): Rule => (call) => {
   call.arity(1)
@@ -119,11 +120,13 @@ const castLike: Rule = (call) => {
 }
 
 function castNamed(call: NodeCall, to: DType): Value {
-  const from = call.dtype(0)
-  for (const dtype of [from, to]) {
-    if (DTYPES[dtype].bits < 8 || dtype.startsWith('float8')) call.fail('unsupported-dtype', `casting from ${from} to ${to} is not supported`)
-  }
-  return from === to ? call.input(0) : call.emit('cast', [call.input(0)], { to })
+  const from = call.dtype(0), x = call.input(0)
+  if (from === to) return x
+  if (!isNarrow(to)) return isNarrow(from) ? call.emit('cast', [numbersOf(call, x)], { to }) : call.emit('cast', [x], { to })
+  if (isFloat(to)) return call.fail('unsupported-dtype', `casting from ${from} to ${to} is not supported`)
+  const wide = isNarrow(from) ? numbersOf(call, x) : x
+  // Floats are rounded to the nearest integer, which casts to wider ones are not.
+  return packedOutput(call, castTo(call, isFloat(dtypeOf(wide)) ? call.add('round', [wide]) : wide, 'int32'), to)
 }
 
 const hardSigmoid = unary('hard_sigmoid', ({ attrs }) => ({ alpha: attrs.float('alpha', 0.2), beta: attrs.float('beta', 0.5) }))

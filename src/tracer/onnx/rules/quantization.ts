@@ -1,19 +1,21 @@
-/** Rules for linear quantisation to 8 and 16 bits, as arithmetic on wider types. */
+/** Rules for linear quantisation, as arithmetic on wider types. */
 import type { Dim } from '../../../base/dim.js'
 import type { DType } from '../../../base/dtype.js'
 import { dtypeOf, shapeOf, tensorOf, type Value } from '../../../ir/graph.js'
 import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { dtypeOfNumber } from '../tensor.js'
-import { castTo, expandTo, reshapeTo, sliceAxis } from './compose.js'
+import { castTo, expandTo, isFloat, reshapeTo, sliceAxis } from './compose.js'
+import { isNarrow, numbersOf, packedOutput } from './narrow.js'
 import { windowOf } from './window.js'
 
 /** Least and greatest value of the types that are quantised to. */
 const RANGES: Readonly<Partial<Record<DType, readonly [number, number]>>> = {
   uint8: [0, 255], int8: [-128, 127], uint16: [0, 65535], int16: [-32768, 32767],
+  uint4: [0, 15], int4: [-8, 7], uint2: [0, 3], int2: [-2, 1],
 }
 
 const rangeOf = (call: NodeCall, dtype: DType): readonly [number, number] =>
-  RANGES[dtype] ?? call.fail('unsupported-dtype', `quantising to ${dtype} is not supported`, 'uint8, int8, uint16 and int16 are')
+  RANGES[dtype] ?? call.fail('unsupported-dtype', `quantising to ${dtype} is not supported`, 'integers of 2 to 16 bits are')
 
 /** A scale or zero point so that it broadcasts against `shape`: one for all, one per index of `axis`, or one per block of it. */
 function alongAxis(call: NodeCall, v: Value, shape: readonly Dim[], axis: number, block: number): Value {
@@ -40,7 +42,8 @@ export function quantized(call: NodeCall, ratio: Value, zero: Value | null, to: 
   const [min, max] = rangeOf(call, to)
   const rounded = castTo(call, call.add('round', [ratio]), 'float32')
   const shifted = zero === null ? rounded : call.add('add', [rounded, castTo(call, zero, 'float32')])
-  return call.emit('cast', [call.add('clip', [shifted], { min, max })], { to })
+  const clipped = call.add('clip', [shifted], { min, max })
+  return isNarrow(to) ? packedOutput(call, castTo(call, clipped, 'int32'), to) : call.emit('cast', [clipped], { to })
 }
 
 const quantizeLinear: Rule = (call) => {
@@ -51,16 +54,21 @@ const quantizeLinear: Rule = (call) => {
   rangeOf(call, to)
   const scale = castTo(call, spread(call.input(1)), dtypeOf(call.input(1)))
   const x = castTo(call, call.input(0), dtypeOf(scale))
-  return quantized(call, call.add('div', [x, scale]), zero === null ? null : spread(zero), to)
+  return quantized(call, call.add('div', [x, scale]), zero === null ? null : spread(wideOf(call, zero)), to)
 }
+
+/** `v` where its elements are whole bytes of a type that ops compute with, else its numbers. */
+const wideOf = (call: NodeCall, v: Value): Value => (isNarrow(dtypeOf(v)) ? numbersOf(call, v) : v)
 
 const dequantizeLinear: Rule = (call) => {
   call.arity(2, 3)
-  const spread = layoutOf(call), zero = call.optional(2), number = call.attrs.int('output_dtype', 0)
-  if (call.dtype(0) !== 'int32') rangeOf(call, call.dtype(0))
+  const spread = layoutOf(call), zero = call.optional(2), number = call.attrs.int('output_dtype', 0), from = call.dtype(0)
+  if (from !== 'int32' && !isNarrow(from)) rangeOf(call, from)
   const to = number === 0 ? call.dtype(1) : dtypeOfNumber(number, 'the result of DequantizeLinear')
-  const whole = centred(call, call.input(0), zero === null ? null : spread(zero))
-  const product = call.add('mul', [castTo(call, whole, 'float32'), castTo(call, spread(call.input(1)), 'float32')])
+  if (isNarrow(to)) call.fail('unsupported-dtype', `dequantising to ${to} is not supported`, 'scales of float8e8m0 need the attribute output_dtype')
+  const x = wideOf(call, call.input(0)), point = zero === null ? null : spread(wideOf(call, zero))
+  const whole = isFloat(from) ? (point === null ? x : call.add('sub', [x, point])) : centred(call, x, point)
+  const product = call.add('mul', [castTo(call, whole, 'float32'), castTo(call, spread(wideOf(call, call.input(1))), 'float32')])
   return castTo(call, product, to)
 }
 

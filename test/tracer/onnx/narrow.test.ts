@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest'
+import type { DType, HostTensor } from '../../../src/base/dtype.js'
+import { compile } from '../../../src/compile.js'
+import { fromNumbers, hostTensor, seededTensor, toNumbers } from '../../../src/ir/host-tensor.js'
+import { interpret } from '../../../src/ir/interpret.js'
+import { load } from '../../../src/runtime/session.js'
+import { importOnnxSync } from '../../../src/tracer/onnx/index.js'
+import { model, node, port } from './onnx-models.js'
+
+/** TensorProto.DataType. */
+const TYPE: Readonly<Record<string, number>> = { float32: 1, int32: 6, float8e4m3fn: 17, float8e4m3fnuz: 18, float8e5m2: 19, float8e5m2fnuz: 20, uint4: 21, int4: 22, float4e2m1: 23, float8e8m0: 24, uint2: 25, int2: 26 }
+
+const signOf = (c: number): number => (c > 127 ? -1 : 1)
+/** A float of sign, exponent and mantissa by its definition. */
+const plain = (exponent: number, bias: number, c: number): number => {
+  const mantissa = 7 - exponent, e = (c & 127) >> mantissa, f = (c & (2 ** mantissa - 1)) / 2 ** mantissa
+  return signOf(c) * (e === 0 ? f * 2 ** (1 - bias) : (1 + f) * 2 ** (e - bias))
+}
+const FORMATS: Readonly<Record<string, (code: number) => number>> = {
+  float8e4m3fn: (c) => ((c & 127) === 127 ? NaN : plain(4, 7, c)),
+  float8e4m3fnuz: (c) => (c === 128 ? NaN : plain(4, 8, c)),
+  float8e5m2: (c) => ((c & 127) > 124 ? NaN : (c & 127) === 124 ? signOf(c) * Infinity : plain(5, 15, c)),
+  float8e5m2fnuz: (c) => (c === 128 ? NaN : plain(5, 16, c)),
+  float8e8m0: (c) => (c === 255 ? NaN : 2 ** (c - 127)),
+}
+
+/** Expects these elements, exactly, of the references and of programs for js and wasm that are compiled once. */
+async function expectExactly(bytes: Uint8Array, cases: readonly { readonly x: HostTensor; readonly y: readonly number[] }[]): Promise<void> {
+  const graph = importOnnxSync(bytes)
+  const sessions = await Promise.all((['js', 'wasm'] as const).map(async (target) => load((await compile(graph, { target })).data)))
+  for (const { x, y } of cases) {
+    for (const found of [interpret(graph, { x }), ...await Promise.all(sessions.map((s) => s.run({ x })))]) expect(Array.from(toNumbers(found['y'] as HostTensor), (v) => v + 0)).toEqual(y.map((v) => v + 0))
+  }
+  for (const s of sessions) s.dispose()
+}
+
+const cast = (from: string, to: string, shape: readonly (number | string)[]): Uint8Array => model({ inputs: [port('x', shape, TYPE[from])], nodes: [node('Cast', ['x'], ['y'], { to: TYPE[to] as number })], opset: 25 })
+const initializer = (name: string, { dtype, shape, data }: HostTensor): Parameters<typeof model>[0]['initializers'] => [{ name, dataType: TYPE[dtype] as number, dims: [...shape], rawData: new Uint8Array((data as Uint8Array).slice().buffer) }]
+/** Elements of a packed tensor, as stored. */
+const fields = ({ data }: HostTensor, bits: number, count: number): number[] => Array.from({ length: count }, (_, i) => (((data as Uint8Array)[(i * bits) >> 3] as number) >> ((i * bits) & 7)) & (2 ** bits - 1))
+const signed = (field: number, bits: number): number => (field >= 2 ** (bits - 1) ? field - 2 ** bits : field)
+
+describe('Elements narrower than 16 bits', () => {
+  it.each(Object.entries(FORMATS))('every code of %s is the number that the format says', async (dtype, valueOf) => {
+    const codes = Array.from({ length: 256 }, (_, i) => i)
+    await expectExactly(cast(dtype, 'float32', ['n']), [{ x: { dtype: dtype as DType, shape: [256], data: Uint8Array.from(codes) }, y: codes.map(valueOf) }])
+  })
+
+  it('every code of float4e2m1 is its number', async () => {
+    const half = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+    await expectExactly(cast('float4e2m1', 'float32', ['n']), [{ x: { dtype: 'float4e2m1', shape: [16], data: Uint8Array.from({ length: 8 }, (_, i) => 2 * i + ((2 * i + 1) << 4)) }, y: [...half, ...half.map((v) => -v)] }])
+  })
+
+  it.each([['int4', 4], ['uint4', 4], ['int2', 2], ['uint2', 2]] as const)('%s comes out of its bytes and takes the low bits of wider integers, any number of them', async (dtype, bits) => {
+    const number = (field: number): number => (dtype.startsWith('u') ? field : signed(field, bits)), out = cast(dtype, 'int32', ['n', 1]), back = cast('int32', dtype, ['n', 1])
+    const counts = [1, 4, 7, 18]
+    await expectExactly(out, counts.map((n) => { const x = seededTensor(dtype, [n, 1], n, [-8, 8]); return { x, y: fields(x, bits, n).map(number) } }))
+    await expectExactly(back, counts.map((n) => { const x = seededTensor('int32', [n, 1], n, [-100, 100]); return { x, y: Array.from(x.data as Int32Array, (v) => number(((v % 2 ** bits) + 2 ** bits) % 2 ** bits)) } }))
+  })
+
+  it('bits of the last byte that no element has are zero', () => {
+    const { y } = interpret(importOnnxSync(cast('int32', 'int4', ['n'])), { x: fromNumbers('int32', [3], [-1, -1, -1]) })
+    expect(Array.from(y?.data as Uint8Array)).toEqual([0xff, 0x0f])
+  })
+
+  it('a float becomes the nearest int4, halves the even one', async () => {
+    await expectExactly(cast('float32', 'int4', [7]), [{ x: fromNumbers('float32', [7], [0.5, 1.5, 2.5, -0.5, -1.5, 6.6, -7.9]), y: [0, 2, 2, 0, -2, 7, -8] }])
+  })
+
+  it('weights of int4 in blocks with zero points multiply as the numbers that they stand for', async () => {
+    const depth = 8, columns = 3, size = 4, scale = [0.5, 2, 1, 0.25, 4, 1]
+    const weight = seededTensor('int4', [depth, columns], 1, [-8, 8]), zeros = seededTensor('int4', [depth / size, columns], 2, [-8, 8]), scales = hostTensor('float32', [depth / size, columns], Float32Array.from(scale))
+    const bytes = model({
+      inputs: [port('x', ['n', depth])], initializers: [initializer('w', weight), initializer('s', scales), initializer('z', zeros)].flatMap((list) => list ?? []), opset: 21,
+      nodes: [node('DequantizeLinear', ['w', 's', 'z'], ['d'], { axis: 0, block_size: size }), node('MatMul', ['x', 'd'], ['y'])],
+    })
+    const w = fields(weight, 4, depth * columns).map((f) => signed(f, 4)), z = fields(zeros, 4, 6).map((f) => signed(f, 4)), x = seededTensor('int32', [2, depth], 3, [-9, 9])
+    const product = (r: number, c: number): number => Array.from({ length: depth }, (_, k) => { const b = Math.floor(k / size) * columns + c; return Number(x.data[r * depth + k]) * ((w[k * columns + c] as number) - (z[b] as number)) * (scale[b] as number) }).reduce((a, b) => a + b, 0)
+    await expectExactly(bytes, [{ x: fromNumbers('float32', [2, depth], Array.from(x.data as Int32Array)), y: [0, 1].flatMap((r) => [0, 1, 2].map((c) => product(r, c))) }])
+  })
+})
