@@ -88,8 +88,8 @@ class DeviceNodes {
   lower(node: Node): LoweredNode | IngotError | undefined {
     if (getOp(node.op).pattern === 'alias') {
       const [from] = node.inputs, elements = from && this.#elementsOf(from), to = tensorOf(node.outputs[0] as Value)
-      // Shaders have a word for each byte, and so more of them than results of packed types have elements.
-      if (DTYPES[to.dtype].bits < 8 && node.op === 'reinterpret') return new IngotError('unsupported-dtype', `shaders do not write packed ${to.dtype}`, { where: { origin: node.origin, dtype: to.dtype } })
+      // Shaders have a word for each byte; and what the host has of a word, it has as elements of one type.
+      if (node.op === 'reinterpret' && DTYPES[to.dtype].bits !== 8) return new IngotError('unsupported-dtype', `the bits of ${to.dtype} are looked at on the host`, { where: { origin: node.origin, dtype: to.dtype } })
       if (elements && from.type.kind === 'tensor' && from.type.dtype === to.dtype) this.#elements.set(node.outputs[0] as Value, elements)
       return undefined
     }

@@ -78,4 +78,26 @@ describe('Elements narrower than 16 bits', () => {
     const product = (r: number, c: number): number => Array.from({ length: depth }, (_, k) => { const b = Math.floor(k / size) * columns + c; return Number(x.data[r * depth + k]) * ((w[k * columns + c] as number) - (z[b] as number)) * (scale[b] as number) }).reduce((a, b) => a + b, 0)
     await expectExactly(bytes, [{ x: fromNumbers('float32', [2, depth], Array.from(x.data as Int32Array)), y: [0, 1].flatMap((r) => [0, 1, 2].map((c) => product(r, c))) }])
   })
+
+  it.each(Object.entries(FORMATS).filter(([dtype]) => dtype !== 'float8e8m0'))('a float becomes the nearest %s, ties the even code, what is beyond the greatest', async (dtype, valueOf) => {
+    const finite = Array.from({ length: 128 }, (_, c) => valueOf(c)).filter(Number.isFinite), greatest = finite.at(-1) as number
+    const between = finite.slice(1).flatMap((v, i) => { const low = finite[i] as number, middle = (low + v) / 2; return [low, middle, middle * (1 + 2 ** -20), middle * (1 - 2 ** -20)] })
+    const x = [...between, greatest, greatest * 4, Infinity].flatMap((v) => [v, -v]), nearest = (v: number): number => {
+      const size = Math.abs(v), at = finite.findLastIndex((f) => f <= size), low = finite[at] as number, high = finite[at + 1]
+      const over = high === undefined ? 0 : size - low - (high - size)
+      return Math.sign(v) * (over > 0 || (over === 0 && at % 2 === 1 && high !== undefined) ? high ?? low : low)
+    }
+    await expectExactly(cast('float32', dtype, ['n']), [{ x: fromNumbers('float32', [x.length], x), y: x.map(nearest) }, { x: fromNumbers('float32', [1], [NaN]), y: [NaN] }])
+  })
+
+  it('without saturation, what is beyond the greatest is an infinity or no number', async () => {
+    const beyond = fromNumbers('float32', [3], [1e6, -Infinity, NaN])
+    for (const [dtype, y] of [['float8e4m3fn', [NaN, NaN, NaN]], ['float8e5m2', [Infinity, -Infinity, NaN]], ['float8e5m2fnuz', [NaN, NaN, NaN]]] as const) {
+      await expectExactly(model({ inputs: [port('x', ['n'])], nodes: [node('Cast', ['x'], ['y'], { to: TYPE[dtype] as number, saturate: 0 })], opset: 25 }), [{ x: beyond, y }])
+    }
+  })
+
+  it.each([['up', [2 ** -127, 0.25, 2, 4, 2 ** 127, NaN]], ['down', [2 ** -127, 0.25, 1, 2, 2 ** 127, NaN]], ['nearest', [2 ** -127, 0.25, 2, 2, 2 ** 127, NaN]]] as const)('powers of two are rounded %s', async (mode, y) => {
+    await expectExactly(model({ inputs: [port('x', ['n'])], nodes: [node('Cast', ['x'], ['y'], { to: 24, round_mode: mode })], opset: 25 }), [{ x: fromNumbers('float32', [6], [0, 0.25, 1.5, 2.5, Infinity, NaN]), y }])
+  })
 })

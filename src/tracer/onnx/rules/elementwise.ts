@@ -7,6 +7,7 @@ import { always, since, type NodeCall, type Rule, type RuleTable } from '../call
 import { dtypeOfNumber } from '../tensor.js'
 import { castTo, isFloat, reshapeTo } from './compose.js'
 import { isNarrow, numbersOf, packedOutput } from './narrow.js'
+import { encoded } from './narrow-floats.js'
 
 const unary = (op: string, attrs: (call: NodeCall) => Attrs = () => ({})): Rule => (call) => {
   call.arity(1)
@@ -100,7 +101,6 @@ const cast: Rule = (call) => {
   call.arity(1)
   // Opset 1 spelt the type out.
   const to = call.opset < 6 ? TYPE_NAMES[call.attrs.string('to', '')] ?? call.fail('bad-attribute', 'the attribute to names no type') : dtypeOfNumber(call.attrs.int('to', 0), 'the result of Cast')
-  call.attrs.ignore('saturate', 'round_mode')
   return castNamed(call, to)
 }
 
@@ -109,22 +109,23 @@ const bitCast: Rule = (call) => {
   call.arity(1)
   const from = call.dtype(0), to = dtypeOfNumber(call.attrs.int('to', 0), 'the result of BitCast')
   if (DTYPES[from].bits !== DTYPES[to].bits) call.fail('dtype-mismatch', `BitCast of ${from} to ${to}, which have another width`)
-  if (from !== to && (isFloat(from) || isFloat(to))) call.fail('unsupported-dtype', `BitCast of ${from} to ${to} is not supported`, 'only integers and bools are')
+  if (from !== to && (isNarrow(from) || isNarrow(to))) call.fail('unsupported-dtype', `BitCast of ${from} to ${to} is not supported`, 'types of 16 bits and more, 8-bit integers and bools are')
+  if (from !== to && (isFloat(from) || isFloat(to))) return call.emit('reinterpret', [call.input(0)], { to, shape: call.shape(0) })
   return castTo(call, call.input(0), to)
 }
 
 const castLike: Rule = (call) => {
   call.arity(2)
-  call.attrs.ignore('saturate', 'round_mode')
   return castNamed(call, call.dtype(1))
 }
 
 function castNamed(call: NodeCall, to: DType): Value {
   const from = call.dtype(0), x = call.input(0)
+  call.attrs.ignore('saturate', 'round_mode')
   if (from === to) return x
   if (!isNarrow(to)) return isNarrow(from) ? call.emit('cast', [numbersOf(call, x)], { to }) : call.emit('cast', [x], { to })
-  if (isFloat(to)) return call.fail('unsupported-dtype', `casting from ${from} to ${to} is not supported`)
   const wide = isNarrow(from) ? numbersOf(call, x) : x
+  if (isFloat(to)) return packedOutput(call, encoded(call, wide, to), to)
   // Floats are rounded to the nearest integer, which casts to wider ones are not.
   return packedOutput(call, castTo(call, isFloat(dtypeOf(wide)) ? call.add('round', [wide]) : wide, 'int32'), to)
 }

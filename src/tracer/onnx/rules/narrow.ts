@@ -40,9 +40,10 @@ function tableOf(dtype: DType): HostTensor {
   return fromNumbers('float32', [count], toNumbers({ dtype, shape: [count], data }))
 }
 
-/** int32 numbers as integers of a packed type, as output `i`: their low bits. */
+/** int32 numbers as elements of a narrow type, as output `i`: their low bits. */
 export function packedOutput(call: NodeCall, integers: Value, to: DType, i = 0): Value {
   const { bits } = DTYPES[to], perByte = 8 / bits, shape = shapeOf(integers), count = product(shape), bytes = ceilDiv(count, perByte)
+  if (bits === 8) return call.emit('reinterpret', [castTo(call, integers, 'uint8')], { to, shape }, i)
   const codes = reshapeTo(call, castTo(call, call.add('bitwise_and', [integers, call.scalar('int32', 2 ** bits - 1)]), 'uint8'), [count])
   const missing = sub(mul(bytes, perByte), count)
   const filled = missing === 0 ? codes : call.add('pad', [codes], { mode: 'constant', before: [0], after: [missing] })

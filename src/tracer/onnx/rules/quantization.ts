@@ -6,6 +6,7 @@ import { always, since, type NodeCall, type Rule, type RuleTable } from '../call
 import { dtypeOfNumber } from '../tensor.js'
 import { castTo, expandTo, isFloat, reshapeTo, sliceAxis } from './compose.js'
 import { isNarrow, numbersOf, packedOutput } from './narrow.js'
+import { encoded } from './narrow-floats.js'
 import { windowOf } from './window.js'
 
 /** Least and greatest value of the types that are quantised to. */
@@ -48,13 +49,16 @@ export function quantized(call: NodeCall, ratio: Value, zero: Value | null, to: 
 
 const quantizeLinear: Rule = (call) => {
   call.arity(2, 3)
-  call.attrs.ignore('saturate', 'precision')
+  call.attrs.ignore('saturate', 'round_mode', 'precision')
   const spread = layoutOf(call), zero = call.optional(2), number = call.attrs.int('output_dtype', 0)
   const to = zero !== null ? dtypeOf(zero) : number === 0 ? 'uint8' : dtypeOfNumber(number, 'the result of QuantizeLinear')
-  rangeOf(call, to)
-  const scale = castTo(call, spread(call.input(1)), dtypeOf(call.input(1)))
+  const small = isNarrow(to) && isFloat(to)
+  if (!small) rangeOf(call, to)
+  const scale = spread(wideOf(call, call.input(1)))
   const x = castTo(call, call.input(0), dtypeOf(scale))
-  return quantized(call, call.add('div', [x, scale]), zero === null ? null : spread(wideOf(call, zero)), to)
+  const ratio = call.add('div', [x, scale]), point = zero === null ? null : spread(wideOf(call, zero))
+  if (!small) return quantized(call, ratio, point, to)
+  return packedOutput(call, encoded(call, point === null ? ratio : call.add('add', [castTo(call, ratio, 'float32'), point]), to), to)
 }
 
 /** `v` where its elements are whole bytes of a type that ops compute with, else its numbers. */
