@@ -13,7 +13,8 @@ export function engineOf(target: string, threads = 1): Engine {
   if (threads > 1) return async (graph) => {
     const { data } = await compile(graph, { target: known })
     return async (feeds) => {
-      using session = new Session(data, await threadedHost(data, threads, HOST_TOOLS, 0), {})
+      // A program in parts makes the sessions of its parts itself.
+      using session = data.header.measured === undefined ? new Session(data, await threadedHost(data, threads, HOST_TOOLS, 0), {}) : await load(data, { threads })
       return await session.run(feeds)
     }
   }

@@ -3,10 +3,15 @@
  *
  *   import → Graph(traced) → specialize → passes → Graph(canonical) → target passes → Graph(fused)
  *          → lower → kernels + steps → plan → memory → emit → ProgramData
+ *
+ * A graph with extents that are only known while running is cut into parts after the first passes; each goes through all of them, and what is
+ * emitted of them becomes one program.
  */
 import { emitDeviceProgram, emitProgram, type EmitOptions } from './codegen/emit.js'
 import { lowerGraph, type FeatureSet, type OnKernel } from './codegen/lower.js'
+import { emitParts } from './codegen/emit-parts.js'
 import { planMemory } from './codegen/plan-memory.js'
+import { isMeasuring, splitParts } from './codegen/split-parts.js'
 import { chooseHalf } from './codegen/wgsl/choose-half.js'
 import { lowerForDevice, nodesForHost, type ElementBounds } from './codegen/wgsl/lower.js'
 import { DTYPES } from './base/dtype.js'
@@ -20,9 +25,9 @@ import { fuseApart } from './passes/fuse.js'
 import { DEFAULT_PIPELINE, getPass, runPasses } from './passes/index.js'
 import { openChoices } from './passes/merge-branches.js'
 import { specializeShapes } from './passes/specialize-shapes.js'
-import { Program, type WinogradConvolution } from './program.js'
+import { Program, type CompileReport, type WinogradConvolution } from './program.js'
 import { encodeProgram } from './runtime/encode.js'
-import type { Target } from './runtime/format.js'
+import type { ProgramData, Target } from './runtime/format.js'
 import { importOnnx, type ImportOnnxOptions } from './tracer/onnx/index.js'
 import { VERSION } from './version.js'
 
@@ -119,24 +124,60 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const same = (g: Graph): Graph => g
 
   const imported = isGraphSource(source) ? source : await timed('import', 'import', () => importOnnx(source, options), same)
-  let graph = options.shapes === undefined ? imported : await timed('specialize', 'specialize-shapes', () => specializeShapes(imported, options.shapes ?? {}), same)
+  const graph = options.shapes === undefined ? imported : await timed('specialize', 'specialize-shapes', () => specializeShapes(imported, options.shapes ?? {}), same)
   const stripped = countBookkeeping(graph), bounds = elementBounds(graph, options.bounds)
   let branches: readonly string[] = []
-  for (const pass of passes) {
-    const before = graph
-    if (pass === 'merge-branches') branches = openChoices(graph)
-    const run = (): Graph => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') })
-    graph = await timed('pass', pass, () => (pass === 'fuse' && target === 'wgsl' ? fuseApart(before, nodesForHost(before, bounds)) : run()), same)
+  const runAll = async (whole: Graph, names: readonly string[], own: ElementBounds): Promise<Graph> => {
+    let current = whole
+    for (const pass of names) {
+      const before = current
+      if (pass === 'merge-branches') branches = [...branches, ...openChoices(before)]
+      const run = (): Graph => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') })
+      current = await timed('pass', pass, () => (pass === 'fuse' && target === 'wgsl' ? fuseApart(before, nodesForHost(before, own)) : run()), same)
+    }
+    return current
   }
+  const emitOptions: EmitOptions = { target, features, producer: VERSION, ...((options.threads ?? 1) > 1 && { threads: options.threads as number }) }
+  const graphText = (of: Graph): Pick<EmitOptions, 'graphText'> => (options.keepGraph === true ? { graphText: printGraph(of, { weights: 'short' }) } : {})
   const onKernel: OnKernel = (k) => { debug.kernel(k); options.onKernel?.(k) }
-  const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel, bounds)) : undefined
-  const lowered = device ?? await timed('lower', 'lower', () => lowerGraph(graph, target, onKernel, features))
-  const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered, { device: device !== undefined, ...(device !== undefined && options.precision === 'f16' && { half: chooseHalf(graph, device) }) }))
-  const emitOptions: EmitOptions = { target, features, producer: VERSION, ...((options.threads ?? 1) > 1 && { threads: options.threads as number }), ...(options.keepGraph === true && { graphText: printGraph(graph, { weights: 'short' }) }) }
-  const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, emitOptions) : emitDeviceProgram(graph, device, plan, { ...emitOptions, bounds }, hostArtefact)))
+  const build = async (source: Graph, own: ElementBounds): Promise<Built> => {
+    const graph = await runAll(source, passes, own)
+    const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel, own)) : undefined
+    const lowered = device ?? await timed('lower', 'lower', () => lowerGraph(graph, target, onKernel, features))
+    const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered, { device: device !== undefined, ...(device !== undefined && options.precision === 'f16' && { half: chooseHalf(graph, device) }) }))
+    const given = { ...emitOptions, ...graphText(graph) }
+    const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, given) : emitDeviceProgram(graph, device, plan, { ...given, bounds: own }, hostArtefact)))
+    return { data, kernels: lowered.kernels.length, nodes: graph.nodes.length, winograd: winogradIn(graph), host: device?.parts.map((p) => p.reasons) ?? [] }
+  }
+
+  let data: ProgramData, built: readonly Built[], parts: number | undefined
+  if (isMeasuring(graph)) {
+    const split = splitParts(await runAll(graph, passes.slice(0, passes.indexOf('drop-dead') + 1), bounds))
+    const artefacts: Built[] = []
+    for (const { graph: part } of split.parts) artefacts.push(await build(part, Object.fromEntries(Object.entries(bounds).filter(([name]) => part.inputs.some((v) => v.name === name)))))
+    data = await timed('emit', 'emit-parts', () => emitParts(split, artefacts.map((part) => encodeProgram(part.data)), { ...emitOptions, bounds, ...graphText(split.graph) }))
+    built = artefacts
+    parts = artefacts.length
+  } else {
+    built = [await build(graph, bounds)]
+    data = (built[0] as Built).data
+  }
   debug.program(data.header)
   await debug.flush()
-  return new Program(data, { steps, ...(picked !== undefined && { picked }), ...(device !== undefined && { host: device.parts.map((p) => p.reasons) }), nodes: { before: imported.nodes.length, after: graph.nodes.length }, kernels: lowered.kernels.length, stripped, branches, winograd: winogradIn(graph) })
+  const sum = (of: (b: Built) => number): number => built.reduce((all, b) => all + of(b), 0)
+  return new Program(data, {
+    steps, ...(picked !== undefined && { picked }), ...(target === 'wgsl' && { host: built.flatMap((b) => b.host) }), ...(parts !== undefined && { parts }),
+    nodes: { before: imported.nodes.length, after: sum((b) => b.nodes) }, kernels: sum((b) => b.kernels), stripped, branches, winograd: built.flatMap((b) => b.winograd),
+  })
+}
+
+/** What became of a graph whose extents are all known when it begins. */
+interface Built {
+  readonly data: ProgramData
+  readonly kernels: number
+  readonly nodes: number
+  readonly winograd: readonly WinogradConvolution[]
+  readonly host: NonNullable<CompileReport['host']>
 }
 
 /** The artefact of a part of a program for WebGPU that runs on the host. */

@@ -13,6 +13,8 @@ export interface CompileReport {
   /** Nodes of the graph as imported, and after all passes. */
   readonly nodes: { readonly before: number; readonly after: number }
   readonly kernels: number
+  /** The number of parts that the program runs one after the other, where it has extents that are only known while running. */
+  readonly parts?: number
   /** With the target `auto`, which it is and why. */
   readonly picked?: PickedTarget
   /** For wgsl, the nodes that run on the host and why, for each part of the program that does. */
@@ -46,6 +48,7 @@ export class Program {
   /** The program as the text of an ES module, for pages that forbid evaluation; target `js` only. */
   toModule(): string {
     if (this.header.target !== 'js') throw new IngotError('bad-option', `a program for the target ${this.header.target} cannot be emitted as a module`, { hint: 'compile with target js' })
+    if (this.header.measured !== undefined) throw new IngotError('bad-option', 'a program with extents that are only known while running cannot be emitted as a module', { hint: 'save it as .ingot' })
     return renderJsModule(this.data)
   }
 

@@ -1,6 +1,6 @@
 /** Lowered graph + memory plan → Program data: header and sections for one target. */
 import { visitSymbols, type Dim } from '../base/dim.js'
-import { IngotError } from '../base/error.js'
+import { IngotError, invariant } from '../base/error.js'
 import { tensorOf, type Graph, type Value } from '../ir/graph.js'
 import type { Port, Prepare, ProgramData, ProgramHeader, ProgramKernel, Step, Target } from '../runtime/format.js'
 import type { FeatureSet, Lowered, LoweredCall, LoweredKernel } from './lower.js'
@@ -100,5 +100,8 @@ function usedSymbols(graph: Graph, inputs: readonly Port[], steps: readonly Step
   for (const b of plan.buffers) visit(b.length)
   for (const s of steps) s.params.forEach(visit)
   for (const c of graph.constraints) { visit(c.a); visit(c.b) }
-  return graph.symbols.filter((s) => used.has(s.name)).map(({ name, source }) => ({ name, ...source }))
+  return graph.symbols.filter((s) => used.has(s.name)).map(({ name, source }) => {
+    invariant(source.kind !== 'measured', `'${name}' is given by no input`)
+    return { name, ...source }
+  })
 }

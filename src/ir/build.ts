@@ -46,6 +46,8 @@ export class GraphBuilder {
   readonly #taken: Map<string, number>
   readonly #symbols: Map<string, SymbolDecl>
   readonly #constraints: Map<string, Constraint>
+  /** The symbols of values that were measured in this graph. */
+  readonly #measured = new Map<Value, readonly Dim[]>()
   readonly #inputs: Value[] = []
   readonly #nodes: Node[] = []
   readonly #outputs: GraphOutput[] = []
@@ -131,6 +133,30 @@ export class GraphBuilder {
     return value
   }
 
+  /**
+   * The elements of a small integer value as symbols that it gives their values while running; the same ones each time. `undefined` where it is none.
+   * The node bears `origin`.
+   */
+  measure(value: Value, origin: string): readonly Dim[] | undefined {
+    const known = this.#measuredBefore(value)
+    if (known !== undefined || value.type.kind !== 'tensor') return known
+    const { dtype, shape } = value.type
+    if ((dtype !== 'int64' && dtype !== 'int32') || !isStatic(shape) || elementCount(shape) > SYMBOLIC_ELEMENTS) return undefined
+    const symbols = Array.from({ length: elementCount(shape) }, (_, i) => this.#newSymbol(shape.length === 0 ? value.name : `${value.name}[${i}]`))
+    this.add1('measure', [value], { symbols }, { origin, names: [`${value.name}.measured`] })
+    this.#measured.set(value, symbols)
+    return symbols
+  }
+
+  #measuredBefore(value: Value): readonly Dim[] | undefined { return this.#measured.get(value) ?? (this.#outer === undefined ? undefined : this.#outer.#measuredBefore(value)) }
+
+  #newSymbol(wish: string): string {
+    let name = wish
+    while (this.#symbols.has(name)) name += '_'
+    this.#symbols.set(name, { name, source: { kind: 'measured' } })
+    return name
+  }
+
   /** Appends a finished node as it is (its values' names must be known to be unique). For passes that keep nodes. */
   keep(node: Node): void { for (const v of node.outputs) this.#names.add(v.name); this.#nodes.push(node) }
 
@@ -153,7 +179,7 @@ export class GraphBuilder {
       if (v.data !== undefined || seen.has(v)) return
       seen.add(v)
       for (const d of v.dims ?? []) visitSymbols(d, (name) => {
-        const source = this.#symbols.get(name)?.source, input = source === undefined ? undefined : root.#inputs[source.input]
+        const source = this.#symbols.get(name)?.source, input = source === undefined || source.kind === 'measured' ? undefined : root.#inputs[source.input]
         if (input !== undefined) (source?.kind === 'element' ? elements : extents).add(input)
       })
       if (v.dims === undefined && root.#inputs.includes(v)) elements.add(v)

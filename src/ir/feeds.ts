@@ -4,7 +4,7 @@ import { DTYPES, type HostTensor } from '../base/dtype.js'
 import { IngotError } from '../base/error.js'
 import type { Dim } from './dims.js'
 import { printDim } from './dims-text.js'
-import { tensorOf, type Graph, type SymbolDecl, type Value } from './graph.js'
+import { tensorOf, type Graph, type SymbolSource, type Value } from './graph.js'
 import { toNumbers } from './host-tensor.js'
 import { printType } from './types.js'
 
@@ -17,22 +17,31 @@ export type Feeds = Readonly<Record<string, HostTensor>>
 export function bindSymbols(graph: Graph, feeds: Feeds): Map<string, number> {
   checkPorts(graph, feeds)
   const symbols = new Map<string, number>()
-  for (const symbol of graph.symbols) symbols.set(symbol.name, symbolValue(graph, symbol, feeds))
+  for (const symbol of graph.symbols) if (symbol.source.kind !== 'measured') symbols.set(symbol.name, symbolValue(graph, symbol.name, symbol.source, feeds))
   for (const input of graph.inputs) checkExtents(graph, input, feeds[input.name] as HostTensor, symbols)
+  checkConstraints(graph, symbols)
+  return symbols
+}
+
+/** Throws `constraint-violated` where an assumption of the graph does not hold, of those that speak of symbols with values and (where given) of one of `fresh`. */
+export function checkConstraints(graph: Graph, symbols: ReadonlyMap<string, number>, fresh?: readonly string[]): void {
   for (const { kind, a, b, why } of graph.constraints) {
+    let isDue = fresh === undefined, isKnown = true
+    for (const d of [a, b]) visitSymbols(d, (s) => { isKnown &&= symbols.has(s); isDue ||= fresh?.includes(s) === true })
     const x = valueOf(a, symbols), y = valueOf(b, symbols)
-    if (kind === 'eq' ? x === y : x <= y) continue
+    if (!isDue || !isKnown || (kind === 'eq' ? x === y : x <= y)) continue
     throw new IngotError('constraint-violated', `${printDim(a)} = ${x} must ${kind === 'eq' ? 'equal' : 'not exceed'} ${printDim(b)} = ${y}: ${why}`, {
-      hint: `the feeds give ${symbolList([a, b], graph, symbols)}`,
+      hint: `${fresh === undefined ? 'the feeds give' : 'in this run'} ${symbolList([a, b], graph, symbols)}`,
     })
   }
-  return symbols
 }
 
 /** The number a dim has under `symbols`; NaN where it holds a symbol without a value. */
 export function valueOf(dim: Dim, symbols: ReadonlyMap<string, number>): number {
   return typeof dim === 'number' ? dim : evaluateDim(dim, (s) => symbols.get(s) ?? NaN)
 }
+
+type FedSource = Exclude<SymbolSource, { readonly kind: 'measured' }>
 
 function checkPorts(graph: Graph, feeds: Feeds): void {
   const names = graph.inputs.map((v) => v.name)
@@ -51,15 +60,15 @@ function checkPorts(graph: Graph, feeds: Feeds): void {
   }
 }
 
-function symbolValue(graph: Graph, symbol: SymbolDecl, feeds: Feeds): number {
-  const { source } = symbol
+function symbolValue(graph: Graph, name: string, source: FedSource, feeds: Feeds): number {
   const feed = feeds[graph.inputs[source.input]?.name ?? ''] as HostTensor
   const value = source.kind === 'extent' ? feed.shape[source.axis] : toNumbers(feed)[source.index]
-  if (value === undefined) throw new IngotError('feed-extent', `'${symbol.name}' is ${placeOf(graph, symbol)}, which the feed [${feed.shape.join(', ')}] does not have`)
+  if (value === undefined) throw new IngotError('feed-extent', `'${name}' is ${placeOf(graph, source)}, which the feed [${feed.shape.join(', ')}] does not have`)
   return value
 }
 
-function placeOf(graph: Graph, { source }: SymbolDecl): string {
+function placeOf(graph: Graph, source: SymbolSource): string {
+  if (source.kind === 'measured') return 'measured while running'
   const input = `input '${graph.inputs[source.input]?.name}'`
   return source.kind === 'extent' ? `the extent of axis ${source.axis} of ${input}` : `element ${source.index} of ${input}`
 }
@@ -85,6 +94,6 @@ function symbolList(dims: readonly Dim[], graph: Graph, symbols: ReadonlyMap<str
   for (const d of dims) visitSymbols(d, (s) => names.add(s))
   return [...names].map((name) => {
     const symbol = graph.symbols.find((s) => s.name === name)
-    return `${name} = ${symbols.get(name)}${symbol === undefined ? '' : ` (${placeOf(graph, symbol)})`}`
+    return `${name} = ${symbols.get(name)}${symbol === undefined ? '' : ` (${placeOf(graph, symbol.source)})`}`
   }).join(', ')
 }

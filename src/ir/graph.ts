@@ -43,16 +43,18 @@ export interface Node {
   readonly origin: string
 }
 
-/** Where the value of a symbol comes from when a program is bound. */
+/** Where the value of a symbol comes from: from what is fed when a program is bound, but for those that a node measures. */
 export type SymbolSource =
   /** extent `axis` of graph input number `input` */
   | { readonly kind: 'extent'; readonly input: number; readonly axis: number }
   /** element `index` (row-major) of the integer graph input number `input` */
   | { readonly kind: 'element'; readonly input: number; readonly index: number }
+  /** an element of what a `measure` node is given, which names the symbol; known once the nodes before that one have run */
+  | { readonly kind: 'measured' }
 
 export interface SymbolDecl { readonly name: string; readonly source: SymbolSource }
 
-/** Two dims that the graph takes to be equal (or, with `le`, the first not above the second); checked at bind, where a violation is an error that cites `why`. */
+/** Two dims that the graph takes to be equal (or, with `le`, the first not above the second); checked as soon as the symbols have values, where a violation is an error that cites `why`. */
 export interface Constraint { readonly kind: 'eq' | 'le'; readonly a: Dim; readonly b: Dim; readonly why: string }
 
 export interface GraphOutput { readonly name: string; readonly value: Value }

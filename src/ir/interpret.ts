@@ -5,8 +5,9 @@ import { visitSymbols } from '../base/dim.js'
 import { elementCount, storageBytes, DTYPES, type HostTensor } from '../base/dtype.js'
 import { invariant, IngotError } from '../base/error.js'
 import type { Dim } from './dims.js'
-import { bindSymbols, valueOf, type Feeds } from './feeds.js'
+import { bindSymbols, checkConstraints, valueOf, type Feeds } from './feeds.js'
 import { isGraph, type Attr, type Attrs, type Graph, type Node, type Value } from './graph.js'
+import { toNumbers } from './host-tensor.js'
 import type { AttrSchema, ConcreteType } from './op.js'
 import { getOp } from './ops/index.js'
 import { capturedBy, substitute, usedBy } from './rewrite.js'
@@ -42,9 +43,17 @@ export function interpret(graph: Graph, feeds: Feeds, options: InterpretOptions 
       options.onValue?.(value, tensor)
       frame.tensors.set(value, tensor)
     })
+    if (node.op === 'measure') readSymbols(node, graph, frame)
     for (const value of dying.get(node) ?? []) frame.tensors.delete(value)
   }
   return Object.fromEntries(graph.outputs.map((o) => [o.name, read(o.value, frame)]))
+}
+
+/** Gives the symbols that `node` measures their values. */
+function readSymbols(node: Node, graph: Graph, { symbols, tensors }: Frame): void {
+  const names = node.attrs['symbols'] as readonly string[], elements = toNumbers(tensors.get(node.outputs[0] as Value) as HostTensor)
+  names.forEach((name, i) => symbols.set(name, elements[i] as number))
+  checkConstraints(graph, symbols, names)
 }
 
 /** For each node, the values that nobody needs once it has run. */

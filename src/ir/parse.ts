@@ -64,7 +64,8 @@ function define(c: Cursor, scope: Scope, value: Value): Value {
 function readSymbol(c: Cursor, inputs: readonly Value[]): SymbolDecl {
   const name = c.name("a symbol's name")
   c.expect('=')
-  const kind = c.takeWord('extent') ? 'extent' : c.takeWord('element') ? 'element' : c.fail("'extent' or 'element'")
+  if (c.takeWord('measured')) return { name, source: { kind: 'measured' } }
+  const kind = c.takeWord('extent') ? 'extent' : c.takeWord('element') ? 'element' : c.fail("'extent', 'element' or 'measured'")
   c.expect('(')
   const at = c.offset
   const port = c.take('#') ? c.int() : c.name("an input's name")

@@ -8,7 +8,7 @@
  *       return y = %h
  *     }
  *
- * Elements known as dims follow a type in braces: `%s: int64[2] {batch, 384}`; a memory order other than row-major follows
+ * A symbol that a `measure` node gives its value is declared as `symbol n = measured`. Elements known as dims follow a type in braces: `%s: int64[2] {batch, 384}`; a memory order other than row-major follows
  * as `order [0, 2, 3, 1]`; an input that is not given is `_`. A constant
  * stands in the innermost graph that all its uses are in.
  */
@@ -62,6 +62,7 @@ const typeText = (value: Value): string => printType(value.type) + (value.dims =
 
 function symbolText(symbol: SymbolDecl, graph: Graph): string {
   const { source } = symbol
+  if (source.kind === 'measured') return `symbol ${printName(symbol.name)} = measured`
   const input = graph.inputs[source.input]
   return `symbol ${printName(symbol.name)} = ${source.kind}(${input === undefined ? `#${source.input}` : printName(input.name)}, ${source.kind === 'extent' ? source.axis : source.index})`
 }

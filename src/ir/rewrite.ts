@@ -108,14 +108,14 @@ export function substitute(graph: Graph, replacements: ReadonlyMap<Value, Value>
   return inGraph(graph)
 }
 
-/** `graph`, and each nested graph, without the nodes whose results nobody uses; `keep` names nodes that stay all the same. */
+/** `graph`, and each nested graph, without the nodes whose results nobody uses; `keep` names nodes that stay all the same, beside those that measure symbols. */
 export function withoutDeadNodes(graph: Graph, keep: (node: Node) => boolean = () => false): Graph {
   const live = outputValues(graph)
   const kept: Node[] = []
   let changed = false
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
     const node = graph.nodes[i] as Node
-    if (!keep(node) && !node.outputs.some((v) => live.has(v))) { changed = true; continue }
+    if (node.op !== 'measure' && !keep(node) && !node.outputs.some((v) => live.has(v))) { changed = true; continue }
     const next = mapNested(node, (g) => withoutDeadNodes(g, keep))
     changed ||= next !== node
     kept.push(next)

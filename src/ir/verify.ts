@@ -6,6 +6,7 @@ import { visitSymbols } from '../base/dim.js'
 import { bytesOf, DTYPES, elementCount, storageBytes } from '../base/dtype.js'
 import { isStatic, type Dim } from './dims.js'
 import { nestedGraphs, type Graph, type GraphStage, type Node, type SymbolDecl, type Value } from './graph.js'
+import { walkNodes } from './rewrite.js'
 import { printType, type ValueType } from './types.js'
 import { broken, inScope, type VerifyContext } from './verify-context.js'
 import { verifyNodeLayout, verifyOrder, verifyPortLayout } from './verify-layout.js'
@@ -53,6 +54,13 @@ function verifyNested(node: Node, context: VerifyContext): void {
 function declare(symbol: SymbolDecl, { graph, symbols }: VerifyContext): void {
   const { name, source } = symbol
   if (symbols.has(name)) broken('symbol-declared', `the symbol '${name}' is declared twice`, graph)
+  if (source.kind === 'measured') {
+    let makers = 0
+    walkNodes(graph, (n) => { if (n.op === 'measure' && (n.attrs['symbols'] as readonly string[]).includes(name)) makers++ })
+    if (makers !== 1) broken('symbol-source', `'${name}' is measured by ${makers} nodes`, graph)
+    symbols.add(name)
+    return
+  }
   const input = graph.inputs[source.input]
   if (input === undefined || input.type.kind !== 'tensor') return broken('symbol-source', `'${name}' comes from input ${source.input}, which is no tensor input`, graph)
   const { dtype, shape } = input.type

@@ -43,7 +43,7 @@ export interface ProgramBuffer {
 /** One kernel call: buffers in the kernel's order, the values of its parameters, and its arithmetic operations (a multiply-add counts 2) where they were counted. */
 export interface Step { readonly kernel: number; readonly buffers: readonly number[]; readonly params: readonly Dim[]; readonly flops?: Dim; readonly origin: string }
 
-/** A kernel of the program. `code` is the Kernel IR as JSON for `js`, the export's name for `wasm`, a `WgslCode` for `wgsl`. */
+/** A kernel of the program. `code` is the Kernel IR as JSON for `js`, the export's name for `wasm`, a `WgslCode` for `wgsl` and in programs in parts. */
 export interface ProgramKernel {
   readonly name: string
   readonly code: unknown
@@ -56,7 +56,7 @@ export interface ProgramKernel {
  * order, then the parameters (i32 each, a uniform block) where there are any, then the fault cell (4 i32) where there is one;
  * `groups` is what to dispatch, over the parameters. With `slots`, the step's buffers have these bindings, and those that share
  * one, from the first of them to the last, each have a parameter after the step's own: where they begin in it, in 256 bytes. `plain` is the same for
- * adapters that are no GPUs, `subgroups` for devices with that feature. `host`: bytes of the host section, an artefact for wasm whose inputs and
+ * adapters that are no GPUs, `subgroups` for devices with that feature. `host`: bytes of the host section, an artefact (for wasm, but in a program in parts) whose inputs and
  * then outputs are the step's buffers; where it has symbols, one more input holds their values, in its own order.
  */
 export type WgslCode =
@@ -91,6 +91,9 @@ export interface RawConstant { readonly name: string; readonly dtype: DType; rea
  */
 export interface Prepare { readonly bytes: number; readonly steps: readonly Step[]; readonly raw: readonly RawConstant[] }
 
+/** A symbol of a program in parts: element `index` of a buffer of integers, known when the parts that come before those that need it have run. */
+export interface MeasuredSymbol { readonly name: string; readonly buffer: number; readonly index: number }
+
 export interface ProgramHeader {
   readonly name: string
   readonly target: Target
@@ -109,6 +112,11 @@ export interface ProgramHeader {
   /** Features that a WebGPU device has to have. wgsl only. */
   readonly requires?: readonly string[]
   readonly prepare?: Prepare
+  /**
+   * Says that this is a program in parts, cut where extents become known: each step runs an artefact of its own for the same target, a kernel of kind
+   * `host`, and all buffers have the place `host`. Its symbols that no input gives.
+   */
+  readonly measured?: readonly MeasuredSymbol[]
   /** Text of the graph that was lowered, if kept. */
   readonly graph?: string
 }

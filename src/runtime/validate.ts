@@ -85,22 +85,23 @@ const wgslCode = (sections: Lengths): Check => (code, field) => {
 
 /** Types and ranges of all fields. */
 function checkFields(header: ProgramHeader, sections: Lengths): void {
-  const some = array(object({}))
-  object({ inputs: some, buffers: some, steps: some, kernels: some, symbols: array(object({ name: text })) })(header, '')
+  const some = array(object({})), named = array(object({ name: text }))
+  object({ inputs: some, buffers: some, steps: some, kernels: some, symbols: named, 'measured?': named })(header, '')
   const numberIn = (items: readonly unknown[]): Check => integer(0, items.length)
   const buffer = numberIn(header.buffers)
   const time = integer(-1, 2 ** 31)
-  const dim = dimOf(new Set(header.symbols.map((symbol) => symbol.name)))
+  const dim = dimOf(new Set([...header.symbols, ...(header.measured ?? [])].map((symbol) => symbol.name)))
   const extent: Check = (value, field) => (typeof value === 'number' ? size : dim)(value, field)
   const ports = array(object({ name: text, dtype, shape: array(extent, MOST_LEVELS), buffer, 'bounds?': array(integer(-(2 ** 53), 2 ** 53), 2) }))
   object({
     name: text, producer: text, target: oneOf('js', 'wasm', 'wgsl'), 'graph?': text, 'requires?': array(text), 'threads?': integer(1, 65),
     inputs: ports, outputs: ports,
     symbols: array(object({ kind: oneOf('extent', 'element'), input: numberIn(header.inputs), 'axis?': size, 'index?': size })),
+    'measured?': array(object({ name: text, buffer, index: size })),
     constraints: array(object({ kind: oneOf('eq', 'le'), a: dim, b: dim, why: text })),
     buffers: array(object({ dtype, 'stored?': dtype, length: extent, place: oneOf('arena', 'constant', 'host'), 'offset?': size, 'alias?': buffer, 'aliasOffset?': extent, first: time, last: time })),
     constants: array(object({ name: text, dtype, shape: array(size, MOST_LEVELS), offset: size, bytes: size, buffer })),
-    kernels: array(object({ name: text, code: header.target === 'js' ? signature : header.target === 'wgsl' ? wgslCode(sections) : text, 'shared?': oneOf(true, false) })),
+    kernels: array(object({ name: text, code: header.target === 'wgsl' || header.measured ? wgslCode(sections) : header.target === 'js' ? signature : text, 'shared?': oneOf(true, false) })),
     steps: array(object({ kernel: numberIn(header.kernels), buffers: array(buffer), params: array(dim), 'flops?': dim, origin: text })),
   })(header, '')
 }
@@ -147,6 +148,6 @@ export function validateProgram(value: unknown, sections: Lengths): ProgramHeade
   const header = value as ProgramHeader
   checkFields(header, sections)
   checkRelations(header, sections.constants?.length ?? 0)
-  if (header.target !== 'js' && sections[header.target] === undefined && sections['wasm-relaxed'] === undefined) damaged(`the ${header.target} section`)
+  if (header.target !== 'js' && !header.measured && sections[header.target] === undefined && sections['wasm-relaxed'] === undefined) damaged(`the ${header.target} section`)
   return header
 }

@@ -40,6 +40,8 @@ import { gru, gruRecurrence } from './gru.js'
 import { linearAttention } from './linear-attention.js'
 import { lstm, lstmRecurrence } from './lstm.js'
 import { matmul } from './matmul.js'
+import { measure } from './measure.js'
+import { nonMaxSuppression } from './non-max-suppression.js'
 import { maxPool, maxPoolIndices } from './max-pool.js'
 import { maxRoiPool } from './max-roi-pool.js'
 import { resize } from './resize.js'
@@ -50,9 +52,9 @@ import { WINOGRAD } from './winograd.js'
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, reinterpret, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
-  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK,
+  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK, nonMaxSuppression,
   matmul, det, attention, linearAttention, conv, convTranspose, col2im, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, roiAlign, maxRoiPool, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
-  ...CONTROL_FLOW, ...BOOKKEEPING, fused,
+  ...CONTROL_FLOW, measure, ...BOOKKEEPING, fused,
 ]
 
 /** All op records by name. */

@@ -46,8 +46,10 @@ const cast = (writer: GraphWriter, x: Ref, dtype: Ref['dtype'], wish: string): R
 
 function symbolValue(writer: GraphWriter, symbol: string): Ref {
   const source: SymbolDecl['source'] | undefined = writer.symbols.get(symbol)?.source
-  const input = source === undefined ? undefined : writer.inputs[source.input]
-  if (source === undefined || input === undefined) throw new IngotError('shape-not-static', `the extent '${symbol}' is given by no input`, { hint: 'extents that are only known while running cannot be exported' })
+  const input = source === undefined || source.kind === 'measured' ? undefined : writer.inputs[source.input]
+  const measured = writer.measured.get(symbol)
+  if (measured !== undefined) return emit(writer, 'Gather', [emit(writer, 'Reshape', [cast(writer, measured.ref, 'int64', `${symbol}.int64`), writer.ints([-1])], `${symbol}.flat`), writer.ints([measured.index])], symbol, { axis: int(0) })
+  if (source === undefined || source.kind === 'measured' || input === undefined) throw new IngotError('shape-not-static', `the extent '${symbol}' is given by no input`, { hint: 'extents that are only known while running cannot be exported' })
   if (source.kind === 'extent') return emit(writer, 'Shape', [writer.ref(input)], symbol, { start: int(source.axis), end: int(source.axis + 1) })
   const flat = emit(writer, 'Reshape', [cast(writer, { ...writer.ref(input), dtype: dtypeOf(input) }, 'int64', `${input.name}.int64`), writer.ints([-1])], `${input.name}.flat`)
   return emit(writer, 'Gather', [flat, writer.ints([source.index])], symbol, { axis: int(0) })

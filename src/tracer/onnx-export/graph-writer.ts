@@ -23,6 +23,8 @@ export class GraphWriter {
   readonly initializers: DraftMessage<'TensorProto'>[] = []
   /** int64 vectors of one element that hold the value of a dim, by the dim's key. */
   readonly dimValues = new Map<string, Ref>()
+  /** Where the values of symbols are that were measured. */
+  readonly measured = new Map<string, { readonly ref: Ref; readonly index: number }>()
   readonly #names = new Set<string>()
   readonly #nodeNames = new Set<string>()
   readonly #counts = new Map<string, number>()

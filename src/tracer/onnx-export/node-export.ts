@@ -72,6 +72,11 @@ export class NodeExport {
     names.forEach((name, i) => { if (narrows(i)) this.#cast({ name, dtype: wide }, own, this.#outputs[i] ?? '') })
   }
 
+  /** Adds the node that gives result `i`, as it is. */
+  resultAt(i: number, opType: string, inputs: readonly (Ref | null)[], attributes: AttributeDrafts = {}): void {
+    this.writer.node(opType, inputs, [this.#outputs[i] ?? ''], attributes, this.node.origin)
+  }
+
   /** Adds a node that gives the result second, as MaxPool gives indices. */
   secondResult(opType: string, inputs: readonly Ref[], attributes: AttributeDrafts = {}): void {
     const own = inputs[0]?.dtype ?? 'float32', wide = this.#typeFor(opType, own)

@@ -31,8 +31,8 @@ export interface NodeCallParts {
   readonly outputs: readonly string[]
   readonly attrs: AttributeReader
   readonly builder: GraphBuilder
-  /** Symbols that may stand for negative numbers: elements of inputs rather than extents. */
-  readonly signed: ReadonlySet<string>
+  /** Symbols that may stand for negative numbers: elements of inputs, or of what was computed, rather than extents. */
+  readonly signed: Set<string>
   /** Replays a nested graph in place, with values for its inputs, and gives its outputs. */
   readonly inline: (graph: Message<'GraphProto'>, inputs: readonly Value[]) => readonly Value[]
   /** A nested graph without inputs as a graph of its own, for an attribute. */
@@ -91,9 +91,16 @@ export class NodeCall {
   /** Shape of input `i`. */
   shape(i: number): readonly Dim[] { return tensorOf(this.input(i)).shape }
 
-  /** Elements of integer input `i` as dims; throws `shape-not-static` where they are only known at run time. */
+  /** Elements of integer input `i` as dims; those that are only known while running become symbols that are measured then. Throws `shape-not-static` where there are too many. */
   dims(i: number, what: string): readonly Dim[] {
-    return dimsOf(this.input(i))?.map((d) => decided(this, d)) ?? this.fail('shape-not-static', `${what} (input %${this.input(i).name}) is only known while running`, 'it must be a constant, come from shapes, or be a small integer input of the model')
+    return (dimsOf(this.input(i)) ?? this.measure(this.input(i)))?.map((d) => decided(this, d)) ?? this.fail('shape-not-static', `${what} (input %${this.input(i).name}) is only known while running`, 'it must be a constant, come from shapes, or be a tensor of few integers')
+  }
+
+  /** The elements of a small integer value as symbols that are measured while running; `counts`, of what there is, cannot be negative. Undefined for other values. */
+  measure(value: Value, counts = false): readonly Dim[] | undefined {
+    const symbols = this.#parts.builder.measure(value, this.origin)
+    if (!counts) for (const s of symbols ?? []) this.#parts.signed.add(s as string)
+    return symbols
   }
 
   /** Like `dims`, as numbers. */
@@ -127,6 +134,11 @@ export class NodeCall {
   /** Adds a node in between; gives its only result. */
   add(op: string, inputs: readonly (Value | null)[], attrs: Attrs = {}): Value {
     return this.#parts.builder.add1(op, inputs, attrs, { origin: this.origin, names: [`${this.#parts.outputs[0] || this.opType}.${op}`] })
+  }
+
+  /** Adds a node in between; gives all its results. */
+  addAll(op: string, inputs: readonly (Value | null)[], attrs: Attrs = {}): readonly Value[] {
+    return this.#parts.builder.add(op, inputs, attrs, { origin: this.origin })
   }
 
   /** Adds the node whose result is output `i` of the ONNX node, and bears its name. */

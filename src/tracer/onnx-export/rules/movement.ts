@@ -106,6 +106,10 @@ export const MOVEMENT: RuleTable = {
   scatter_nd: rule<{ readonly reduction: string }>((e, a) => { e.result('ScatterND', tuples(e), { reduction: text(a.reduction) }) }),
   fill: rule<{ readonly shape: readonly Dim[]; readonly value: HostTensor }>((e, { shape, value }) => { e.result('ConstantOfShape', [e.dims(shape)], { value: tensor({ ...value, shape: [1] }) }) }),
   dims_tensor: dimsTensor,
+  measure: rule<{ readonly symbols: readonly string[] }>((e, { symbols }) => {
+    symbols.forEach((symbol, index) => e.writer.measured.set(symbol, { ref: e.input(0), index }))
+    e.result('Identity', [e.input(0)])
+  }),
   one_hot: oneHot,
   trilu: rule<{ readonly upper: boolean; readonly k: number }>((e, { upper, k }) => { e.result('Trilu', [e.input(0), e.scalar('int64', k)], { upper: bool(upper) }) }),
 }

@@ -3,7 +3,7 @@ import type { DType } from '../../../base/dtype.js'
 import { DTYPES } from '../../../base/dtype.js'
 import { floorDiv, product, shapesEqual, type Dim } from '../../../ir/dims.js'
 import { numberOfDType } from '../../onnx/tensor.js'
-import { bool, float, int } from '../attributes.js'
+import { bool, float, int, text } from '../attributes.js'
 import type { Ref } from '../graph-writer.js'
 import { rule, type NodeExport, type Rule, type RuleTable } from '../node-export.js'
 
@@ -114,6 +114,19 @@ const cumprod = rule<ScanAttrs>((e, { axis, exclusive, reverse }) => {
   e.result('ReduceProd', [taken, e.ints([axis + 1])], { keepdims: int(0) })
 })
 
+/** ONNX lists what is chosen, class by class and by falling score; here each class has a row of its own, and the count of what is in it. */
+const nonMaxSuppression = rule<{ readonly most: Dim; readonly centred: boolean }>((e, { most, centred }) => {
+  const listed = e.add('NonMaxSuppression', [e.input(0), e.input(1), e.dims([most]), e.input(2), e.input(3)], { center_point_box: int(centred ? 1 : 0) }, 'int64')
+  const [rows, shape] = [e.resultType(1).shape, e.resultType(0).shape], zeros = (of: readonly Dim[]): Ref => e.add('Expand', [e.scalar('int64', 0), e.dims(of)])
+  const place = e.add('Slice', [listed, e.ints([0]), e.ints([2]), e.ints([1])]), box = e.add('Reshape', [e.add('Slice', [listed, e.ints([2]), e.ints([3]), e.ints([1])]), e.ints([-1])])
+  const counts = e.add('ScatterND', [zeros(rows), place, e.add('Add', [e.add('Mul', [box, e.scalar('int64', 0)]), e.scalar('int64', 1)])], { reduction: text('add') })
+  const starts = e.add('Reshape', [e.add('CumSum', [e.add('Reshape', [counts, e.ints([-1])]), e.scalar('int64', 0)], { exclusive: int(1) }), e.dims(rows)])
+  const order = e.add('CumSum', [e.add('Add', [e.add('Mul', [box, e.scalar('int64', 0)]), e.scalar('int64', 1)]), e.scalar('int64', 0)], { exclusive: int(1) })
+  const rank = e.add('Unsqueeze', [e.add('Sub', [order, e.add('GatherND', [starts, place])]), e.ints([1])])
+  e.resultAt(0, 'Cast', [e.add('ScatterND', [zeros(shape), e.add('Concat', [place, rank], { axis: int(1) }), box])], { to: int(numberOfDType('int32')) })
+  e.resultAt(1, 'Cast', [counts], { to: int(numberOfDType('int32')) })
+})
+
 /** Reductions and what normalises rows. */
 export const REDUCTIONS: RuleTable = {
   reduce_sum: reduce('ReduceSum', itself), reduce_mean: reduce('ReduceMean', itself), reduce_max: reduce('ReduceMax', itself),
@@ -130,6 +143,7 @@ export const REDUCTIONS: RuleTable = {
   cumsum: rule<ScanAttrs>((e, a) => {
     e.result('CumSum', [e.input(0), e.scalar('int64', a.axis)], { exclusive: bool(a.exclusive), reverse: bool(a.reverse) })
   }),
+  non_max_suppression: nonMaxSuppression,
   top_k: rule<{ readonly axis: number; readonly largest: boolean; readonly k: Dim }>((e, a) => {
     e.results('TopK', [e.input(0), e.dims([a.k])], { axis: int(a.axis), largest: bool(a.largest), sorted: bool(true) })
   }),

@@ -68,12 +68,17 @@ const range: Rule = (call) => {
 }
 
 function floatRange(call: NodeCall): Value {
-  const [start, limit, step] = [0, 1, 2].map((i) => {
-    const data = call.constantOf(i)
-    return data === undefined ? call.fail('shape-not-static', 'the length of a range of floats is only known while running') : toNumbers(data)[0] ?? 0
-  }) as [number, number, number]
-  const length = Math.max(0, Math.ceil((limit - start) / step))
-  return call.constant(fromNumbers(call.dtype(0), [length], Array.from({ length }, (_, i) => start + i * step)))
+  const given = [0, 1, 2].map((i) => call.constantOf(i)), dtype = call.dtype(0)
+  if (given.every((t) => t !== undefined)) {
+    const [start, limit, step] = given.map((t) => toNumbers(t)[0] ?? 0) as [number, number, number]
+    const length = Math.max(0, Math.ceil((limit - start) / step))
+    return call.constant(fromNumbers(dtype, [length], Array.from({ length }, (_, i) => start + i * step)))
+  }
+  const [start, limit, step] = [0, 1, 2].map((i) => reshapeTo(call, call.input(i), [])) as [Value, Value, Value]
+  const steps = castTo(call, call.add('ceil', [call.add('div', [call.add('sub', [limit, start]), step])]), 'int64')
+  const [length] = call.measure(steps) ?? []
+  const places = castTo(call, call.add('range', [], { start: 0, step: 1, length: greater(call, length as Dim, 0), dtype: 'int64' }), dtype)
+  return call.add('add', [start, call.add('mul', [places, step])])
 }
 
 const oneHot: Rule = (call) => {

@@ -1,0 +1,146 @@
+/** Greedy choice of boxes that do not overlap, the one with the highest score first. */
+import type { HostTensor } from '../../base/dtype.js'
+import { elementCount } from '../../base/dtype.js'
+import { add, mul, type Dim } from '../dims.js'
+import { binary, constant, indexValue, load, local, type Expr } from '../kernel/expr.js'
+import type { Stmt } from '../kernel/kernel.js'
+import { defineOp, type ConcreteType, type Op } from '../op.js'
+import { printShape } from '../dims-text.js'
+import { tensorType, type TensorType } from '../types.js'
+import { required } from './elementwise.js'
+import { kernelOf } from './hand-written.js'
+import { checkAttribute, checkShape, tensorInput } from './operands.js'
+
+type Box = readonly [number, number, number, number]
+
+/** Corners of a box in order; `centred`: x and y of the centre, width and height are given instead of two corners in any order. */
+function corners([a, b, c, d]: Box, centred: boolean): Box {
+  const [f, half] = [Math.fround, 0.5]
+  return centred ? [f(a - f(c * half)), f(b - f(d * half)), f(a + f(c * half)), f(b + f(d * half))] : [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)]
+}
+
+/** Whether two boxes of corners share more than `threshold` of what both cover, in float32; boxes without area never do. */
+function overlap(p: Box, q: Box, threshold: number): boolean {
+  const f = Math.fround, area = (b: Box): number => f(f(b[2] - b[0]) * f(b[3] - b[1]))
+  const side = (i: 0 | 1): number => Math.max(0, f(Math.min(p[i + 2] as number, q[i + 2] as number) - Math.max(p[i] as number, q[i] as number)))
+  const shared = f(side(0) * side(1)), [one, other] = [area(p), area(q)]
+  return one > 0 && other > 0 && f(shared / f(f(one + other) - shared)) > threshold
+}
+
+const f32 = (value: number): Expr => constant('f32', value)
+const i32 = (value: number): Expr => constant('i32', value)
+const both = (a: Expr, b: Expr): Expr => binary('and', a, b)
+
+/** `let`s `p0`…`p3` with the corners of box `at` (`p` is `prefix`), in order. */
+function cornerLets(prefix: string, first: Dim, centred: boolean): readonly Stmt[] {
+  const element = (i: number): Expr => load('x0', [add(first, i)]), half = (i: number): Expr => binary('mul', element(i), f32(0.5))
+  const values = centred
+    ? [0, 1].map((i) => binary('sub', element(i), half(i + 2))).concat([0, 1].map((i) => binary('add', element(i), half(i + 2))))
+    : (['min', 'max'] as const).flatMap((op) => [0, 1].map((i) => binary(op, element(i), element(i + 2))))
+  return values.map((value, i): Stmt => ({ kind: 'let', name: `${prefix}${i}`, type: 'f32', value }))
+}
+
+/** Whether the boxes of `p…` and `q…` share more than `threshold`. */
+function overlapExpr(): Expr {
+  const at = (name: string): Expr => local(name, 'f32')
+  const area = (p: string): Expr => binary('mul', binary('sub', at(`${p}2`), at(`${p}0`)), binary('sub', at(`${p}3`), at(`${p}1`)))
+  const side = (i: 0 | 1): Expr => binary('max', f32(0), binary('sub', binary('min', at(`p${i + 2}`), at(`q${i + 2}`)), binary('max', at(`p${i}`), at(`q${i}`))))
+  const shared = binary('mul', side(0), side(1)), share = binary('div', shared, binary('sub', binary('add', area('p'), area('q')), shared))
+  return both(both(binary('gt', area('p'), f32(0)), binary('gt', area('q'), f32(0))), binary('gt', share, load('x2', [0])))
+}
+
+interface Attrs { readonly most: Dim; readonly centred: boolean }
+
+/** The statements for one class of one batch: gather what scores enough, then take the best of what is left until there are enough. */
+function choose(row: Dim, batch: Dim, candidates: Dim, { most, centred }: Attrs): readonly Stmt[] {
+  const left = (j: Dim): Dim => add(mul(row, candidates), j), box = (n: Dim): Dim => mul(4, add(mul(batch, candidates), n)), score = (n: Dim): Expr => load('x1', [left(n)])
+  const count = local('count', 'i32'), kept = local('kept', 'i32'), best = local('best', 'i32'), high = local('high', 'f32'), next = local('next', 'f32'), candidate = local('candidate', 'i32')
+  const loop = (variable: string, hi: Dim, body: readonly Stmt[]): Stmt => ({ kind: 'for', variable, lo: 0, hi, step: 1, body })
+  const when = (condition: Expr, then: readonly Stmt[]): Stmt => ({ kind: 'if', condition, then, else: [] })
+  const sure = (name: string, value: Expr, extent: Dim): Stmt => ({ kind: 'data-index', name, value, extent, sure: true })
+  /** For each candidate that is left. */
+  const each = (variable: string, body: readonly Stmt[]): Stmt => loop(variable, 'n', [
+    { kind: 'let', name: 'candidate', type: 'i32', value: load('left', [left(variable)]) },
+    when(binary('ge', candidate, i32(0)), [sure(`${variable}_at`, candidate, candidates), ...body]),
+  ])
+  return [
+    { kind: 'var', name: 'count', type: 'i32', value: i32(0) },
+    loop('i', candidates, [when(binary('gt', score('i'), load('x3', [0])), [
+      sure('to', count, candidates),
+      { kind: 'store', buffer: 'left', index: left('to'), value: indexValue('i') },
+      { kind: 'set', name: 'count', value: binary('add', count, i32(1)) },
+    ])]),
+    sure('n', count, add(candidates, 1)),
+    { kind: 'var', name: 'kept', type: 'i32', value: i32(0) },
+    loop('m', most, [
+      { kind: 'store', buffer: 'y0', index: add(mul(row, most), 'm'), value: i32(0) },
+      when(binary('eq', kept, indexValue('m')), [
+        { kind: 'var', name: 'best', type: 'i32', value: i32(-1) },
+        { kind: 'var', name: 'high', type: 'f32', value: f32(0) },
+        each('j', [
+          { kind: 'let', name: 'next', type: 'f32', value: score('j_at') },
+          when(binary('or', binary('lt', best, i32(0)), binary('gt', next, high)), [{ kind: 'set', name: 'best', value: candidate }, { kind: 'set', name: 'high', value: next }]),
+        ]),
+        when(binary('ge', best, i32(0)), [
+          sure('b', best, candidates),
+          { kind: 'store', buffer: 'y0', index: add(mul(row, most), 'm'), value: best },
+          { kind: 'set', name: 'kept', value: binary('add', kept, i32(1)) },
+          ...cornerLets('p', box('b'), centred),
+          each('k', [
+            ...cornerLets('q', box('k_at'), centred),
+            when(binary('or', binary('eq', candidate, best), overlapExpr()), [{ kind: 'store', buffer: 'left', index: left('k'), value: i32(-1) }]),
+          ]),
+        ]),
+      ]),
+    ]),
+    { kind: 'store', buffer: 'y1', index: row, value: kept },
+  ]
+}
+
+/**
+ * ONNX NonMaxSuppression up to the point where its result has a shape that is known: of boxes [batch, box, 4] with scores [batch, class, box], thresholds
+ * of overlap and of score [1], the boxes chosen for each class [batch, class, most], zeros behind them, and how many they are [batch, class].
+ */
+export const nonMaxSuppression: Op = defineOp({
+  name: 'non_max_suppression',
+  doc: 'For each class up to `most` boxes by falling score, without those that share more than the third input of what both cover with one taken before, nor any that score no more than the fourth; and how many they are. Boxes are two corners, or with `centred` centre and size.',
+  source: 'ONNX NonMaxSuppression-11',
+  attrs: { most: 'dim', centred: 'bool' },
+  pattern: 'opaque',
+  infer(call, ctx) {
+    const [boxes, scores] = [tensorInput(call, 0, ['float32']), tensorInput(call, 1, ['float32'])], { most } = call.attrs
+    const [batches, classes, candidates] = scores.shape as [Dim, Dim, Dim], [own, count, four] = boxes.shape as [Dim, Dim, Dim]
+    checkShape(boxes.shape.length === 3 && scores.shape.length === 3, `boxes ${printShape(boxes.shape)} and scores ${printShape(scores.shape)} must have rank 3`)
+    for (const i of [2, 3]) checkShape(printShape(tensorInput(call, i, ['float32']).shape) === '[1]', `a threshold has shape ${printShape(tensorInput(call, i, ['float32']).shape)}, not [1]`)
+    ctx.assume(own, batches, 'boxes and scores are of one batch')
+    ctx.assume(count, candidates, 'each box has a score')
+    ctx.assume(four, 4, 'a box has four numbers')
+    checkAttribute(typeof most !== 'number' || (Number.isInteger(most) && most >= 0), `most is ${String(most)}, not a count`)
+    return [tensorType('int32', [batches, classes, most]), tensorType('int32', [batches, classes])]
+  },
+  reference({ inputs, attrs: { most, centred }, outputs }) {
+    const [boxes, scores, share, least] = required(inputs) as [HostTensor, HostTensor, HostTensor, HostTensor], [first, second] = outputs as [ConcreteType, ConcreteType]
+    const [, classes, candidates] = scores.shape as [number, number, number], xs = boxes.data as Float32Array, ys = scores.data as Float32Array
+    const chosen = new Int32Array(elementCount(first.shape)), counts = new Int32Array(elementCount(second.shape))
+    counts.forEach((_, row) => {
+      const score = (n: number): number => ys[row * candidates + n] as number
+      const box = (n: number): Box => corners([...xs.subarray((Math.floor(row / classes) * candidates + n) * 4).subarray(0, 4)] as unknown as Box, centred)
+      const order = Array.from({ length: candidates }, (_, n) => n).filter((n) => score(n) > (least.data[0] as number)).sort((a, b) => score(b) - score(a) || a - b)
+      const kept: number[] = []
+      for (const n of order) if (kept.length < (most as number) && !kept.some((k) => overlap(box(k), box(n), share.data[0] as number))) kept.push(n)
+      chosen.set(kept, row * (most as number))
+      counts[row] = kept.length
+    })
+    return [{ ...first, data: chosen }, { ...second, data: counts }]
+  },
+  kernel(ctx) {
+    const [, scores] = ctx.inputs as readonly [TensorType, TensorType], [batches, classes, candidates] = scores.shape as [Dim, Dim, Dim]
+    const rows: Stmt = { kind: 'for', variable: 'c', lo: 0, hi: classes, step: 1, body: choose(add(mul('a', classes), 'c'), 'a', candidates, ctx.attrs) }
+    return kernelOf('non_max_suppression', ctx, [{ kind: 'for', variable: 'a', lo: 0, hi: batches, step: 1, body: [rows] }], { temps: [{ name: 'left', dtype: 'int32', length: mul(batches, classes, candidates) }] })
+  },
+  samples: [
+    { inputs: [{ dtype: 'float32', shape: [2, 9, 4], range: [0, 4] }, { dtype: 'float32', shape: [2, 3, 9] }, { dtype: 'float32', shape: [1], data: [0.2] }, { dtype: 'float32', shape: [1], data: [-0.5] }], attrs: { most: 4, centred: false } },
+    { inputs: [{ dtype: 'float32', shape: [1, 7, 4], range: [0.5, 3] }, { dtype: 'float32', shape: [1, 2, 7] }, { dtype: 'float32', shape: [1], data: [0.1] }, { dtype: 'float32', shape: [1], data: [-2] }], attrs: { most: 7, centred: true } },
+    { inputs: [{ dtype: 'float32', shape: [1, 0, 4] }, { dtype: 'float32', shape: [1, 1, 0] }, { dtype: 'float32', shape: [1], data: [0] }, { dtype: 'float32', shape: [1], data: [0] }], attrs: { most: 0, centred: false } },
+  ],
+})
