@@ -4,13 +4,14 @@ import { build, type BuildOptions, type BuildResult, type OutputFile } from 'esb
 import { beforeAll, expect, test } from 'vitest'
 import { ROOT } from './source-files.js'
 
-/** Gzipped bytes of what every page loads, of all in one file with the renderer, which only js artefacts import, and of what only wgsl artefacts (but for what few sessions do), several threads, paths and URLs, and constants made at load do. */
-const ENTRY_BYTES = 11_900
+/** Gzipped bytes of what every page loads, of all in one file with the renderer, which only js artefacts import, and of what only wgsl artefacts (but for what few sessions do), several threads, paths and URLs, constants made at load, and programs in parts do. */
+const ENTRY_BYTES = 11_960
 const WEBGPU_BYTES = 7_250
 const THREADS_BYTES = 3_650
 const SOURCE_BYTES = 2_250
 const PREPARE_BYTES = 1_450
-const ONE_FILE_BYTES = 16_500
+const PARTS_BYTES = 1_700
+const ONE_FILE_BYTES = 16_600
 
 const OPTIONS = {
   entryPoints: ['src/runtime/index.ts'], absWorkingDir: ROOT, bundle: true, minify: true, format: 'esm',
@@ -40,7 +41,7 @@ function loadedWith(path: string, seen = new Set<string>()): ReadonlySet<string>
 test('what every page loads is small, and so is all of it in one file', async () => {
   const entry = loadedWith('out/index.js')
   expect(gzipped(files.filter((file) => [...entry].some((path) => file.path.endsWith(path))))).toBeLessThanOrEqual(ENTRY_BYTES)
-  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [...OPTIONS.entryPoints], external: ['./webgpu/host.js', './threads.js', './source.js', '../prepare.js'] })
+  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [...OPTIONS.entryPoints], external: ['./webgpu/host.js', './threads.js', './source.js', '../prepare.js', './parts.js'] })
   expect(outputFiles).toHaveLength(1)
   expect(gzipped(outputFiles)).toBeLessThanOrEqual(ONE_FILE_BYTES)
 })
@@ -60,6 +61,10 @@ test('what programs at a path or URL load in addition is small', () => {
 test('what programs that make constants at load need in addition is small', () => {
   const entry = loadedWith('out/index.js'), loaded = [...loadedWith(Object.keys(meta.outputs).find((path) => path.includes('/prepare-')) as string)].filter((path) => !entry.has(path))
   expect(gzipped(files.filter((file) => loaded.some((path) => file.path.endsWith(path))))).toBeLessThanOrEqual(PREPARE_BYTES)
+})
+
+test('what programs in parts load in addition is small', () => {
+  expect(gzipped(files.filter((file) => file.path.includes('/parts-')))).toBeLessThanOrEqual(PARTS_BYTES)
 })
 
 test('the runtime contains nothing from outside its room and the base', () => {

@@ -18,14 +18,15 @@ export function emitParts({ graph, parts, measured }: SplitGraph, artefacts: rea
   const port = (name: string, value: Value): Port => ({ name, dtype: tensorOf(value).dtype, shape: tensorOf(value).shape, buffer: bufferOf(value) })
   const inputs = graph.inputs.map((v): Port => { const bounds = options.bounds?.[v.name]; return { ...port(v.name, v), ...(bounds && { bounds: [bounds.lo, bounds.hi] as const }) } })
   const steps = parts.map(({ takes, gives, symbols, graph: own }, i): Step => ({ kernel: i, buffers: [...takes, ...gives].map(bufferOf), params: symbols, origin: own.name }))
+  const offsets: number[] = []
   let end = 0
+  for (const { length } of artefacts) { offsets.push(end); end += align64(length) }
+  const host = new Uint8Array(end)
+  artefacts.forEach((artefact, i) => host.set(artefact, offsets[i]))
   const kernels = parts.map(({ graph: own }, i): ProgramKernel => {
-    const bytes = (artefacts[i] as Uint8Array).length, code: WgslCode = { kind: 'host', offset: end, bytes }
-    end += align64(bytes)
+    const code: WgslCode = { kind: 'host', offset: offsets[i] as number, bytes: (artefacts[i] as Uint8Array).length }
     return { name: own.name, code }
   })
-  const host = new Uint8Array(end)
-  artefacts.forEach((artefact, i) => host.set(artefact, (kernels[i]?.code as { readonly offset: number }).offset))
   const header: ProgramHeader = {
     name: graph.name, target: options.target, ...(options.threads !== undefined && { threads: options.threads }), producer: options.producer,
     symbols: graph.symbols.flatMap(({ name, source }) => (source.kind === 'measured' ? [] : [{ name, ...source }])),

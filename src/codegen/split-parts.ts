@@ -110,9 +110,10 @@ function partsOf(graph: Graph, levels: Levels, measured: readonly MeasuredElemen
   const constraints = (level: number): Constraint[] => graph.constraints.filter((c) => Math.max(levelOf(c.a, levels), levelOf(c.b, levels)) === level)
   return nodes.flatMap((own, level): GraphPart[] => {
     const inside = new Set(own.flatMap((n) => n.outputs))
-    const constants = level === 0 ? [...outputs].filter((v) => v.data !== undefined) : []
-    const gives = [...[...inside].filter((v) => wanted.has(v) && owner.get(made.get(v) as Node)?.at(0) === level), ...constants]
-    const takes = [...(needs[level] as ReadonlySet<Value>)].filter((v) => fed.has(v) || made.has(v))
+    // Results that no node makes are given by the first part.
+    const through = level === 0 ? [...outputs].filter((v) => !made.has(v)) : []
+    const gives = [...[...inside].filter((v) => wanted.has(v) && owner.get(made.get(v) as Node)?.at(0) === level), ...through]
+    const takes = [...new Set([...(needs[level] as ReadonlySet<Value>), ...through])].filter((v) => fed.has(v) || made.has(v))
     return gives.length === 0 ? [] : [partOf(graph, level, own, takes, gives, constraints(level))]
   })
 }

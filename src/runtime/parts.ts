@@ -3,35 +3,32 @@
  * Loaded on demand; what it needs of the runtime around is given, so that bundlers leave that in the file that all pages load.
  */
 import type { Dim } from '../base/dim.js'
-import type { DType, TensorStorage } from '../base/dtype.js'
-import type { ErrorCode } from '../base/error.js'
+import type { HostTensor } from '../base/dtype.js'
+import { IngotError } from '../base/error.js'
 import type { Fed } from './feed-reader.js'
 import type { Feeds, NumericStorage } from './feeds.js'
-import type { Port, ProgramData, ProgramHeader, Step, WgslCode } from './format.js'
+import type { ProgramData, ProgramHeader, ProgramKernel, Step, WgslCode } from './format.js'
 import type { GpuTensor, RunOptions } from './gpu-tensor.js'
 import type { Profile } from './profile.js'
 import type { load, LoadOptions, Session, SessionMemory } from './session.js'
 import type { Tensor } from './tensor.js'
 
-type MakeTensor = (dtype: DType, shape: readonly number[], storage: TensorStorage) => Tensor
-
 interface Tools {
   readonly Session: typeof Session
   readonly load: typeof load
   readonly feedReader: (header: ProgramHeader) => (feeds: Feeds) => Fed
-  readonly evaluate: (dim: Dim, valueOf: (symbol: string) => number) => number
-  readonly makeTensor: MakeTensor
-  /** A tensor's own elements, not copied. */
-  readonly storageOf: (tensor: Tensor) => TensorStorage
-  readonly damaged: (field: string) => never
-  readonly error: (code: ErrorCode, what: string, more: { readonly hint: string }) => Error
+  readonly evaluateDim: (dim: Dim, valueOf: (symbol: string) => number) => number
+}
+
+const damaged = (field: string): never => {
+  throw new IngotError('artefact-damaged', `the artefact is damaged: ${field} is not valid`, { hint: 'fetch the file or compile the model again' })
 }
 
 /** A part, and the numbers of the buffers that it takes and gives; `params` are what its last input holds, where it has one more than it takes. */
 interface Part { readonly session: Session; readonly takes: readonly number[]; readonly gives: readonly number[]; readonly params: readonly Dim[] }
 
 /** The tensors and the symbols that a run has so far. */
-interface Trip { readonly tensors: Map<number, Tensor>; readonly symbols: Map<string, number> }
+interface Trip { readonly tensors: Map<number, HostTensor>; readonly symbols: Map<string, number> }
 
 /** A run of one part that is due. */
 interface Due { readonly session: Session; readonly feeds: Feeds }
@@ -40,7 +37,8 @@ type Results = Record<string, Tensor>
 
 /** The session of a program in parts. Throws what `load` does. */
 export async function sessionOfParts<T extends Tensor>(program: ProgramData, options: LoadOptions<T>, tools: Tools): Promise<Session<T>> {
-  const { header } = program, { makeTensor = tools.makeTensor as never, ...own } = options, { maxMemory = Infinity } = options
+  const { header } = program, { makeTensor, ...own } = options, { maxMemory = Infinity } = options
+  checkMeasured(header)
   const parts: Part[] = []
   for (const step of header.steps) parts.push(await openPart(program, step, own, tools))
   const sum = (of: (memory: SessionMemory) => number): number => parts.reduce((all, { session }) => all + of(session.memory), 0)
@@ -48,21 +46,21 @@ export async function sessionOfParts<T extends Tensor>(program: ProgramData, opt
   /** Asks for the runs of the parts one after the other, and gives the results in the end. */
   function* trip({ data, symbols }: Fed): Generator<Due, Record<string, T>, Results> {
     const run: Trip = { tensors: new Map(), symbols: new Map(symbols) }
-    const valueOf = (dim: Dim): number => tools.evaluate(dim, (name) => run.symbols.get(name) ?? NaN)
-    header.inputs.forEach((port, i) => { const fed = data[i] as NumericStorage; run.tensors.set(port.buffer, ArrayBuffer.isView(fed) ? tools.makeTensor(port.dtype, port.shape.map(valueOf), fed) : fed as never) })
-    measure(header, run, tools)
+    const valueOf = (dim: Dim): number => tools.evaluateDim(dim, (name) => run.symbols.get(name) ?? NaN)
+    header.inputs.forEach((port, i) => { const fed = data[i] as NumericStorage; run.tensors.set(port.buffer, ArrayBuffer.isView(fed) ? { dtype: port.dtype, shape: port.shape.map(valueOf), data: fed } : fed as never) })
+    measure(header, run)
     for (const part of parts) {
       // With a limit, there is one arena at a time.
       if (maxMemory < Infinity) for (const { session } of parts) if (session !== part.session) session.trim()
       const results = yield { session: part.session, feeds: feedsOf(part, run, valueOf) }
       const held = sum((m) => m.arenaBytes + m.constantBytes)
-      if (held > maxMemory) throw tools.error('out-of-memory', `these shapes need ${held} bytes, maxMemory is ${maxMemory}`, { hint: 'feed smaller inputs or raise maxMemory' })
+      if (held > maxMemory) throw new IngotError('out-of-memory', `these shapes need ${held} bytes, maxMemory is ${maxMemory}`, { hint: 'feed smaller inputs or raise maxMemory' })
       part.session.outputs.forEach(({ name }, i) => { run.tensors.set(part.gives[i] as number, results[name] as Tensor) })
-      measure(header, run, tools)
+      measure(header, run)
     }
-    return Object.fromEntries(header.outputs.map(({ name, dtype, shape, buffer }: Port) => {
-      const storage = tools.storageOf(run.tensors.get(buffer) ?? tools.damaged('outputs')), isFed = header.inputs.some((input) => input.buffer === buffer)
-      return [name, makeTensor(dtype, shape.map(valueOf), isFed ? storage.slice() : storage)]
+    return Object.fromEntries(header.outputs.map(({ name, dtype, buffer }) => {
+      const tensor = run.tensors.get(buffer) ?? damaged('outputs')
+      return [name, (makeTensor ? makeTensor(dtype, Object.freeze([...tensor.shape]), tensor.data) : tensor) as T]
     }))
   }
 
@@ -73,7 +71,7 @@ export async function sessionOfParts<T extends Tensor>(program: ProgramData, opt
     override run(feeds: Feeds): Promise<Record<string, T>>
     override run(feeds: Feeds, options: RunOptions): Promise<Record<string, T | GpuTensor>>
     override async run(feeds: Feeds, options?: RunOptions): Promise<Record<string, T>> {
-      if (options?.gpu) throw tools.error('bad-option', 'a program with extents that are only known while running leaves no results on the GPU', { hint: 'read them back' })
+      if (options?.gpu) throw new IngotError('bad-option', 'a program with extents that are only known while running leaves no results on the GPU', { hint: 'read them back' })
       const going = this.#start(feeds)
       let step = going.next()
       while (!step.done) step = going.next(await step.value.session.run(step.value.feeds))
@@ -88,7 +86,7 @@ export async function sessionOfParts<T extends Tensor>(program: ProgramData, opt
     }
 
     #start(feeds: Feeds): ReturnType<typeof trip> {
-      if (this.#isGone) throw tools.error('session-disposed', `the session of ${header.name} was disposed of`, { hint: 'load it again' })
+      if (this.#isGone) throw new IngotError('session-disposed', `the session of ${header.name} was disposed of`, { hint: 'load it again' })
       return trip(this.#read(feeds))
     }
 
@@ -123,11 +121,11 @@ export async function sessionOfParts<T extends Tensor>(program: ProgramData, opt
     }
   }
 
-  return new SessionOfParts(program, { sync: header.target !== 'wgsl', release() {}, bind: () => tools.damaged('steps') }, { ...options, profile: false })
+  return new SessionOfParts(program, { sync: header.target !== 'wgsl', release() {}, bind: () => damaged('steps') }, { ...options, profile: false })
 }
 
-async function openPart({ header, sections }: ProgramData, { kernel, buffers, params }: Step, options: LoadOptions, { load, damaged }: Tools): Promise<Part> {
-  const { kind, offset, bytes } = header.kernels[kernel]?.code as WgslCode
+async function openPart({ header, sections }: ProgramData, { kernel, buffers, params }: Step, options: LoadOptions, { load }: Tools): Promise<Part> {
+  const { kind, offset, bytes } = (header.kernels[kernel] as ProgramKernel).code as WgslCode
   if (kind !== 'host') damaged('kernels')
   const session = await load((sections.host as Uint8Array).subarray(offset, offset + bytes), options)
   const count = buffers.length - session.outputs.length
@@ -139,10 +137,14 @@ function feedsOf({ session, takes, params }: Part, { tensors }: Trip, valueOf: (
   return Object.fromEntries(session.inputs.map(({ name }, i) => [name, takes[i] === undefined ? BigInt64Array.from(params, (dim) => BigInt(valueOf(dim))) : tensors.get(takes[i])])) as Feeds
 }
 
+function checkMeasured({ measured = [], buffers }: ProgramHeader): void {
+  for (const { name, buffer, index } of measured) if (typeof name !== 'string' || !/^int(32|64)$/.test(buffers[buffer]?.dtype ?? '') || !Number.isSafeInteger(index)) damaged('measured')
+}
+
 /** Gives the symbols their values whose tensors are there. */
-function measure({ measured = [] }: ProgramHeader, { tensors, symbols }: Trip, { storageOf }: Tools): void {
+function measure({ measured = [] }: ProgramHeader, { tensors, symbols }: Trip): void {
   for (const { name, buffer, index } of measured) {
     const tensor = symbols.has(name) ? undefined : tensors.get(buffer)
-    if (tensor) symbols.set(name, Number(storageOf(tensor)[index]))
+    if (tensor) symbols.set(name, Number(tensor.data[index]))
   }
 }

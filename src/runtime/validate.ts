@@ -85,19 +85,18 @@ const wgslCode = (sections: Lengths): Check => (code, field) => {
 
 /** Types and ranges of all fields. */
 function checkFields(header: ProgramHeader, sections: Lengths): void {
-  const some = array(object({})), named = array(object({ name: text }))
-  object({ inputs: some, buffers: some, steps: some, kernels: some, symbols: named, 'measured?': named })(header, '')
+  const some = array(object({}))
+  object({ inputs: some, buffers: some, steps: some, kernels: some, symbols: some, 'measured?': some })(header, '')
   const numberIn = (items: readonly unknown[]): Check => integer(0, items.length)
   const buffer = numberIn(header.buffers)
   const time = integer(-1, 2 ** 31)
-  const dim = dimOf(new Set([...header.symbols, ...(header.measured ?? [])].map((symbol) => symbol.name)))
+  const dim = dimOf(new Set([...header.symbols, ...(header.measured ?? [])].map(({ name }) => name)))
   const extent: Check = (value, field) => (typeof value === 'number' ? size : dim)(value, field)
   const ports = array(object({ name: text, dtype, shape: array(extent, MOST_LEVELS), buffer, 'bounds?': array(integer(-(2 ** 53), 2 ** 53), 2) }))
   object({
     name: text, producer: text, target: oneOf('js', 'wasm', 'wgsl'), 'graph?': text, 'requires?': array(text), 'threads?': integer(1, 65),
     inputs: ports, outputs: ports,
-    symbols: array(object({ kind: oneOf('extent', 'element'), input: numberIn(header.inputs), 'axis?': size, 'index?': size })),
-    'measured?': array(object({ name: text, buffer, index: size })),
+    symbols: array(object({ name: text, kind: oneOf('extent', 'element'), input: numberIn(header.inputs), 'axis?': size, 'index?': size })),
     constraints: array(object({ kind: oneOf('eq', 'le'), a: dim, b: dim, why: text })),
     buffers: array(object({ dtype, 'stored?': dtype, length: extent, place: oneOf('arena', 'constant', 'host'), 'offset?': size, 'alias?': buffer, 'aliasOffset?': extent, first: time, last: time })),
     constants: array(object({ name: text, dtype, shape: array(size, MOST_LEVELS), offset: size, bytes: size, buffer })),
@@ -139,7 +138,7 @@ function checkRelations({ target, symbols, inputs, outputs, buffers, constants, 
     require(type === own && typeof length === 'number' && storageBytes(stored, length) === bytes, () => `constants[${i}].bytes`)
     require(offset % 64 === 0 && offset + bytes <= sectionBytes, () => `constants[${i}].offset`)
   })
-  // What is made at load is checked there, see `prepare.ts`.
+  // What is made at load is checked there, see `prepare.ts`, and so are parts.
   buffers.forEach(({ place, alias }, i) => require(place !== 'constant' || alias !== undefined || given.has(i) || (prepare !== undefined && target === 'wasm'), () => `buffers[${i}]`))
 }
 
@@ -148,6 +147,7 @@ export function validateProgram(value: unknown, sections: Lengths): ProgramHeade
   const header = value as ProgramHeader
   checkFields(header, sections)
   checkRelations(header, sections.constants?.length ?? 0)
-  if (header.target !== 'js' && !header.measured && sections[header.target] === undefined && sections['wasm-relaxed'] === undefined) damaged(`the ${header.target} section`)
+  const { target, measured } = header
+  if (target !== 'js' && !measured && !sections[target] && !sections['wasm-relaxed']) damaged(`the ${target} section`)
   return header
 }

@@ -21,8 +21,8 @@ const WITHOUT: Readonly<Record<string, string>> = {
   'autograd.record': MARK, 'autograd.save': MARK, 'version.bump': MARK, 'version.check': MARK, 'view.track': MARK,
 }
 
-/** Ops that the wasm target's pass makes of convolutions, once gradients are there. */
-const FLOAT32_ONLY = /^winograd_/
+/** Ops that the wasm target's pass makes of convolutions, once gradients are there, and a choice, which has none. */
+const FLOAT32_ONLY = /^winograd_|^non_max_suppression$/
 
 /** Elements in float64 away from whole numbers and halves, where ops have kinks. Samples of special values are drawn anew. */
 function smoothInput(input: SampleInput, seed: number, ranged: SampleInput | null | undefined): HostTensor {
