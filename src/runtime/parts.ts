@@ -134,7 +134,8 @@ async function openPart({ header, sections }: ProgramData, { kernel, buffers, pa
 }
 
 function feedsOf({ session, takes, params }: Part, { tensors }: Trip, valueOf: (dim: Dim) => number): Feeds {
-  return Object.fromEntries(session.inputs.map(({ name }, i) => [name, takes[i] === undefined ? BigInt64Array.from(params, (dim) => BigInt(valueOf(dim))) : tensors.get(takes[i])])) as Feeds
+  const known = (dim: Dim): bigint => { const value = valueOf(dim); return Number.isSafeInteger(value) ? BigInt(value) : damaged('measured') }
+  return Object.fromEntries(session.inputs.map(({ name }, i) => [name, takes[i] === undefined ? BigInt64Array.from(params, known) : tensors.get(takes[i])])) as Feeds
 }
 
 function checkMeasured({ measured = [], buffers }: ProgramHeader): void {
