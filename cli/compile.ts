@@ -74,6 +74,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
   if (report.picked !== undefined) console.log(`  ${report.picked.target} was picked: ${report.picked.why}`)
   for (const [i, part] of (report.host ?? []).entries()) console.log(`  part ${i + 1} of ${report.host?.length} on the host: ${part.map((n) => `${n.origin} (${n.op}): ${n.why}`).join('; ')}`)
   console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
+  if (report.parts !== undefined) console.log(`  in ${report.parts} parts that run one after the other, since extents are only known while running`)
   if (report.branches.length > 0) console.log(`  both branches are computed, and one picked while running: ${report.branches.join(', ')}`)
   const added = report.winograd.reduce((n, c) => n + c.weightBytes - c.exactWeightBytes, 0)
   if (report.winograd.length > 0) console.log(`  ${report.winograd.length} convolutions by Winograd's transforms, whose weights take ${sizeText(added)} more memory, not file (none with --exact)`)

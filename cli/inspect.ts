@@ -69,7 +69,7 @@ function programText(d: ProgramDescription, bytes: number): string {
     `${pc.bold(d.name)}  target ${d.target}, ${sizeText(bytes)}, compiled by Ingot ${d.producer}`,
     pc.bold('inputs'), ports(d.inputs), pc.bold('outputs'), ports(d.outputs),
     ...(Object.keys(d.symbols).length > 0 ? [pc.bold('symbols'), table(Object.entries(d.symbols).map(([s, from]) => [`  ${s}`, from]))] : []),
-    `${pc.bold('kernels')}  ${d.kernels.length}, called in ${d.steps} steps`,
+    `${pc.bold('kernels')}  ${d.kernels.length}, called in ${d.steps} steps${d.parts === undefined ? '' : `, in ${d.parts} parts, since extents are only known while running`}`,
     table(d.kernels.map((k) => [`  ${k.name}`, callsText(k), sizeText(k.codeBytes), origins(k.origins)])),
     `${pc.bold('memory')}  ${at === '' ? '' : `with ${at}`}`,
     `  tensors    ${sizeText(memory.arenaBytes)}${ratio}`,

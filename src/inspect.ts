@@ -4,7 +4,8 @@ import { DTYPES, storageBytes } from './base/dtype.js'
 import { IngotError } from './base/error.js'
 import { printDim, printShape } from './ir/dims-text.js'
 import type { InputShapes } from './ir/graph.js'
-import type { Port, ProgramData, Step } from './runtime/format.js'
+import { decodeProgram } from './runtime/decode.js'
+import type { MeasuredSymbol, Port, ProgramData, Step } from './runtime/format.js'
 import { gpuBytes, liveLowerBound, planOffsets } from './runtime/plan.js'
 
 export interface PortDescription { readonly name: string; readonly dtype: string; readonly shape: string }
@@ -24,6 +25,8 @@ export interface MemoryDescription {
 export interface ProgramDescription {
   readonly name: string
   readonly target: string
+  /** The number of parts that run one after the other, where extents are only known while running. */
+  readonly parts?: number
   readonly producer: string
   readonly inputs: readonly PortDescription[]
   readonly outputs: readonly PortDescription[]
@@ -44,6 +47,30 @@ const describePort = (p: Port): PortDescription => ({ name: p.name, dtype: p.dty
 
 /** Describes `data`; memory is computed for the extents that `shapes` gives to inputs, and for those not given for the least that every tensor of the program has elements with. */
 export function inspectProgram(data: ProgramData, shapes: InputShapes = {}): ProgramDescription {
+  const values = symbolValues(data, shapes)
+  return data.header.measured === undefined ? describe(data, values) : describeParts(data, data.header.measured, values)
+}
+
+/** A program in parts: what is in all of them. All arenas are there at once, unless a session has a limit of memory. */
+function describeParts(data: ProgramData, measured: readonly MeasuredSymbol[], values: Readonly<Record<string, number>>): ProgramDescription {
+  const whole = describe(data, values), { steps, kernels } = data.header
+  const parts = steps.map((step) => {
+    const { offset, bytes } = kernels[step.kernel]?.code as { readonly offset: number; readonly bytes: number }
+    return describe(decodeProgram((data.sections.host as Uint8Array).subarray(offset, offset + bytes)), values)
+  })
+  const sum = (of: (part: ProgramDescription) => number): number => parts.reduce((all, part) => all + of(part), 0)
+  return {
+    ...whole, parts: parts.length,
+    symbols: { ...whole.symbols, ...Object.fromEntries(measured.map((s) => [s.name, 'measured while running'])) },
+    steps: sum((p) => p.steps), stepsAtLoad: sum((p) => p.stepsAtLoad), kernels: parts.flatMap((p) => p.kernels), constants: parts.flatMap((p) => p.constants),
+    memory: {
+      symbols: values, arenaBytes: sum((p) => p.memory.arenaBytes), lowerBoundBytes: sum((p) => p.memory.lowerBoundBytes),
+      constantBytes: sum((p) => p.memory.constantBytes), madeBytes: sum((p) => p.memory.madeBytes), readAtLoadBytes: sum((p) => p.memory.readAtLoadBytes),
+    },
+  }
+}
+
+function describe(data: ProgramData, values: Readonly<Record<string, number>>): ProgramDescription {
   const h = data.header, { steps: stepsAtLoad, raw } = h.prepare ?? { steps: [], raw: [] }
   const calls = new Map<number, Set<string>>()
   for (const s of [...h.steps, ...stepsAtLoad]) calls.set(s.kernel, (calls.get(s.kernel) ?? new Set()).add(s.origin))
@@ -58,7 +85,7 @@ export function inspectProgram(data: ProgramData, shapes: InputShapes = {}): Pro
       ...h.constants.map((c) => ({ name: c.name, dtype: c.dtype, shape: c.shape, bytes: c.bytes })),
       ...raw.map(({ name, dtype, shape }) => ({ name, dtype, shape, bytes: storageBytes(dtype, shape.reduce((n, d) => n * d, 1)), atLoad: true as const })),
     ],
-    memory: describeMemory(data, symbolValues(data, shapes)),
+    memory: describeMemory(data, values),
   }
 }
 
@@ -83,7 +110,8 @@ function symbolValues(data: ProgramData, shapes: InputShapes): Record<string, nu
 }
 
 /** The extents in `given`; for the others 1, or the least power of two with which all tensors have elements, as a window must fit into what it slides over. */
-function leastValues({ header: { symbols, buffers } }: ProgramData, given: Readonly<Record<string, number>>): Record<string, number> {
+function leastValues({ header: { symbols: fed, measured = [], buffers } }: ProgramData, given: Readonly<Record<string, number>>): Record<string, number> {
+  const symbols = [...fed, ...measured]
   const fits = (values: Readonly<Record<string, number>>): boolean => buffers.every((b) => evaluateDim(b.length, (s) => values[s] ?? 1) >= 1)
   const valuesWith = (other: number): Record<string, number> => Object.fromEntries(symbols.map((s) => [s.name, given[s.name] ?? other]))
   let other = 1

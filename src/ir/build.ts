@@ -135,14 +135,14 @@ export class GraphBuilder {
 
   /**
    * The elements of a small integer value as symbols that it gives their values while running; the same ones each time. `undefined` where it is none.
-   * The node bears `origin`.
+   * The node bears `origin`; symbols are named as near to `wish` as can be.
    */
-  measure(value: Value, origin: string): readonly Dim[] | undefined {
+  measure(value: Value, origin: string, wish = value.name): readonly Dim[] | undefined {
     const known = this.#measuredBefore(value)
     if (known !== undefined || value.type.kind !== 'tensor') return known
     const { dtype, shape } = value.type
     if ((dtype !== 'int64' && dtype !== 'int32') || !isStatic(shape) || elementCount(shape) > SYMBOLIC_ELEMENTS) return undefined
-    const symbols = Array.from({ length: elementCount(shape) }, (_, i) => this.#newSymbol(shape.length === 0 ? value.name : `${value.name}[${i}]`))
+    const symbols = Array.from({ length: elementCount(shape) }, (_, i) => this.#newSymbol(shape.length === 0 ? wish : `${wish}[${i}]`))
     this.add1('measure', [value], { symbols }, { origin, names: [`${value.name}.measured`] })
     this.#measured.set(value, symbols)
     return symbols

@@ -96,10 +96,10 @@ export class NodeCall {
     return (dimsOf(this.input(i)) ?? this.measure(this.input(i)))?.map((d) => decided(this, d)) ?? this.fail('shape-not-static', `${what} (input %${this.input(i).name}) is only known while running`, 'it must be a constant, come from shapes, or be a tensor of few integers')
   }
 
-  /** The elements of a small integer value as symbols that are measured while running; `counts`, of what there is, cannot be negative. Undefined for other values. */
-  measure(value: Value, counts = false): readonly Dim[] | undefined {
-    const symbols = this.#parts.builder.measure(value, this.origin)
-    if (!counts) for (const s of symbols ?? []) this.#parts.signed.add(s as string)
+  /** The elements of a small integer value as symbols that are measured while running; a count of what there is, which bears the name `counted`, cannot be negative. Undefined for other values. */
+  measure(value: Value, counted?: string): readonly Dim[] | undefined {
+    const symbols = this.#parts.builder.measure(value, this.origin, counted)
+    if (counted === undefined) for (const s of symbols ?? []) this.#parts.signed.add(s as string)
     return symbols
   }
 

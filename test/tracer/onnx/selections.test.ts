@@ -89,6 +89,12 @@ describe('NonMaxSuppression', () => {
     await expectEverywhere(bytes, [feeds(1, 1, 12, 1), feeds(2, 3, 25, 2), feeds(1, 2, 2, 3), feeds(3, 1, 0, 4), feeds(2, 3, 25, 5)], (given) => ({ y: wanted(given) }))
   })
 
+  it('takes as many as an input says, none where it says less than that', async () => {
+    const open = model({ inputs: [...inputs, port('most', [], DATA_TYPE.INT64)], initializers: initializers.slice(1), nodes: [node('NonMaxSuppression', ['boxes', 'scores', 'most', 'share', 'least'], ['y'])] })
+    const sets = [3, 0, -2].map((most) => ({ ...feeds(2, 2, 9, 8), most: hostTensor('int64', [], [BigInt(most)]) }))
+    await expectEverywhere(open, sets, (given) => ({ y: numbersOf(given, 'most')[0] === 3 ? wanted(given) : [] }))
+  })
+
   it('keeps none where no number is given, as ONNX has it', () => {
     const graph = importOnnxSync(model({ inputs, nodes: [node('NonMaxSuppression', ['boxes', 'scores'], ['y'])] }))
     expect(interpret(graph, feeds(1, 1, 4, 1))['y']?.shape).toEqual([0, 3])

@@ -4,7 +4,7 @@ import { add, mul, product } from '../../../ir/dims.js'
 import { dtypeOf, shapeOf, type Value } from '../../../ir/graph.js'
 import { fromNumbers } from '../../../ir/host-tensor.js'
 import { since, type NodeCall, type Rule, type RuleTable } from '../call.js'
-import { lesser } from './bounds.js'
+import { greater, lesser } from './bounds.js'
 import { castTo, reshapeTo, sliceAxis } from './compose.js'
 
 /** A scalar with the value of a dim. */
@@ -16,7 +16,7 @@ const sumOf = (call: NodeCall, x: Value): Value => call.add('reduce_sum', [x], {
 
 /** The only element of `count` as an extent. */
 function extentOf(call: NodeCall, count: Value): Dim {
-  return count.dims?.[0] ?? call.measure(count, true)?.[0] ?? call.fail('shape-not-static', 'the number of results cannot be measured')
+  return count.dims?.[0] ?? call.measure(count, `${call.outputName(0)}.count`)?.[0] ?? call.fail('shape-not-static', 'the number of results cannot be measured')
 }
 
 /** The row-major positions (int32) at which `mask`, a bool tensor, is true, in order: as many as there are. */
@@ -114,7 +114,7 @@ const nonMaxSuppression: Rule = (call) => {
   call.arity(2, 5)
   const [boxes, scores] = [call.input(0), call.input(1)], [batches, classes, candidates] = shapeOf(scores) as [Dim, Dim, Dim]
   const most = call.optional(2) === null ? 0 : call.dims(2, 'max_output_boxes_per_class')[0] ?? 0
-  const kept = lesser(call, call.mayBeNegative(most) ? call.fail('shape-not-static', 'max_output_boxes_per_class is only known while running', 'give it as a constant') : most, candidates)
+  const kept = lesser(call, greater(call, most, 0), candidates)
   const number = (i: number, otherwise: number): Value => reshapeTo(call, call.optional(i) ?? call.scalar('float32', otherwise), [1])
   const layout = call.attrs.int('center_point_box', 0)
   const [chosen, counts] = call.addAll('non_max_suppression', [boxes, scores, number(3, 0), number(4, -Infinity)], { most: kept, centred: layout === 1 }) as [Value, Value]
