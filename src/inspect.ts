@@ -5,7 +5,7 @@ import { IngotError } from './base/error.js'
 import { printDim, printShape } from './ir/dims-text.js'
 import type { InputShapes } from './ir/graph.js'
 import { decodeProgram } from './runtime/decode.js'
-import type { MeasuredSymbol, Port, ProgramData, Step } from './runtime/format.js'
+import type { MeasuredSymbol, Port, ProgramData, ProgramKernel, Step } from './runtime/format.js'
 import { gpuBytes, liveLowerBound, planOffsets } from './runtime/plan.js'
 
 export interface PortDescription { readonly name: string; readonly dtype: string; readonly shape: string }
@@ -55,7 +55,7 @@ export function inspectProgram(data: ProgramData, shapes: InputShapes = {}): Pro
 function describeParts(data: ProgramData, measured: readonly MeasuredSymbol[], values: Readonly<Record<string, number>>): ProgramDescription {
   const whole = describe(data, values), { steps, kernels } = data.header
   const parts = steps.map((step) => {
-    const { offset, bytes } = kernels[step.kernel]?.code as { readonly offset: number; readonly bytes: number }
+    const { code } = kernels[step.kernel] as ProgramKernel, { offset, bytes } = code as { readonly offset: number; readonly bytes: number }
     return describe(decodeProgram((data.sections.host as Uint8Array).subarray(offset, offset + bytes)), values)
   })
   const sum = (of: (part: ProgramDescription) => number): number => parts.reduce((all, part) => all + of(part), 0)

@@ -32,7 +32,7 @@ it.each(['js', 'wasm'] as const)('runs part after part, at whatever extent comes
   for (const [k, y] of [[[0, 2, 1], [2, 4, 6, 8]], [[3, 0, 0], [2, 4, 6, 8, 10, 12]], [[0, -1, 0], []]] as const) {
     for (const results of [session.runSync(feeds(...k)), await session.run(feeds(...k))]) {
       expect(results['y']?.shape).toEqual([y.length / 2, 2])
-      expect([...results['y']?.data as Float32Array]).toEqual(y)
+      expect(results['y']?.data).toEqual(Float32Array.from(y))
       expect(results['y']?.isInference()).toBe(true)
       expect(results['same']?.data).toEqual(x)
     }
@@ -58,7 +58,7 @@ it('what does not fit is refused by name, in the feeds and in what comes out', a
 
 it('with two threads gives the same', async () => {
   const session = await opened(await data('wasm', 2))
-  expect([...(await session.run(feeds(2, 0, 0)))['y']?.data as Float32Array]).toEqual([2, 4, 6, 8])
+  expect((await session.run(feeds(2, 0, 0)))['y']?.data).toEqual(Float32Array.of(2, 4, 6, 8))
 })
 
 it('memory, profile and disposal are those of all parts together', async () => {
