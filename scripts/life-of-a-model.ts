@@ -8,6 +8,8 @@ import { printKernel } from '../src/ir/kernel/print.js'
 import { printGraph } from '../src/ir/print.js'
 import { tensorType } from '../src/ir/types.js'
 import { renderJsKernel } from '../src/codegen/js/text.js'
+import { splitParts } from '../src/codegen/split-parts.js'
+import type { Dim } from '../src/ir/dims.js'
 
 /** A layer norm as exporters write it out, a linear layer and an activation; the batch is symbolic. */
 function model(): Graph {
@@ -26,6 +28,16 @@ function model(): Graph {
   const product = b.add1('matmul', [normed, b.constant(seededTensor('float32', [8, 4], 3), 'w')], { trans_a: false, trans_b: false }, at('linear/MatMul', 'product'))
   const biased = b.add1('add', [product, b.constant(seededTensor('float32', [4], 4), 'bias')], {}, at('linear/Add', 'biased'))
   b.output('y', b.add1('relu', [biased], {}, at('Relu', 'y')))
+  return b.finish()
+}
+
+/** Takes the first rows of a tensor, as many as come out. */
+function measuring(): Graph {
+  const b = new GraphBuilder({ name: 'rows', stage: 'traced' }), batch = b.symbol('batch', { kind: 'extent', input: 0, axis: 0 })
+  const x = b.input('x', tensorType('float32', [batch, 2])), k = b.input('k', tensorType('int64', [4]))
+  const sum = b.add1('reduce_sum', [k], { axes: [0], keepdims: false }, { origin: 'count', names: ['sum'] })
+  const [n] = b.measure(sum, 'count', 'n') as readonly [Dim]
+  b.output('y', b.add1('slice', [x], { axes: [0], starts: [0], steps: [1], sizes: [n] }, { origin: 'rows', names: ['y'] }))
   return b.finish()
 }
 
@@ -84,5 +96,14 @@ ${fence('', h.steps.map((s, i) => `step ${i}: ${h.kernels[s.kernel]?.name}(${[..
 ## 5. Artefact
 
 The header above as JSON, then ${program.header.constants.length} constants, each from a multiple of 64 bytes. Encoding the same program twice gives the same bytes.
-`
+
+## 6. Where an extent is only known while running
+
+\`measure\` makes the elements of a small tensor symbols. Here as many rows are taken as the sum of \`k\` says:
+
+${fence('', printGraph(measuring()))}
+What comes before that and what comes after become two graphs, each of which goes through all of the steps above. The file holds one artefact for each,
+and a session runs them one after the other: what the first gives, it reads \`n\` from and feeds to the second.
+
+${splitParts(measuring()).parts.map((part) => fence('', printGraph(part.graph))).join('\n')}`
 }
