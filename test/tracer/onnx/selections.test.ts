@@ -95,6 +95,12 @@ describe('NonMaxSuppression', () => {
     await expectEverywhere(open, sets, (given) => ({ y: numbersOf(given, 'most')[0] === 3 ? wanted(given) : [] }))
   })
 
+  it('keeps all that may be kept where the number is the greatest int64', async () => {
+    const all = { name: 'most', dataType: DATA_TYPE.INT64, dims: [], rawData: new Uint8Array(BigInt64Array.of(2n ** 63n - 1n).buffer) }
+    const apart = { boxes: hostTensor('float32', [1, 5, 4], Array.from({ length: 20 }, (_, i) => 10 * Math.floor(i / 4) + (i % 4 < 2 ? 0 : 1))), scores: hostTensor('float32', [1, 1, 5], [0.2, 0.9, 0.05, 0.5, 0.7]) }
+    await expectEverywhere(model({ inputs, initializers: [all, ...initializers.slice(1)], nodes: [node('NonMaxSuppression', ['boxes', 'scores', 'most', 'share', 'least'], ['y'])] }), [apart], () => ({ y: [1, 4, 3, 0].flatMap((i) => [0, 0, i]) }))
+  })
+
   it('keeps none where no number is given, as ONNX has it', () => {
     const graph = importOnnxSync(model({ inputs, nodes: [node('NonMaxSuppression', ['boxes', 'scores'], ['y'])] }))
     expect(interpret(graph, feeds(1, 1, 4, 1))['y']?.shape).toEqual([0, 3])

@@ -114,7 +114,8 @@ const nonMaxSuppression: Rule = (call) => {
   call.arity(2, 5)
   const [boxes, scores] = [call.input(0), call.input(1)], [batches, classes, candidates] = shapeOf(scores) as [Dim, Dim, Dim]
   const most = call.optional(2) === null ? 0 : call.dims(2, 'max_output_boxes_per_class')[0] ?? 0
-  const kept = lesser(call, greater(call, most, 0), candidates)
+  // The greatest int64 is a way to say all of them.
+  const kept = typeof most === 'number' && most >= 2 ** 31 ? candidates : lesser(call, greater(call, most, 0), candidates)
   const number = (i: number, otherwise: number): Value => reshapeTo(call, call.optional(i) ?? call.scalar('float32', otherwise), [1])
   const layout = call.attrs.int('center_point_box', 0)
   const [chosen, counts] = call.addAll('non_max_suppression', [boxes, scores, number(3, 0), number(4, -Infinity)], { most: kept, centred: layout === 1 }) as [Value, Value]
