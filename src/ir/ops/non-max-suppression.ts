@@ -51,49 +51,82 @@ function overlapExpr(): Expr {
 
 interface Attrs { readonly most: Dim; readonly centred: boolean }
 
-/** The statements for one class of one batch: gather what scores enough, then take the best of what is left until there are enough. */
-function choose(row: Dim, batch: Dim, candidates: Dim, { most, centred }: Attrs): readonly Stmt[] {
-  const left = (j: Dim): Dim => add(mul(row, candidates), j), box = (n: Dim): Dim => mul(4, add(mul(batch, candidates), n)), score = (n: Dim): Expr => load('x1', [left(n)])
-  const count = local('count', 'i32'), kept = local('kept', 'i32'), best = local('best', 'i32'), high = local('high', 'f32'), next = local('next', 'f32'), candidate = local('candidate', 'i32')
-  const loop = (variable: string, hi: Dim, body: readonly Stmt[]): Stmt => ({ kind: 'for', variable, lo: 0, hi, step: 1, body })
-  const when = (condition: Expr, then: readonly Stmt[]): Stmt => ({ kind: 'if', condition, then, else: [] })
-  const sure = (name: string, value: Expr, extent: Dim): Stmt => ({ kind: 'data-index', name, value, extent, sure: true })
-  /** For each candidate that is left. */
-  const each = (variable: string, body: readonly Stmt[]): Stmt => loop(variable, 'n', [
-    { kind: 'let', name: 'candidate', type: 'i32', value: load('left', [left(variable)]) },
-    when(binary('ge', candidate, i32(0)), [sure(`${variable}_at`, candidate, candidates), ...body]),
+const loop = (variable: string, hi: Dim, body: readonly Stmt[]): Stmt => ({ kind: 'for', variable, lo: 0, hi, step: 1, body })
+const when = (condition: Expr, then: readonly Stmt[], otherwise: readonly Stmt[] = []): Stmt => ({ kind: 'if', condition, then, else: otherwise })
+/** A register as an index that is known to lie in its extent. */
+const sure = (name: string, value: Expr, extent: Dim): Stmt => ({ kind: 'data-index', name, value, extent, sure: true })
+const integer = (name: string, value: Expr): Stmt => ({ kind: 'var', name, type: 'i32', value })
+const set = (name: string, value: Expr): Stmt => ({ kind: 'set', name, value })
+const reg = (name: string): Expr => local(name, 'i32')
+const plus = (a: Expr, b: Expr): Expr => binary('add', a, b)
+
+/** Where the candidates of one class stand: `order` has room for them twice. */
+interface Row { readonly row: Dim; readonly batch: Dim; readonly candidates: Dim }
+
+const score = ({ row, candidates }: Row, at: Dim): Expr => load('x1', [add(mul(row, candidates), at)])
+
+/** Lists the candidates that score enough at `order`, `count` of them. */
+function gather(of: Row): readonly Stmt[] {
+  return [
+    integer('count', i32(0)),
+    loop('i', of.candidates, [when(binary('gt', score(of, 'i'), load('x3', [0])), [
+      sure('to', reg('count'), of.candidates),
+      { kind: 'store', buffer: 'order', index: add(mul(2, of.row, of.candidates), 'to'), value: indexValue('i') },
+      set('count', plus(reg('count'), i32(1))),
+    ])]),
+    sure('n', reg('count'), add(of.candidates, 1)),
+  ]
+}
+
+/** A list of `count` places is sorted when runs of this many doublings are. */
+const MOST_DOUBLINGS = 31
+
+/**
+ * Sorts what is listed by falling score, equal ones by place: runs of `width` are merged two by two, from one half of `order` into the other;
+ * `from` is where the half begins that has them.
+ */
+function sort(of: Row): readonly Stmt[] {
+  const { row, candidates } = of, half = (of: Dim): Dim => add(mul(2, row, candidates), of), count = reg('count'), width = reg('width')
+  const least = (a: Expr): Expr => binary('min', a, count), i = indexValue('m'), extent = mul(2, candidates)
+  const entry = (name: string, at: string): readonly Stmt[] => [
+    sure(`${name}_at`, plus(reg('from'), reg(at)), extent), { kind: 'let', name, type: 'i32', value: load('order', [half(`${name}_at`)]) }, sure(`${name}_of`, reg(name), candidates),
+  ]
+  const take = (at: string): readonly Stmt[] => [...entry('taken', at), { kind: 'store', buffer: 'order', index: half('put'), value: reg('taken') }, set(at, plus(reg(at), i32(1)))]
+  const merge = loop('m', 'n', [
+    when(binary('eq', i, reg('end')), [set('left', i), set('middle', least(plus(i, width))), set('right', reg('middle')), set('end', least(plus(reg('middle'), width)))]),
+    sure('put', plus(binary('sub', indexValue(candidates), reg('from')), i), extent),
+    when(binary('ge', reg('left'), reg('middle')), take('right'), [when(binary('ge', reg('right'), reg('end')), take('left'), [
+      ...entry('one', 'left'), ...entry('other', 'right'),
+      when(binary('ge', score(of, 'one_of'), score(of, 'other_of')), take('left'), take('right')),
+    ])]),
   ])
   return [
-    { kind: 'var', name: 'count', type: 'i32', value: i32(0) },
-    loop('i', candidates, [when(binary('gt', score('i'), load('x3', [0])), [
-      sure('to', count, candidates),
-      { kind: 'store', buffer: 'left', index: left('to'), value: indexValue('i') },
-      { kind: 'set', name: 'count', value: binary('add', count, i32(1)) },
+    integer('from', i32(0)), integer('width', i32(1)),
+    loop('doubling', MOST_DOUBLINGS, [when(binary('lt', width, count), [
+      integer('left', i32(0)), integer('middle', i32(0)), integer('right', i32(0)), integer('end', i32(0)), merge,
+      set('from', binary('sub', indexValue(candidates), reg('from'))), set('width', plus(width, width)),
     ])]),
-    sure('n', count, add(candidates, 1)),
-    { kind: 'var', name: 'kept', type: 'i32', value: i32(0) },
-    loop('m', most, [
-      { kind: 'store', buffer: 'y0', index: add(mul(row, most), 'm'), value: i32(0) },
-      when(binary('eq', kept, indexValue('m')), [
-        { kind: 'var', name: 'best', type: 'i32', value: i32(-1) },
-        { kind: 'var', name: 'high', type: 'f32', value: f32(0) },
-        each('j', [
-          { kind: 'let', name: 'next', type: 'f32', value: score('j_at') },
-          when(binary('or', binary('lt', best, i32(0)), binary('gt', next, high)), [{ kind: 'set', name: 'best', value: candidate }, { kind: 'set', name: 'high', value: next }]),
-        ]),
-        when(binary('ge', best, i32(0)), [
-          sure('b', best, candidates),
-          { kind: 'store', buffer: 'y0', index: add(mul(row, most), 'm'), value: best },
-          { kind: 'set', name: 'kept', value: binary('add', kept, i32(1)) },
-          ...cornerLets('p', box('b'), centred),
-          each('k', [
-            ...cornerLets('q', box('k_at'), centred),
-            when(binary('or', binary('eq', candidate, best), overlapExpr()), [{ kind: 'store', buffer: 'left', index: left('k'), value: i32(-1) }]),
-          ]),
-        ]),
-      ]),
-    ]),
-    { kind: 'store', buffer: 'y1', index: row, value: kept },
+  ]
+}
+
+/** Takes what is listed in order, but for what shares too much with one taken before, until there are enough. */
+function choose({ row, batch, candidates }: Row, { most, centred }: Attrs): readonly Stmt[] {
+  const box = (at: Dim): Dim => mul(4, add(mul(batch, candidates), at)), chosen = (at: Dim): Dim => add(mul(row, most), at)
+  return [
+    loop('p', most, [{ kind: 'store', buffer: 'y0', index: chosen('p'), value: i32(0) }]),
+    integer('kept', i32(0)),
+    loop('k', 'n', [when(binary('lt', reg('kept'), indexValue(most)), [
+      sure('at', plus(reg('from'), indexValue('k')), mul(2, candidates)),
+      { kind: 'let', name: 'candidate', type: 'i32', value: load('order', [add(mul(2, row, candidates), 'at')]) },
+      sure('q_of', reg('candidate'), candidates), ...cornerLets('q', box('q_of'), centred),
+      integer('free', i32(1)), sure('before', reg('kept'), add(most, 1)),
+      loop('j', 'before', [when(binary('eq', reg('free'), i32(1)), [
+        sure('p_of', load('y0', [chosen('j')]), candidates), ...cornerLets('p', box('p_of'), centred),
+        when(overlapExpr(), [set('free', i32(0))]),
+      ])]),
+      when(binary('eq', reg('free'), i32(1)), [sure('to_kept', reg('kept'), most), { kind: 'store', buffer: 'y0', index: chosen('to_kept'), value: reg('candidate') }, set('kept', plus(reg('kept'), i32(1)))]),
+    ])]),
+    { kind: 'store', buffer: 'y1', index: row, value: reg('kept') },
   ]
 }
 
@@ -135,8 +168,9 @@ export const nonMaxSuppression: Op = defineOp({
   },
   kernel(ctx) {
     const [, scores] = ctx.inputs as readonly [TensorType, TensorType], [batches, classes, candidates] = scores.shape as [Dim, Dim, Dim]
-    const rows: Stmt = { kind: 'for', variable: 'c', lo: 0, hi: classes, step: 1, body: choose(add(mul('a', classes), 'c'), 'a', candidates, ctx.attrs) }
-    return kernelOf('non_max_suppression', ctx, [{ kind: 'for', variable: 'a', lo: 0, hi: batches, step: 1, body: [rows] }], { temps: [{ name: 'left', dtype: 'int32', length: mul(batches, classes, candidates) }] })
+    const of: Row = { row: add(mul('a', classes), 'c'), batch: 'a', candidates }
+    const rows: Stmt = { kind: 'for', variable: 'c', lo: 0, hi: classes, step: 1, parallel: true, body: [...gather(of), ...sort(of), ...choose(of, ctx.attrs)] }
+    return kernelOf('non_max_suppression', ctx, [{ kind: 'for', variable: 'a', lo: 0, hi: batches, step: 1, parallel: true, body: [rows] }], { temps: [{ name: 'order', dtype: 'int32', length: mul(2, batches, classes, candidates) }] })
   },
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 9, 4], range: [0, 4] }, { dtype: 'float32', shape: [2, 3, 9] }, { dtype: 'float32', shape: [1], data: [0.2] }, { dtype: 'float32', shape: [1], data: [-0.5] }], attrs: { most: 4, centred: false } },
