@@ -127,46 +127,38 @@ export async function compile(source: Graph | Uint8Array | ArrayBuffer | string,
   const graph = options.shapes === undefined ? imported : await timed('specialize', 'specialize-shapes', () => specializeShapes(imported, options.shapes ?? {}), same)
   const stripped = countBookkeeping(graph), bounds = elementBounds(graph, options.bounds)
   let branches: readonly string[] = []
-  const runAll = async (whole: Graph, names: readonly string[], own: ElementBounds): Promise<Graph> => {
+  const runAll = async (whole: Graph, names: readonly string[]): Promise<Graph> => {
     let current = whole
     for (const pass of names) {
       const before = current
       if (pass === 'merge-branches') branches = [...branches, ...openChoices(before)]
       const run = (): Graph => runPasses(before, [pass], { verify: options.verify ?? debug.has('verify') })
-      current = await timed('pass', pass, () => (pass === 'fuse' && target === 'wgsl' ? fuseApart(before, nodesForHost(before, own)) : run()), same)
+      current = await timed('pass', pass, () => (pass === 'fuse' && target === 'wgsl' ? fuseApart(before, nodesForHost(before, bounds)) : run()), same)
     }
     return current
   }
   const emitOptions: EmitOptions = { target, features, producer: VERSION, ...((options.threads ?? 1) > 1 && { threads: options.threads as number }) }
   const graphText = (of: Graph): Pick<EmitOptions, 'graphText'> => (options.keepGraph === true ? { graphText: printGraph(of, { weights: 'short' }) } : {})
   const onKernel: OnKernel = (k) => { debug.kernel(k); options.onKernel?.(k) }
-  const build = async (source: Graph, own: ElementBounds): Promise<Built> => {
-    const graph = await runAll(source, passes, own)
-    const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel, own)) : undefined
+  const build = async (part: Graph): Promise<Built> => {
+    const graph = await runAll(part, passes)
+    const device = target === 'wgsl' ? await timed('lower', 'lower', () => lowerForDevice(graph, onKernel, bounds)) : undefined
     const lowered = device ?? await timed('lower', 'lower', () => lowerGraph(graph, target, onKernel, features))
     const plan = await timed('plan', 'plan-memory', () => planMemory(graph, lowered, { device: device !== undefined, ...(device !== undefined && options.precision === 'f16' && { half: chooseHalf(graph, device) }) }))
     const given = { ...emitOptions, ...graphText(graph) }
-    const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, given) : emitDeviceProgram(graph, device, plan, { ...given, bounds: own }, hostArtefact)))
+    const data = await timed('emit', 'emit', () => (device === undefined ? emitProgram(graph, lowered, plan, given) : emitDeviceProgram(graph, device, plan, { ...given, bounds }, hostArtefact)))
     return { data, kernels: lowered.kernels.length, nodes: graph.nodes.length, winograd: winogradIn(graph), host: device?.parts.map((p) => p.reasons) ?? [] }
   }
 
-  let data: ProgramData, built: readonly Built[], parts: number | undefined
-  if (isMeasuring(graph)) {
-    const split = splitParts(await runAll(graph, passes.slice(0, passes.indexOf('drop-dead') + 1), bounds))
-    const artefacts: Built[] = []
-    for (const { graph: part } of split.parts) artefacts.push(await build(part, Object.fromEntries(Object.entries(bounds).filter(([name]) => part.inputs.some((v) => v.name === name)))))
-    data = await timed('emit', 'emit-parts', () => emitParts(split, artefacts.map((part) => encodeProgram(part.data)), { ...emitOptions, bounds, ...graphText(split.graph) }))
-    built = artefacts
-    parts = artefacts.length
-  } else {
-    built = [await build(graph, bounds)]
-    data = (built[0] as Built).data
-  }
+  const split = isMeasuring(graph) ? splitParts(await runAll(graph, passes.slice(0, passes.indexOf('drop-dead') + 1))) : undefined
+  const built: Built[] = []
+  for (const part of split?.parts.map((p) => p.graph) ?? [graph]) built.push(await build(part))
+  const data = split === undefined ? (built[0] as Built).data : await timed('emit', 'emit-parts', () => emitParts(split, built.map((b) => encodeProgram(b.data)), { ...emitOptions, bounds, ...graphText(split.graph) }))
   debug.program(data.header)
   await debug.flush()
   const sum = (of: (b: Built) => number): number => built.reduce((all, b) => all + of(b), 0)
   return new Program(data, {
-    steps, ...(picked !== undefined && { picked }), ...(target === 'wgsl' && { host: built.flatMap((b) => b.host) }), ...(parts !== undefined && { parts }),
+    steps, ...(picked !== undefined && { picked }), ...(target === 'wgsl' && { host: built.flatMap((b) => b.host) }), ...(split !== undefined && { parts: built.length }),
     nodes: { before: imported.nodes.length, after: sum((b) => b.nodes) }, kernels: sum((b) => b.kernels), stripped, branches, winograd: built.flatMap((b) => b.winograd),
   })
 }

@@ -1,10 +1,10 @@
 /** A graph in parts + the artefacts of its parts → Program data whose steps are the parts. */
 import { product } from '../ir/dims.js'
 import { tensorOf, type Value } from '../ir/graph.js'
-import type { Port, ProgramBuffer, ProgramData, ProgramHeader, ProgramKernel, Step, WgslCode } from '../runtime/format.js'
+import type { ProgramBuffer, ProgramData, ProgramHeader, ProgramKernel, Step, WgslCode } from '../runtime/format.js'
 import { align64 } from '../runtime/plan.js'
 import type { SplitGraph } from './split-parts.js'
-import type { EmitOptions } from './emit.js'
+import { portsOf, type EmitOptions } from './emit.js'
 
 /** The program; `artefacts` are those of the parts, in their order. */
 export function emitParts({ graph, parts, measured }: SplitGraph, artefacts: readonly Uint8Array[], options: EmitOptions): ProgramData {
@@ -15,8 +15,7 @@ export function emitParts({ graph, parts, measured }: SplitGraph, artefacts: rea
     numbers.set(value, buffers.length)
     return buffers.push({ dtype, length: product(shape), place: 'host', first: -1, last: parts.length }) - 1
   }
-  const port = (name: string, value: Value): Port => ({ name, dtype: tensorOf(value).dtype, shape: tensorOf(value).shape, buffer: bufferOf(value) })
-  const inputs = graph.inputs.map((v): Port => { const bounds = options.bounds?.[v.name]; return { ...port(v.name, v), ...(bounds && { bounds: [bounds.lo, bounds.hi] as const }) } })
+  const { inputs, outputs } = portsOf(graph, bufferOf, options)
   const steps = parts.map(({ takes, gives, symbols, graph: own }, i): Step => ({ kernel: i, buffers: [...takes, ...gives].map(bufferOf), params: symbols, origin: own.name }))
   const offsets: number[] = []
   let end = 0
@@ -30,7 +29,7 @@ export function emitParts({ graph, parts, measured }: SplitGraph, artefacts: rea
   const header: ProgramHeader = {
     name: graph.name, target: options.target, ...(options.threads !== undefined && { threads: options.threads }), producer: options.producer,
     symbols: graph.symbols.flatMap(({ name, source }) => (source.kind === 'measured' ? [] : [{ name, ...source }])),
-    constraints: [], inputs, outputs: graph.outputs.map((o) => port(o.name, o.value)),
+    constraints: [], inputs, outputs,
     measured: measured.map(({ symbol, value, index }) => ({ name: symbol, buffer: bufferOf(value), index })),
     buffers, steps, kernels, constants: [],
     ...(options.graphText !== undefined && { graph: options.graphText }),

@@ -51,8 +51,7 @@ function stepsOf(calls: readonly LoweredCall[], callBuffers: MemoryPlan['callBuf
 }
 
 function assemble(graph: Graph, plan: MemoryPlan, options: EmitOptions, { steps, kernels, sections, prepare, pieces = [], requires }: Emitted): ProgramData {
-  const inputs = graph.inputs.map((v): Port => { const bounds = options.bounds?.[v.name]; return { ...port(v.name, v, plan), ...(bounds && { bounds: [bounds.lo, bounds.hi] as const }) } })
-  const outputs = graph.outputs.map((o): Port => port(o.name, o.value, plan))
+  const { inputs, outputs } = portsOf(graph, (value) => plan.bufferOf(value), options)
   const header: ProgramHeader = {
     name: graph.name, target: options.target, ...(options.threads !== undefined && { threads: options.threads }), producer: options.producer,
     symbols: usedSymbols(graph, inputs, steps, plan),
@@ -86,9 +85,11 @@ function codeSections({ kernels }: Lowered, steps: readonly Step[], { target, fe
   }
 }
 
-function port(name: string, value: Value, plan: MemoryPlan): Port {
-  const type = tensorOf(value)
-  return { name, dtype: type.dtype, shape: type.shape, buffer: plan.bufferOf(value) }
+/** The program's inputs and outputs; `bufferOf` numbers the buffers of values, those of the inputs first. */
+export function portsOf(graph: Graph, bufferOf: (value: Value) => number, { bounds = {} }: Pick<EmitOptions, 'bounds'>): Pick<ProgramHeader, 'inputs' | 'outputs'> {
+  const port = (name: string, value: Value): Port => ({ name, dtype: tensorOf(value).dtype, shape: tensorOf(value).shape, buffer: bufferOf(value) })
+  const inputs = graph.inputs.map((v): Port => { const own = bounds[v.name]; return { ...port(v.name, v), ...(own && { bounds: [own.lo, own.hi] as const }) } })
+  return { inputs, outputs: graph.outputs.map((o) => port(o.name, o.value)) }
 }
 
 /** Declared symbols that anything in the program mentions. */

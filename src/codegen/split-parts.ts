@@ -10,12 +10,10 @@
  * that nothing speaks of are dropped, and what was only there to measure them.
  * Not a pass from graph to graph: `compile` runs it before the others and puts each part through all of them. Preserves bits.
  */
-import { visitSymbols } from '../base/dim.js'
-import type { Dim } from '../ir/dims.js'
-import { isGraph, type Constraint, type Graph, type GraphOutput, type Node, type Value } from '../ir/graph.js'
-import { getOp } from '../ir/ops/index.js'
-import { capturedBy, outputValues, substitute, usedBy, withoutDeadNodes } from '../ir/rewrite.js'
-import { tensorType, type ValueType } from '../ir/types.js'
+import type { Constraint, Graph, GraphOutput, Node, Value } from '../ir/graph.js'
+import { outputValues, substitute, usedBy, withoutDeadNodes } from '../ir/rewrite.js'
+import { usedSymbols, visitConstraintSymbols, visitNodeSymbols, visitTypeSymbols } from '../ir/used-symbols.js'
+import { withFedSymbols } from './fed-symbols.js'
 
 /** One part: its graph, the values of the whole that its inputs are, and those that its outputs are; where it has `symbols`, one more input holds their values. */
 export interface GraphPart { readonly graph: Graph; readonly takes: readonly Value[]; readonly gives: readonly Value[]; readonly symbols: readonly string[] }
@@ -29,51 +27,24 @@ export interface SplitGraph { readonly graph: Graph; readonly parts: readonly Gr
 /** True where some extent is only known while running. */
 export const isMeasuring = (graph: Graph): boolean => graph.symbols.some((s) => s.source.kind === 'measured')
 
-/** Cuts `graph`, of a stage before `fused`, into parts in the order in which they have to run. */
-export function splitParts(graph: Graph): SplitGraph {
-  const live = withoutIdle(graph), measured = measuredElements(live)
-  const names = new Map<Value, Value>()
-  for (const n of live.nodes) if (n.op === 'measure') names.set(n.outputs[0] as Value, n.inputs[0] as Value)
-  const whole = substitute({ ...live, nodes: live.nodes.filter((n) => n.op !== 'measure') }, names)
-  const levels = levelsOf(whole, measured)
-  return { graph: whole, measured, parts: partsOf(whole, levels, measured) }
-}
-
-/** `graph` without measured symbols that nothing speaks of, and without the nodes that only they needed. */
-function withoutIdle(graph: Graph): Graph {
-  const used = new Set<string>(), note = (s: string): void => { used.add(s) }
-  for (const n of graph.nodes) visitNodeSymbols(n, note)
-  for (const o of graph.outputs) visitTypeSymbols(o.value.type, note)
-  for (const c of graph.constraints) for (const d of [c.a, c.b]) visitSymbols(d, note)
-  const idle = (n: Node): boolean => n.op === 'measure' && symbolsOf(n).every((s) => !used.has(s))
-  if (!graph.nodes.some(idle)) return graph
-  const replaced = new Map(graph.nodes.filter(idle).map((n) => [n.outputs[0] as Value, n.inputs[0] as Value]))
-  const gone = new Set(graph.nodes.filter(idle).flatMap(symbolsOf))
-  const kept = substitute({ ...graph, nodes: graph.nodes.filter((n) => !idle(n)), symbols: graph.symbols.filter((s) => !gone.has(s.name)) }, replaced)
-  return withoutIdle(withoutDeadNodes(kept))
-}
-
+const isMeasure = (node: Node): boolean => node.op === 'measure'
 const symbolsOf = (measure: Node): readonly string[] => measure.attrs['symbols'] as readonly string[]
 
-function measuredElements({ nodes }: Graph): MeasuredElement[] {
-  const through = new Map(nodes.filter((n) => n.op === 'measure').map((n) => [n.outputs[0] as Value, n.inputs[0] as Value]))
-  const origin = (v: Value): Value => { const from = through.get(v); return from === undefined ? v : origin(from) }
-  return nodes.filter((n) => n.op === 'measure').flatMap((n) => symbolsOf(n).map((symbol, index) => ({ symbol, value: origin(n.inputs[0] as Value), index })))
+/** Cuts `graph`, of a stage before `fused`, into parts in the order in which they have to run. */
+export function splitParts(graph: Graph): SplitGraph {
+  const given = new Map(graph.nodes.filter(isMeasure).map((n) => [n.outputs[0] as Value, n.inputs[0] as Value]))
+  const live = withoutIdle(substitute(graph, given))
+  const measured = live.nodes.filter(isMeasure).flatMap((n) => symbolsOf(n).map((symbol, index) => ({ symbol, value: n.inputs[0] as Value, index })))
+  const whole = { ...live, nodes: live.nodes.filter((n) => !isMeasure(n)) }
+  return { graph: whole, measured, parts: partsOf(whole, levelsOf(whole, measured), measured) }
 }
 
-function visitTypeSymbols(type: ValueType, visit: (symbol: string) => void): void {
-  if (type.kind === 'tensor') for (const d of type.shape) visitSymbols(d, visit)
-}
-
-/** The symbols that the types of a node's results and its attributes speak of, those of nested graphs too. */
-function visitNodeSymbols(node: Node, visit: (symbol: string) => void): void {
-  const { attrs: kinds } = getOp(node.op)
-  for (const v of node.outputs) visitTypeSymbols(v.type, visit)
-  for (const [name, attr] of Object.entries(node.attrs)) {
-    if (isGraph(attr)) for (const inner of attr.nodes) visitNodeSymbols(inner, visit)
-    else if (kinds[name] === 'dim') visitSymbols(attr as Dim, visit)
-    else if (kinds[name] === 'dims') for (const d of attr as readonly Dim[]) visitSymbols(d, visit)
-  }
+/** `graph` without measured symbols that nothing speaks of, and without the nodes that only they needed; nothing reads what measures give. */
+function withoutIdle(graph: Graph): Graph {
+  const used = usedSymbols(graph), idle = new Set(graph.nodes.filter((n) => isMeasure(n) && symbolsOf(n).every((s) => !used.has(s))))
+  if (idle.size === 0) return graph
+  const gone = new Set([...idle].flatMap(symbolsOf))
+  return withoutIdle(withoutDeadNodes({ ...graph, nodes: graph.nodes.filter((n) => !idle.has(n)), symbols: graph.symbols.filter((s) => !gone.has(s.name)) }))
 }
 
 interface Levels { readonly nodes: ReadonlyMap<Node, number>; readonly values: ReadonlyMap<Value, number>; readonly symbols: ReadonlyMap<string, number>; readonly last: number }
@@ -107,7 +78,11 @@ function partsOf(graph: Graph, levels: Levels, measured: readonly MeasuredElemen
   for (const n of graph.nodes) for (const level of owner.get(n) ?? []) nodes[level]?.push(n)
   const needs = nodes.map((own) => { const inside = new Set(own.flatMap((n) => n.outputs)); return new Set(own.flatMap((n) => [...usedBy(n)]).filter((v) => v.data === undefined && !inside.has(v))) })
   const wanted = new Set([...needs.flatMap((s) => [...s]), ...measured.map((m) => m.value), ...outputs])
-  const constraints = (level: number): Constraint[] => graph.constraints.filter((c) => Math.max(levelOf(c.a, levels), levelOf(c.b, levels)) === level)
+  const constraints = (level: number): Constraint[] => graph.constraints.filter((c) => {
+    let own = 0
+    visitConstraintSymbols(c, (symbol) => { own = Math.max(own, levels.symbols.get(symbol) ?? 0) })
+    return own === level
+  })
   return nodes.flatMap((own, level): GraphPart[] => {
     const inside = new Set(own.flatMap((n) => n.outputs))
     // Results that no node makes are given by the first part.
@@ -116,12 +91,6 @@ function partsOf(graph: Graph, levels: Levels, measured: readonly MeasuredElemen
     const takes = [...new Set([...(needs[level] as ReadonlySet<Value>), ...through])].filter((v) => fed.has(v) || made.has(v))
     return gives.length === 0 ? [] : [partOf(graph, level, own, takes, gives, constraints(level))]
   })
-}
-
-function levelOf(dim: Dim, { symbols }: Levels): number {
-  let level = 0
-  visitSymbols(dim, (s) => { level = Math.max(level, symbols.get(s) ?? 0) })
-  return level
 }
 
 /** The parts that each node is in: its own, or for one that reads nothing but constants, those in which it is used. */
@@ -142,23 +111,10 @@ function partOf(graph: Graph, level: number, nodes: readonly Node[], takes: read
   const used = new Set<string>(), note = (s: string): void => { used.add(s) }
   for (const v of takes) visitTypeSymbols(v.type, note)
   for (const n of nodes) visitNodeSymbols(n, note)
-  for (const c of constraints) for (const d of [c.a, c.b]) visitSymbols(d, note)
+  for (const c of constraints) visitConstraintSymbols(c, note)
   const symbols = graph.symbols.filter((s) => used.has(s.name)).map((s) => s.name)
   // Elements that are known are written into attributes already, and inputs would be checked against them.
-  const inputs = takes.map((v): Value => ({ name: v.name, type: v.type })), values: Value = { name: freeName('symbols', graph), type: tensorType('int64', [symbols.length]) }
-  const part = substitute({
-    ...graph, name: `${graph.name}.part${level}`, constraints, nodes,
-    symbols: symbols.map((name, index) => ({ name, source: { kind: 'element', input: inputs.length, index } })),
-    inputs: symbols.length > 0 ? [...inputs, values] : inputs,
-    outputs: gives.map((value): GraphOutput => ({ name: value.name, value })),
-  }, new Map(takes.map((v, i) => [v, inputs[i] as Value])))
-  return { graph: part, takes, gives, symbols }
-}
-
-/** A name that no value of the graph has. */
-function freeName(wish: string, graph: Graph): string {
-  const taken = new Set([...graph.inputs, ...graph.nodes.flatMap((n) => [...n.outputs, ...capturedBy({ ...graph, nodes: [n], outputs: [] })])].map((v) => v.name))
-  let name = wish
-  while (taken.has(name)) name += '_'
-  return name
+  const inputs = takes.map((v): Value => ({ name: v.name, type: v.type })), outputs = gives.map((value): GraphOutput => ({ name: value.name, value }))
+  const part = substitute({ ...graph, name: `${graph.name}.part${level}`, constraints, nodes, inputs, outputs }, new Map(takes.map((v, i) => [v, inputs[i] as Value])))
+  return { graph: withFedSymbols(part, symbols), takes, gives, symbols }
 }

@@ -18,10 +18,7 @@ interface Tools {
   readonly load: typeof load
   readonly feedReader: (header: ProgramHeader) => (feeds: Feeds) => Fed
   readonly evaluateDim: (dim: Dim, valueOf: (symbol: string) => number) => number
-}
-
-const damaged = (field: string): never => {
-  throw new IngotError('artefact-damaged', `the artefact is damaged: ${field} is not valid`, { hint: 'fetch the file or compile the model again' })
+  readonly damaged: (field: string) => never
 }
 
 /** A part, and the numbers of the buffers that it takes and gives; `params` are what its last input holds, where it has one more than it takes. */
@@ -38,7 +35,8 @@ type Results = Record<string, Tensor>
 /** The session of a program in parts. Throws what `load` does. */
 export async function sessionOfParts<T extends Tensor>(program: ProgramData, options: LoadOptions<T>, tools: Tools): Promise<Session<T>> {
   const { header } = program, { makeTensor, ...own } = options, { maxMemory = Infinity } = options
-  checkMeasured(header)
+  const { damaged } = tools
+  checkMeasured(header, tools)
   const parts: Part[] = []
   for (const step of header.steps) parts.push(await openPart(program, step, own, tools))
   const sum = (of: (memory: SessionMemory) => number): number => parts.reduce((all, { session }) => all + of(session.memory), 0)
@@ -52,7 +50,7 @@ export async function sessionOfParts<T extends Tensor>(program: ProgramData, opt
     for (const part of parts) {
       // With a limit, there is one arena at a time.
       if (maxMemory < Infinity) for (const { session } of parts) if (session !== part.session) session.trim()
-      const results = yield { session: part.session, feeds: feedsOf(part, run, valueOf) }
+      const results = yield { session: part.session, feeds: feedsOf(part, run, valueOf, tools) }
       const held = sum((m) => m.arenaBytes + m.constantBytes)
       if (held > maxMemory) throw new IngotError('out-of-memory', `these shapes need ${held} bytes, maxMemory is ${maxMemory}`, { hint: 'feed smaller inputs or raise maxMemory' })
       part.session.outputs.forEach(({ name }, i) => { run.tensors.set(part.gives[i] as number, results[name] as Tensor) })
@@ -124,7 +122,7 @@ export async function sessionOfParts<T extends Tensor>(program: ProgramData, opt
   return new SessionOfParts(program, { sync: header.target !== 'wgsl', release() {}, bind: () => damaged('steps') }, { ...options, profile: false })
 }
 
-async function openPart({ header, sections }: ProgramData, { kernel, buffers, params }: Step, options: LoadOptions, { load }: Tools): Promise<Part> {
+async function openPart({ header, sections }: ProgramData, { kernel, buffers, params }: Step, options: LoadOptions, { load, damaged }: Tools): Promise<Part> {
   const { kind, offset, bytes } = (header.kernels[kernel] as ProgramKernel).code as WgslCode
   if (kind !== 'host') damaged('kernels')
   const session = await load((sections.host as Uint8Array).subarray(offset, offset + bytes), options)
@@ -133,12 +131,12 @@ async function openPart({ header, sections }: ProgramData, { kernel, buffers, pa
   return { session, takes: buffers.slice(0, count), gives: buffers.slice(count), params }
 }
 
-function feedsOf({ session, takes, params }: Part, { tensors }: Trip, valueOf: (dim: Dim) => number): Feeds {
+function feedsOf({ session, takes, params }: Part, { tensors }: Trip, valueOf: (dim: Dim) => number, { damaged }: Tools): Feeds {
   const known = (dim: Dim): bigint => { const value = valueOf(dim); return Number.isSafeInteger(value) ? BigInt(value) : damaged('measured') }
   return Object.fromEntries(session.inputs.map(({ name }, i) => [name, takes[i] === undefined ? BigInt64Array.from(params, known) : tensors.get(takes[i])])) as Feeds
 }
 
-function checkMeasured({ measured = [], buffers }: ProgramHeader): void {
+function checkMeasured({ measured = [], buffers }: ProgramHeader, { damaged }: Tools): void {
   for (const { name, buffer, index } of measured) if (typeof name !== 'string' || !/^int(32|64)$/.test(buffers[buffer]?.dtype ?? '') || !Number.isSafeInteger(index)) damaged('measured')
 }
 

@@ -211,7 +211,7 @@ export class Session<T extends Tensor = Tensor> {
 export async function load<T extends Tensor = Tensor>(source: ProgramSource, options: LoadOptions<T> = {}): Promise<Session<T>> {
   const { program, kernels, kept } = await open(source, options)
   const { target, measured } = program.header
-  if (measured) return (await import('./parts.js')).sessionOfParts(program, options, { Session, load, feedReader, evaluateDim })
+  if (measured) return (await import('./parts.js')).sessionOfParts(program, options, { Session, load, feedReader, evaluateDim, damaged })
   const { threads = program.header.threads ?? 1 } = options
   const host = target === 'wasm' || threads !== 1 ? wasmHost(program, threads, kept) : target === 'js' ? (await import('./js/functions.js')).jsHost(program, kernels, { callingHost, damaged }) : (await webgpu()).webgpuHost(program, options.device as GPUDevice | undefined, { decode: decodeProgram, wasm: wasmHost, layOut, evaluate: evaluateDim, allocate, storageOf })
   return new Session(program, await host, options)

@@ -7,11 +7,11 @@ import { DTYPES } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import type { Graph, Node, Value } from '../../ir/graph.js'
 import { tensorOf } from '../../ir/graph.js'
-import { tensorType } from '../../ir/types.js'
 import { getOp } from '../../ir/ops/index.js'
 import { checkTypes } from '../check-types.js'
 import { callOf, KernelTable, localSymbols, lowerNode, type Lowered, type LoweredNode, type LoweredStep, type OnKernel } from '../lower.js'
 import { nodeKey } from '../node-key.js'
+import { SYMBOLS, withFedSymbols } from '../fed-symbols.js'
 import { legalize } from '../legalize.js'
 import { intervalOfDType, union, type Interval } from '../../ir/kernel/interval.js'
 import { narrowIntegers, type Narrowed } from './narrow-integers.js'
@@ -27,9 +27,6 @@ export interface DeviceLowered extends Lowered { readonly parts: readonly HostPa
 
 /** What the elements of inputs can be, by name, where a caller knows. */
 export type ElementBounds = Readonly<Record<string, Interval>>
-
-/** The input of a host part that holds the symbols' values: no value of a graph has such a name. */
-const SYMBOLS = '(symbols)'
 
 interface Made { readonly made: LoweredNode; readonly written: readonly (Interval | undefined)[] }
 
@@ -151,12 +148,7 @@ function partOf(graph: Graph, nodes: readonly Node[], number: number): Graph {
   const inputs = new Set<Value>(), needed = new Set<Value>()
   for (const n of graph.nodes) for (const v of n.inputs) if (v !== null && v.data === undefined && own.has(v) !== inside.has(n)) (inside.has(n) ? inputs : needed).add(v)
   for (const o of graph.outputs) if (own.has(o.value)) needed.add(o.value)
+  const part: Graph = { ...graph, name: `${graph.name}.host${number}`, constraints: [], nodes, inputs: [...inputs], outputs: [...needed].map((value) => ({ name: value.name, value })) }
   // The program around it gives the values of the symbols.
-  const { symbols } = graph
-  const values: Value = { name: SYMBOLS, type: tensorType('int64', [symbols.length]) }
-  return {
-    ...graph, name: `${graph.name}.host${number}`, constraints: [], nodes,
-    symbols: symbols.map(({ name }, index) => ({ name, source: { kind: 'element', input: inputs.size, index } })),
-    inputs: [...inputs, ...(symbols.length > 0 ? [values] : [])], outputs: [...needed].map((value) => ({ name: value.name, value })),
-  }
+  return withFedSymbols(part, graph.symbols.map((s) => s.name))
 }

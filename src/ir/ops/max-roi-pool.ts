@@ -13,7 +13,7 @@ import { numbersOf } from './elements.js'
 import { greatest, least, number, over, plus, times } from './expressions.js'
 import { flatIndex, kernelOf } from './hand-written.js'
 import { fromIndex } from './interpolation.js'
-import { inferRegions, regionLoops } from './roi-space.js'
+import { inferRegions, regionLoops, type Side } from './roi-space.js'
 
 const ATTRS = { height: 'int', width: 'int', spatial_scale: 'float' } as const
 interface MaxRoiPoolAttrs { readonly height: number; readonly width: number; readonly spatial_scale: number }
@@ -43,9 +43,6 @@ function reference({ inputs, attrs, outputs }: ReferenceCall<MaxRoiPoolAttrs>): 
   }
   return [fromNumbers(out.dtype, out.shape, result)]
 }
-
-/** An axis of the image: where a region's numbers of it stand, its extent, the loop over the result's places and the result's extent. */
-interface Side { readonly name: 'y' | 'x'; readonly first: number; readonly extent: Dim; readonly place: string; readonly pooled: number }
 
 function regionOf({ name, first, pooled }: Side, scale: number, type: RegisterType): Stmt[] {
   const nearest = (x: Expr): Expr => times(unary('sign', x), unary('floor', plus(unary('abs', x), number(type, 0.5))))

@@ -2,12 +2,14 @@
 import type { HostTensor } from '../../base/dtype.js'
 import { elementCount } from '../../base/dtype.js'
 import { add, mul, type Dim } from '../dims.js'
-import { binary, constant, indexValue, load, local, type Expr } from '../kernel/expr.js'
+import { binary, indexValue, load, local, type Expr } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
+import { eachOf, indexFrom, letBe, loopTo, setTo, storeTo, varOf, when } from '../kernel/statements.js'
 import { defineOp, type ConcreteType, type Op } from '../op.js'
 import { printShape } from '../dims-text.js'
 import { tensorType, type TensorType } from '../types.js'
 import { required } from './elementwise.js'
+import { greatest, least, minus, number, over, plus, times } from './expressions.js'
 import { kernelOf } from './hand-written.js'
 import { checkAttribute, checkShape, tensorInput } from './operands.js'
 
@@ -27,38 +29,33 @@ function overlap(p: Box, q: Box, threshold: number): boolean {
   return one > 0 && other > 0 && f(shared / f(f(one + other) - shared)) > threshold
 }
 
-const f32 = (value: number): Expr => constant('f32', value)
-const i32 = (value: number): Expr => constant('i32', value)
+const f32 = (value: number): Expr => number('f32', value)
+const i32 = (value: number): Expr => number('i32', value)
 const both = (a: Expr, b: Expr): Expr => binary('and', a, b)
 
 /** `let`s `p0`…`p3` with the corners of box `at` (`p` is `prefix`), in order. */
 function cornerLets(prefix: string, first: Dim, centred: boolean): readonly Stmt[] {
-  const element = (i: number): Expr => load('x0', [add(first, i)]), half = (i: number): Expr => binary('mul', element(i), f32(0.5))
+  const element = (i: number): Expr => load('x0', [add(first, i)]), half = (i: number): Expr => times(element(i), f32(0.5))
   const values = centred
-    ? [0, 1].map((i) => binary('sub', element(i), half(i + 2))).concat([0, 1].map((i) => binary('add', element(i), half(i + 2))))
+    ? [0, 1].map((i) => minus(element(i), half(i + 2))).concat([0, 1].map((i) => plus(element(i), half(i + 2))))
     : (['min', 'max'] as const).flatMap((op) => [0, 1].map((i) => binary(op, element(i), element(i + 2))))
-  return values.map((value, i): Stmt => ({ kind: 'let', name: `${prefix}${i}`, type: 'f32', value }))
+  return values.map((value, i): Stmt => (letBe(`${prefix}${i}`, 'f32', value)))
 }
 
 /** Whether the boxes of `p…` and `q…` share more than `threshold`. */
 function overlapExpr(): Expr {
   const at = (name: string): Expr => local(name, 'f32')
-  const area = (p: string): Expr => binary('mul', binary('sub', at(`${p}2`), at(`${p}0`)), binary('sub', at(`${p}3`), at(`${p}1`)))
-  const side = (i: 0 | 1): Expr => binary('max', f32(0), binary('sub', binary('min', at(`p${i + 2}`), at(`q${i + 2}`)), binary('max', at(`p${i}`), at(`q${i}`))))
-  const shared = binary('mul', side(0), side(1)), share = binary('div', shared, binary('sub', binary('add', area('p'), area('q')), shared))
+  const area = (p: string): Expr => times(minus(at(`${p}2`), at(`${p}0`)), minus(at(`${p}3`), at(`${p}1`)))
+  const side = (i: 0 | 1): Expr => greatest(f32(0), minus(least(at(`p${i + 2}`), at(`q${i + 2}`)), greatest(at(`p${i}`), at(`q${i}`))))
+  const shared = times(side(0), side(1)), share = over(shared, minus(plus(area('p'), area('q')), shared))
   return both(both(binary('gt', area('p'), f32(0)), binary('gt', area('q'), f32(0))), binary('gt', share, load('x2', [0])))
 }
 
 interface Attrs { readonly most: Dim; readonly centred: boolean }
 
-const loop = (variable: string, hi: Dim, body: readonly Stmt[]): Stmt => ({ kind: 'for', variable, lo: 0, hi, step: 1, body })
-const when = (condition: Expr, then: readonly Stmt[], otherwise: readonly Stmt[] = []): Stmt => ({ kind: 'if', condition, then, else: otherwise })
-/** A register as an index that is known to lie in its extent. */
-const sure = (name: string, value: Expr, extent: Dim): Stmt => ({ kind: 'data-index', name, value, extent, sure: true })
-const integer = (name: string, value: Expr): Stmt => ({ kind: 'var', name, type: 'i32', value })
-const set = (name: string, value: Expr): Stmt => ({ kind: 'set', name, value })
+const integer = (name: string, value: Expr): Stmt => varOf(name, 'i32', value)
 const reg = (name: string): Expr => local(name, 'i32')
-const plus = (a: Expr, b: Expr): Expr => binary('add', a, b)
+const choice = (condition: Expr, then: readonly Stmt[], otherwise: readonly Stmt[]): Stmt => ({ kind: 'if', condition, then, else: otherwise })
 
 /** Where the candidates of one class stand: `order` has room for them twice. */
 interface Row { readonly row: Dim; readonly batch: Dim; readonly candidates: Dim }
@@ -69,12 +66,12 @@ const score = ({ row, candidates }: Row, at: Dim): Expr => load('x1', [add(mul(r
 function gather(of: Row): readonly Stmt[] {
   return [
     integer('count', i32(0)),
-    loop('i', of.candidates, [when(binary('gt', score(of, 'i'), load('x3', [0])), [
-      sure('to', reg('count'), of.candidates),
-      { kind: 'store', buffer: 'order', index: add(mul(2, of.row, of.candidates), 'to'), value: indexValue('i') },
-      set('count', plus(reg('count'), i32(1))),
+    loopTo('i', of.candidates, [when(binary('gt', score(of, 'i'), load('x3', [0])), [
+      indexFrom('to', reg('count'), of.candidates),
+      storeTo('order', add(mul(2, of.row, of.candidates), 'to'), indexValue('i')),
+      setTo('count', plus(reg('count'), i32(1))),
     ])]),
-    sure('n', reg('count'), add(of.candidates, 1)),
+    indexFrom('n', reg('count'), add(of.candidates, 1)),
   ]
 }
 
@@ -87,24 +84,24 @@ const MOST_DOUBLINGS = 31
  */
 function sort(of: Row): readonly Stmt[] {
   const { row, candidates } = of, half = (of: Dim): Dim => add(mul(2, row, candidates), of), count = reg('count'), width = reg('width')
-  const least = (a: Expr): Expr => binary('min', a, count), i = indexValue('m'), extent = mul(2, candidates)
+  const until = (a: Expr): Expr => least(a, count), i = indexValue('m'), extent = mul(2, candidates)
   const entry = (name: string, at: string): readonly Stmt[] => [
-    sure(`${name}_at`, plus(reg('from'), reg(at)), extent), { kind: 'let', name, type: 'i32', value: load('order', [half(`${name}_at`)]) }, sure(`${name}_of`, reg(name), candidates),
+    indexFrom(`${name}_at`, plus(reg('from'), reg(at)), extent), letBe(name, 'i32', load('order', [half(`${name}_at`)])), indexFrom(`${name}_of`, reg(name), candidates),
   ]
-  const take = (at: string): readonly Stmt[] => [...entry('taken', at), { kind: 'store', buffer: 'order', index: half('put'), value: reg('taken') }, set(at, plus(reg(at), i32(1)))]
-  const merge = loop('m', 'n', [
-    when(binary('eq', i, reg('end')), [set('left', i), set('middle', least(plus(i, width))), set('right', reg('middle')), set('end', least(plus(reg('middle'), width)))]),
-    sure('put', plus(binary('sub', indexValue(candidates), reg('from')), i), extent),
-    when(binary('ge', reg('left'), reg('middle')), take('right'), [when(binary('ge', reg('right'), reg('end')), take('left'), [
+  const take = (at: string): readonly Stmt[] => [...entry('taken', at), storeTo('order', half('put'), reg('taken')), setTo(at, plus(reg(at), i32(1)))]
+  const merge = loopTo('m', 'n', [
+    when(binary('eq', i, reg('end')), [setTo('left', i), setTo('middle', until(plus(i, width))), setTo('right', reg('middle')), setTo('end', until(plus(reg('middle'), width)))]),
+    indexFrom('put', plus(minus(indexValue(candidates), reg('from')), i), extent),
+    choice(binary('ge', reg('left'), reg('middle')), take('right'), [choice(binary('ge', reg('right'), reg('end')), take('left'), [
       ...entry('one', 'left'), ...entry('other', 'right'),
-      when(binary('ge', score(of, 'one_of'), score(of, 'other_of')), take('left'), take('right')),
+      choice(binary('ge', score(of, 'one_of'), score(of, 'other_of')), take('left'), take('right')),
     ])]),
   ])
   return [
     integer('from', i32(0)), integer('width', i32(1)),
-    loop('doubling', MOST_DOUBLINGS, [when(binary('lt', width, count), [
+    loopTo('doubling', MOST_DOUBLINGS, [when(binary('lt', width, count), [
       integer('left', i32(0)), integer('middle', i32(0)), integer('right', i32(0)), integer('end', i32(0)), merge,
-      set('from', binary('sub', indexValue(candidates), reg('from'))), set('width', plus(width, width)),
+      setTo('from', minus(indexValue(candidates), reg('from'))), setTo('width', plus(width, width)),
     ])]),
   ]
 }
@@ -113,20 +110,20 @@ function sort(of: Row): readonly Stmt[] {
 function choose({ row, batch, candidates }: Row, { most, centred }: Attrs): readonly Stmt[] {
   const box = (at: Dim): Dim => mul(4, add(mul(batch, candidates), at)), chosen = (at: Dim): Dim => add(mul(row, most), at)
   return [
-    loop('p', most, [{ kind: 'store', buffer: 'y0', index: chosen('p'), value: i32(0) }]),
+    loopTo('p', most, [storeTo('y0', chosen('p'), i32(0))]),
     integer('kept', i32(0)),
-    loop('k', 'n', [when(binary('lt', reg('kept'), indexValue(most)), [
-      sure('at', plus(reg('from'), indexValue('k')), mul(2, candidates)),
-      { kind: 'let', name: 'candidate', type: 'i32', value: load('order', [add(mul(2, row, candidates), 'at')]) },
-      sure('q_of', reg('candidate'), candidates), ...cornerLets('q', box('q_of'), centred),
-      integer('free', i32(1)), sure('before', reg('kept'), add(most, 1)),
-      loop('j', 'before', [when(binary('eq', reg('free'), i32(1)), [
-        sure('p_of', load('y0', [chosen('j')]), candidates), ...cornerLets('p', box('p_of'), centred),
-        when(overlapExpr(), [set('free', i32(0))]),
+    loopTo('k', 'n', [when(binary('lt', reg('kept'), indexValue(most)), [
+      indexFrom('at', plus(reg('from'), indexValue('k')), mul(2, candidates)),
+      letBe('candidate', 'i32', load('order', [add(mul(2, row, candidates), 'at')])),
+      indexFrom('q_of', reg('candidate'), candidates), ...cornerLets('q', box('q_of'), centred),
+      integer('free', i32(1)), indexFrom('before', reg('kept'), add(most, 1)),
+      loopTo('j', 'before', [when(binary('eq', reg('free'), i32(1)), [
+        indexFrom('p_of', load('y0', [chosen('j')]), candidates), ...cornerLets('p', box('p_of'), centred),
+        when(overlapExpr(), [setTo('free', i32(0))]),
       ])]),
-      when(binary('eq', reg('free'), i32(1)), [sure('to_kept', reg('kept'), most), { kind: 'store', buffer: 'y0', index: chosen('to_kept'), value: reg('candidate') }, set('kept', plus(reg('kept'), i32(1)))]),
+      when(binary('eq', reg('free'), i32(1)), [indexFrom('to_kept', reg('kept'), most), storeTo('y0', chosen('to_kept'), reg('candidate')), setTo('kept', plus(reg('kept'), i32(1)))]),
     ])]),
-    { kind: 'store', buffer: 'y1', index: row, value: reg('kept') },
+    storeTo('y1', row, reg('kept')),
   ]
 }
 
@@ -169,8 +166,8 @@ export const nonMaxSuppression: Op = defineOp({
   kernel(ctx) {
     const [, scores] = ctx.inputs as readonly [TensorType, TensorType], [batches, classes, candidates] = scores.shape as [Dim, Dim, Dim]
     const of: Row = { row: add(mul('a', classes), 'c'), batch: 'a', candidates }
-    const rows: Stmt = { kind: 'for', variable: 'c', lo: 0, hi: classes, step: 1, parallel: true, body: [...gather(of), ...sort(of), ...choose(of, ctx.attrs)] }
-    return kernelOf('non_max_suppression', ctx, [{ kind: 'for', variable: 'a', lo: 0, hi: batches, step: 1, parallel: true, body: [rows] }], { temps: [{ name: 'order', dtype: 'int32', length: mul(2, batches, classes, candidates) }] })
+    const rows = eachOf('c', classes, [...gather(of), ...sort(of), ...choose(of, ctx.attrs)])
+    return kernelOf('non_max_suppression', ctx, [eachOf('a', batches, [rows])], { temps: [{ name: 'order', dtype: 'int32', length: mul(2, batches, classes, candidates) }] })
   },
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 9, 4], range: [0, 4] }, { dtype: 'float32', shape: [2, 3, 9] }, { dtype: 'float32', shape: [1], data: [0.2] }, { dtype: 'float32', shape: [1], data: [-0.5] }], attrs: { most: 4, centred: false } },

@@ -11,13 +11,10 @@ import type { TensorType } from '../types.js'
 import { greatest, least, minus, number, over, plus, times } from './expressions.js'
 import { flatIndex, kernelOf } from './hand-written.js'
 import { fromIndex } from './interpolation.js'
-import { regionLoops } from './roi-space.js'
+import { regionLoops, type Side } from './roi-space.js'
 
 export const ROI_ALIGN_ATTRS = { mode: 'string', height: 'int', width: 'int', sampling_ratio: 'int', spatial_scale: 'float', half_pixel: 'bool' } as const
 export interface RoiAlignAttrs { readonly mode: string; readonly height: number; readonly width: number; readonly sampling_ratio: number; readonly spatial_scale: number; readonly half_pixel: boolean }
-
-/** An axis of the image: where a region's numbers of it stand, its extent, the loop over the result's places and the result's extent. */
-interface Side { readonly name: 'y' | 'x'; readonly first: number; readonly extent: Dim; readonly place: string; readonly pooled: number }
 
 /** More points than this along an axis are never visited. */
 const MOST_POINTS = 2 ** 30

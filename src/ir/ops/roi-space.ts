@@ -8,6 +8,9 @@ import type { Call, InferContext } from '../op.js'
 import { tensorType, type TensorType } from '../types.js'
 import { checkAttribute, checkSameDType, checkShape, FLOATS, tensorInput } from './operands.js'
 
+/** An axis of the image: where a region's numbers of it stand, its extent, the loop over the result's places and the result's extent. */
+export interface Side { readonly name: 'y' | 'x'; readonly first: number; readonly extent: Dim; readonly place: string; readonly pooled: number }
+
 /** Channels that are pooled together on a CPU, so that they share coordinates and weights. */
 const TOGETHER = 4
 

@@ -91,16 +91,18 @@ export class NodeCall {
   /** Shape of input `i`. */
   shape(i: number): readonly Dim[] { return tensorOf(this.input(i)).shape }
 
-  /** Elements of integer input `i` as dims; those that are only known while running become symbols that are measured then. Throws `shape-not-static` where there are too many. */
-  dims(i: number, what: string): readonly Dim[] {
-    return (dimsOf(this.input(i)) ?? this.measure(this.input(i)))?.map((d) => decided(this, d)) ?? this.fail('shape-not-static', `${what} (input %${this.input(i).name}) is only known while running`, 'it must be a constant, come from shapes, or be a tensor of few integers')
-  }
+  /** Elements of integer input `i` as dims. */
+  dims(i: number, what: string): readonly Dim[] { return this.elements(this.input(i), `${what} (input %${this.input(i).name})`) }
 
-  /** The elements of a small integer value as symbols that are measured while running; a count of what there is, which bears the name `counted`, cannot be negative. Undefined for other values. */
-  measure(value: Value, counted?: string): readonly Dim[] | undefined {
-    const symbols = this.#parts.builder.measure(value, this.origin, counted)
-    if (counted === undefined) for (const s of symbols ?? []) this.#parts.signed.add(s as string)
-    return symbols
+  /**
+   * Elements of an integer value as dims; those that are only known while running become symbols that are measured then. A count of what there is, which
+   * bears the name `counted`, cannot be negative. Throws `shape-not-static`, saying `what` it is, where there are too many.
+   */
+  elements(value: Value, what: string, counted?: string): readonly Dim[] {
+    const known = dimsOf(value), { builder, signed } = this.#parts, found = known ?? builder.measure(value, this.origin, counted)
+    if (found === undefined) return this.fail('shape-not-static', `${what} is only known while running`, 'it must be a constant, come from shapes, or be a tensor of few integers')
+    if (known === undefined && counted === undefined) for (const s of found) signed.add(s as string)
+    return found.map((d) => decided(this, d))
   }
 
   /** Like `dims`, as numbers. */

@@ -15,7 +15,7 @@ import { domainName, opsetsOf, refuseUnsupported, ruleFor, type Opsets } from '.
 import { declareInputs } from './ports.js'
 import type { Message } from './schema.js'
 import { denseFromSparse, tensorFromProto, type ExternalReader } from './tensor.js'
-import { usedSymbols } from './used-symbols.js'
+import { usedSymbols } from '../../ir/used-symbols.js'
 
 type NodeProto = Message<'NodeProto'>
 type GraphProto = Message<'GraphProto'>

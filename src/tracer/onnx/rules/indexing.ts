@@ -76,7 +76,7 @@ function floatRange(call: NodeCall): Value {
   }
   const [start, limit, step] = [0, 1, 2].map((i) => reshapeTo(call, call.input(i), [])) as [Value, Value, Value]
   const steps = castTo(call, call.add('ceil', [call.add('div', [call.add('sub', [limit, start]), step])]), 'int64')
-  const [length] = call.measure(steps) ?? []
+  const [length] = call.elements(steps, 'the length of a range')
   const places = castTo(call, call.add('range', [], { start: 0, step: 1, length: greater(call, length as Dim, 0), dtype: 'int64' }), dtype)
   return call.add('add', [start, call.add('mul', [places, step])])
 }

@@ -6,17 +6,19 @@ import { fromNumbers } from '../../../ir/host-tensor.js'
 import { since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { greater, lesser } from './bounds.js'
 import { castTo, reshapeTo, sliceAxis } from './compose.js'
-
-/** A scalar with the value of a dim. */
-const dimScalar = (call: NodeCall, dim: Dim, dtype: 'int32' | 'int64'): Value => call.add('dims_tensor', [], { dims: [dim], shape: [], dtype })
+import { dimAsScalar } from './scalars.js'
 
 const iota = (call: NodeCall, length: Dim): Value => call.add('range', [], { start: 0, step: 1, length, dtype: 'int32' })
 
 const sumOf = (call: NodeCall, x: Value): Value => call.add('reduce_sum', [x], { axes: [0], keepdims: false })
 
-/** The only element of `count` as an extent. */
-function extentOf(call: NodeCall, count: Value): Dim {
-  return count.dims?.[0] ?? call.measure(count, `${call.outputName(0)}.count`)?.[0] ?? call.fail('shape-not-static', 'the number of results cannot be measured')
+/** The slices of `x` along its first axis at `places`. */
+const slicesAt = (call: NodeCall, x: Value, places: Value): Value => call.add('gather', [x, places], { axis: 0 })
+
+/** `length` int32 with `values` at `places`, and 0 elsewhere. */
+function placed(call: NodeCall, length: Dim, places: Value, values: Value): Value {
+  const zeros = call.add('fill', [], { shape: [length], value: fromNumbers('int32', [1], [0]) })
+  return call.add('scatter_elements', [zeros, places, values], { axis: 0, reduction: 'none' })
 }
 
 /** The row-major positions (int32) at which `mask`, a bool tensor, is true, in order: as many as there are. */
@@ -24,10 +26,9 @@ function positionsOf(call: NodeCall, mask: Value): Value {
   const length = product(shapeOf(mask)), flat = reshapeTo(call, mask, [length])
   const ones = castTo(call, flat, 'int32'), running = call.add('cumsum', [ones], { axis: 0, exclusive: true, reverse: false })
   // Whatever is not picked goes to one more place at the end.
-  const place = call.add('where', [flat, running, dimScalar(call, length, 'int32')])
-  const empty = call.add('fill', [], { shape: [add(length, 1)], value: fromNumbers('int32', [1], [0]) })
-  const places = call.add('scatter_elements', [empty, place, iota(call, length)], { axis: 0, reduction: 'none' })
-  return sliceAxis(call, places, 0, 0, extentOf(call, sumOf(call, ones)))
+  const place = call.add('where', [flat, running, dimAsScalar(call, length, 'int32')])
+  const [count] = call.elements(sumOf(call, ones), 'the number of results', `${call.outputName(0)}.count`) as readonly [Dim]
+  return sliceAxis(call, placed(call, add(length, 1), place, iota(call, length)), 0, 0, count)
 }
 
 /** Positions in a row-major tensor of `shape` as coordinates, one row of int64 for each axis. */
@@ -35,17 +36,15 @@ function coordinates(call: NodeCall, positions: Value, shape: readonly Dim[]): V
   const at = castTo(call, positions, 'int64')
   return shape.map((extent, axis) => {
     const stride = product(shape.slice(axis + 1))
-    const whole = stride === 1 ? at : call.add('div', [at, dimScalar(call, stride, 'int64')])
-    return axis === 0 ? whole : call.add('mod', [whole, dimScalar(call, extent, 'int64')])
+    const whole = stride === 1 ? at : call.add('div', [at, dimAsScalar(call, stride, 'int64')])
+    return axis === 0 ? whole : call.add('mod', [whole, dimAsScalar(call, extent, 'int64')])
   })
 }
-
-const isNot = (call: NodeCall, x: Value, zero: Value): Value => call.add('logical_not', [call.add('eq', [x, zero])])
 
 const nonZero: Rule = (call) => {
   call.arity(1)
   const x = call.input(0), shape = shapeOf(x)
-  const positions = positionsOf(call, dtypeOf(x) === 'bool' ? x : isNot(call, x, call.scalar(dtypeOf(x), 0)))
+  const positions = positionsOf(call, dtypeOf(x) === 'bool' ? x : call.add('ne', [x, call.scalar(dtypeOf(x), 0)]))
   const found = shapeOf(positions)[0] as Dim
   if (shape.length === 0) return call.emit('fill', [], { shape: [0, found], value: fromNumbers('int64', [1], [0]) })
   const rows = coordinates(call, positions, shape).map((row) => reshapeTo(call, row, [1, found]))
@@ -64,9 +63,9 @@ const compress: Rule = (call) => {
 
 /** Orders `keys` (rank 1), equal ones by `order`, which is a permutation in int64: the positions of the least first. */
 function sortedBy(call: NodeCall, keys: Value, order: Value | undefined): Value {
-  const length = shapeOf(keys)[0] as Dim, take = (x: Value, at: Value): Value => call.add('gather', [x, at], { axis: 0 })
-  const sorted = call.addAll('top_k', [order === undefined ? keys : take(keys, order)], { axis: 0, largest: false, k: length })[1] as Value
-  return order === undefined ? sorted : take(order, sorted)
+  const length = shapeOf(keys)[0] as Dim
+  const sorted = call.addAll('top_k', [order === undefined ? keys : slicesAt(call, keys, order)], { axis: 0, largest: false, k: length })[1] as Value
+  return order === undefined ? sorted : slicesAt(call, order, sorted)
 }
 
 /** The most elements of a slice by which Unique compares slices, each of which takes a sort. */
@@ -79,11 +78,11 @@ function sortRows(call: NodeCall, x: Value): { readonly order: Value; readonly f
   let order: Value | undefined
   for (let c = columns - 1; c >= 0; c--) order = sortedBy(call, reshapeTo(call, sliceAxis(call, x, 1, c, 1), [rows]), order)
   order ??= castTo(call, iota(call, rows), 'int64')
-  const sorted = call.add('gather', [x, order], { axis: 0 })
+  const sorted = slicesAt(call, x, order)
   // The first row has none before it, and is taken to differ.
   const places = iota(call, rows), first = castTo(call, call.add('eq', [places, call.scalar('int32', 0)]), 'int32')
-  const before = call.add('gather', [sorted, call.add('add', [call.add('sub', [places, call.scalar('int32', 1)]), first])], { axis: 0 })
-  const differing = call.add('reduce_sum', [castTo(call, isNot(call, sorted, before), 'int32')], { axes: [1], keepdims: false })
+  const before = slicesAt(call, sorted, call.add('add', [call.add('sub', [places, call.scalar('int32', 1)]), first]))
+  const differing = call.add('reduce_sum', [castTo(call, call.add('ne', [sorted, before]), 'int32')], { axes: [1], keepdims: false })
   return { order, fresh: castTo(call, call.add('add', [differing, first]), 'bool') }
 }
 
@@ -96,17 +95,16 @@ const unique: Rule = (call) => {
   const count = axis === undefined ? product(shape) : shape[axis] as Dim
   const rows = reshapeTo(call, moved, [count, axis === undefined ? 1 : product(shape.filter((_, i) => i !== axis))])
   const { order, fresh } = sortRows(call, rows), starts = positionsOf(call, fresh), found = shapeOf(starts)[0] as Dim
-  const take = (from: Value, at: Value): Value => call.add('gather', [from, at], { axis: 0 })
   const group = call.add('sub', [call.add('cumsum', [castTo(call, fresh, 'int32')], { axis: 0, exclusive: false, reverse: false }), call.scalar('int32', 1)])
-  const groups = call.add('scatter_elements', [call.add('fill', [], { shape: [count], value: fromNumbers('int32', [1], [0]) }), order, group], { axis: 0, reduction: 'none' })
-  const ends = sliceAxis(call, call.add('concat', [starts, reshapeTo(call, dimScalar(call, count, 'int32'), [1])], { axis: 0 }), 0, 1, found)
+  const groups = placed(call, count, order, group)
+  const ends = sliceAxis(call, call.add('concat', [starts, reshapeTo(call, dimAsScalar(call, count, 'int32'), [1])], { axis: 0 }), 0, 1, found)
   // Equal rows are in the order of their places, so the first of a group is the one that comes first.
-  const firsts = take(order, starts), counts = call.add('sub', [ends, starts])
+  const firsts = slicesAt(call, order, starts), counts = call.add('sub', [ends, starts])
   const byPlace = isSorted ? undefined : sortedBy(call, firsts, undefined)
-  const inOrder = (v: Value): Value => (byPlace === undefined ? v : take(v, byPlace))
-  const ranks = byPlace === undefined ? groups : take(call.add('scatter_elements', [call.add('fill', [], { shape: [found], value: fromNumbers('int32', [1], [0]) }), byPlace, iota(call, found)], { axis: 0, reduction: 'none' }), groups)
+  const inOrder = (v: Value): Value => (byPlace === undefined ? v : slicesAt(call, v, byPlace))
+  const ranks = byPlace === undefined ? groups : slicesAt(call, placed(call, found, byPlace, iota(call, found)), groups)
   const chosen = inOrder(firsts)
-  const values = axis === undefined ? take(reshapeTo(call, x, [count]), chosen) : call.add('gather', [x, chosen], { axis })
+  const values = call.add('gather', [axis === undefined ? reshapeTo(call, x, [count]) : x, chosen], { axis: axis ?? 0 })
   return [values, chosen, castTo(call, ranks, 'int64'), castTo(call, inOrder(counts), 'int64')].slice(0, call.outputCount)
 }
 
@@ -121,8 +119,8 @@ const nonMaxSuppression: Rule = (call) => {
   const [chosen, counts] = call.addAll('non_max_suppression', [boxes, scores, number(3, 0), number(4, -Infinity)], { most: kept, centred: layout === 1 }) as [Value, Value]
   const taken = call.add('lt', [iota(call, kept), reshapeTo(call, counts, [batches, classes, 1])])
   const positions = positionsOf(call, taken), found = shapeOf(positions)[0] as Dim
-  const [batch, one] = coordinates(call, call.add('div', [positions, dimScalar(call, kept === 0 ? 1 : kept, 'int32')]), [batches, classes]) as [Value, Value]
-  const box = castTo(call, call.add('gather', [reshapeTo(call, chosen, [mul(batches, classes, kept)]), positions], { axis: 0 }), 'int64')
+  const [batch, one] = coordinates(call, call.add('div', [positions, dimAsScalar(call, kept === 0 ? 1 : kept, 'int32')]), [batches, classes]) as [Value, Value]
+  const box = castTo(call, slicesAt(call, reshapeTo(call, chosen, [mul(batches, classes, kept)]), positions), 'int64')
   return call.emit('concat', [batch, one, box].map((column) => reshapeTo(call, column, [found, 1])), { axis: 1 })
 }
 
