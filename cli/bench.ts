@@ -5,7 +5,7 @@ import { inspectProgram, load, type Target } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { programOf } from './model.js'
-import { countOption, deviceOptionsOf, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
+import { countOption, deviceOptionsOf, lengthOption, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
 import { table } from './progress.js'
 
 interface Options extends FixedInputs, DeviceOptions { readonly input?: Readonly<Record<string, string>>; readonly runs: number; readonly target?: Target | 'auto'; readonly threads?: number; readonly json?: boolean }
@@ -19,6 +19,7 @@ export function benchCommand(): Command {
     .option('--input <name=source>', 'as for run', inputOption)
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
+    .option('--length <name=n>', 'how many tensors a sequence input of a model holds, 1 or none for an optional, as for compile (repeatable)', lengthOption)
     .option('--target <target>', 'wasm, js, wgsl or auto, for a model', targetOrAuto)
     .option('--threads <n>', 'threads that share the work (wasm)', threadsOption)
     .option('--json', 'print all figures as JSON')

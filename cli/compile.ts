@@ -6,7 +6,7 @@ import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, type CompileOptions, type Program, type Target } from '../src/index.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
-import { bytesOption, deviceOptionsOf, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
+import { bytesOption, deviceOptionsOf, lengthOption, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
 import { progressLine } from './progress.js'
 
 interface Options extends FixedInputs, DeviceOptions { readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
@@ -21,6 +21,7 @@ export function compileCommand(): Command {
     .option('--threads <n>', 'threads that sessions use unless they are told otherwise (wasm)', threadsOption)
     .option('--shape <name=extents>', 'fix an input\'s extents, _ for one to leave open (repeatable); others stay symbolic', shapeOption)
     .option('--value <name=value>', 'fix an input to a number, a list (1,2,3) or a .npy or .pb file, and so decide what depends on it (repeatable)', valueOption)
+    .option('--length <name=n>', 'say how many tensors a sequence input holds, which become the inputs NAME.0, NAME.1, …; 1 or none for an optional (repeatable)', lengthOption)
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
     .option('--max-memory <size>', 'refuse a program that needs more memory than this (symbolic extents counted as 1)', bytesOption)

@@ -1,14 +1,14 @@
-/** Inputs of a model that the command line fixes: extents by `--shape`, values by `--value`. */
-import { IngotError, type FixedValue, type ImportOnnxOptions, type InputShapes } from '../src/index.js'
+/** What the command line fixes of a model's inputs: extents by `--shape`, values by `--value`, how many tensors there are by `--length`. */
+import { IngotError, type FixedValue, type ImportOnnxOptions, type InputShapes, type Lengths } from '../src/index.js'
 import { readTensor } from './feeds.js'
 
 /** Options of a command that fix a model's inputs. */
-export interface FixedInputs { readonly shape?: InputShapes; readonly value?: Readonly<Record<string, string>> }
+export interface FixedInputs { readonly shape?: InputShapes; readonly value?: Readonly<Record<string, string>>; readonly length?: Lengths }
 
 /** What they fix while a model is imported. Throws `bad-option` for a value that cannot be read. */
-export async function fixedInputs({ shape, value = {} }: FixedInputs): Promise<Pick<ImportOnnxOptions, 'shapes' | 'constants'>> {
+export async function fixedInputs({ shape, value = {}, length }: FixedInputs): Promise<Pick<ImportOnnxOptions, 'shapes' | 'constants' | 'lengths'>> {
   const constants = await Promise.all(Object.entries(value).map(async ([name, text]) => [name, await valueOf(name, text)] as const))
-  return { ...(shape !== undefined && { shapes: shape }), ...(constants.length > 0 && { constants: Object.fromEntries(constants) }) }
+  return { ...(shape !== undefined && { shapes: shape }), ...(constants.length > 0 && { constants: Object.fromEntries(constants) }), ...(length !== undefined && { lengths: length }) }
 }
 
 async function valueOf(name: string, text: string): Promise<FixedValue> {

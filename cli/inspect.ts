@@ -4,7 +4,7 @@ import pc from 'picocolors'
 import { importOnnx, inspectProgram, printShape, decodeProgram, type Graph, type ProgramDescription } from '../src/index.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { isArtefact, readBytes } from './model.js'
-import { shapeOption, sizeText, valueOption } from './options.js'
+import { lengthOption, shapeOption, sizeText, valueOption } from './options.js'
 import { table } from './progress.js'
 
 /** The subcommand. */
@@ -14,6 +14,7 @@ export function inspectCommand(): Command {
     .argument('<file>', 'an .onnx model or .ingot artefact')
     .option('--shape <name=extents>', 'extents to plan memory for, of an artefact with symbolic dims (repeatable)', shapeOption)
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
+    .option('--length <name=n>', 'how many tensors a sequence input of a model holds, 1 or none for an optional, as for compile (repeatable)', lengthOption)
     .option('--json', 'print everything as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot inspect model.ingot --shape input=8,3,224,224')
     .action(inspectFile)

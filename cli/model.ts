@@ -39,9 +39,15 @@ export async function programOf(path: string, options: CompileOptions = {}): Pro
   }
 }
 
-/** The graph of an ONNX model; refuses an artefact, which holds none that could be interpreted. */
-export async function graphOf(path: string, options: ImportOnnxOptions = {}): Promise<Graph> {
+/** The bytes of an ONNX model; refuses an artefact, which holds no graph that could be interpreted. */
+export async function modelBytes(path: string): Promise<Uint8Array> {
   const bytes = await readBytes(path)
   if (isArtefact(bytes)) throw new IngotError('bad-option', `'${path}' is a compiled artefact; this needs the model it was made from`, { hint: 'give the .onnx file' })
+  return bytes
+}
+
+/** The graph of an ONNX model, not of an artefact. */
+export async function graphOf(path: string, options: ImportOnnxOptions = {}): Promise<Graph> {
+  await modelBytes(path)
   return importOnnx(path, options)
 }

@@ -1,6 +1,6 @@
 /** Readers of option values that several commands share. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { TARGETS, type InputShapes, type Target } from '../src/index.js'
+import { TARGETS, type InputShapes, type Lengths, type Target } from '../src/index.js'
 
 export type Bounds = Readonly<Record<string, readonly [number, number]>>
 
@@ -18,6 +18,13 @@ export function valueOption(text: string, previous: Readonly<Record<string, stri
   const at = text.indexOf('=')
   if (at < 1 || at === text.length - 1) throw new InvalidArgumentError("write NAME=16000, NAME=1,2,3 or NAME=FILE: an input's name and its value")
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+/** `x=3` or `x=none`, collected over repeated options. */
+export function lengthOption(text: string, previous: Lengths = {}): Lengths {
+  const [, name, length] = /^(.+)=(\d+|none)$/.exec(text) ?? []
+  if (name === undefined) throw new InvalidArgumentError('write NAME=3: the name of a sequence and the number of its tensors; NAME=1 or NAME=none of an optional')
+  return { ...previous, [name]: length === 'none' ? null : Number(length) }
 }
 
 /** One of the targets that programs can be compiled for. */

@@ -8,7 +8,7 @@ import { inputOption, makeFeeds } from './feeds.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { graphOf, programOf } from './model.js'
 import { writeNpy } from './npy.js'
-import { deviceOptionsOf, seedOption, shapeOption, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
+import { deviceOptionsOf, lengthOption, seedOption, shapeOption, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
 
 interface Options extends FixedInputs, DeviceOptions { readonly input?: Readonly<Record<string, string>>; readonly seed: number; readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly check?: boolean; readonly json?: boolean }
 
@@ -20,6 +20,7 @@ export function runCommand(): Command {
     .option('--input <name=source>', 'a .npy, .pb or .bin file, random or zeros (repeatable); random when absent', inputOption)
     .option('--shape <name=extents>', 'extents of an input that has no file (repeatable)', shapeOption)
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
+    .option('--length <name=n>', 'how many tensors a sequence input of a model holds, 1 or none for an optional, as for compile (repeatable)', lengthOption)
     .option('--seed <n>', 'seed of random inputs', seedOption, 1)
     .option('--output <folder>', 'write every output there as .npy')
     .option('--target <target>', 'wasm, js, wgsl or auto, for a model (an artefact has its own)', targetOrAuto)

@@ -3,11 +3,11 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import pc from 'picocolors'
-import { decodeTensorProto, IngotError, TARGETS, verifyTarget, type HostTensor, type Target, type VerifyReport } from '../src/index.js'
+import { decodeRecorded, IngotError, TARGETS, verifyTarget, type HostTensor, type Recorded, type Target, type VerifyReport } from '../src/index.js'
 import { inputOption, makeFeeds } from './feeds.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
-import { graphOf, readBytes } from './model.js'
-import { shapeOption, targetOption, threadsOf, threadsOption, toleranceOption, valueOption } from './options.js'
+import { graphOf, modelBytes, readBytes } from './model.js'
+import { lengthOption, shapeOption, targetOption, threadsOf, threadsOption, toleranceOption, valueOption } from './options.js'
 
 interface Options extends FixedInputs { readonly data?: string; readonly target?: Target; readonly threads?: number; readonly tolerance: number; readonly input?: Readonly<Record<string, string>>; readonly json?: boolean }
 
@@ -23,18 +23,20 @@ export function verifyCommand(): Command {
     .option('--input <name=source>', 'as for run', inputOption)
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
+    .option('--length <name=n>', 'how many tensors a sequence input of a model holds, 1 or none for an optional, as for compile (repeatable)', lengthOption)
     .option('--json', 'print the reports as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot verify model.onnx --data test_data_set_0')
     .action(verifyModel)
 }
 
 async function verifyModel(model: string, options: Options): Promise<void> {
-  const graph = await graphOf(model, await fixedInputs(options))
+  const data = options.data === undefined ? undefined : await recordedData(options.data, await modelBytes(model)), fixed = await fixedInputs(options)
+  const graph = await graphOf(model, { ...fixed, shapes: { ...data?.inputs.shapes, ...fixed.shapes }, lengths: { ...data?.inputs.lengths, ...fixed.lengths } })
   const ports = graph.inputs.map((v) => {
     if (v.type.kind !== 'tensor') throw new IngotError('unsupported-type', `the input '${v.name}' is a ${v.type.kind}; verify takes tensors`)
     return { name: v.name, dtype: v.type.dtype, shape: v.type.shape }
   })
-  const recorded = options.data === undefined ? undefined : await recordedData(options.data, ports.map((p) => p.name), graph.outputs.map((o) => o.name))
+  const recorded = data === undefined ? undefined : { feeds: tensorsOf(data.inputs, ports, join(data.folder, 'input_0.pb')), outputs: tensorsOf(data.outputs, graph.outputs, join(data.folder, 'output_0.pb')) }
   const feeds = recorded?.feeds ?? await makeFeeds(ports, { inputs: options.input ?? {}, shapes: options.shape ?? {}, seed: 1, say: (line) => console.error(pc.dim(line)) })
   const reports: VerifyReport[] = []
   for (const target of options.target === undefined ? TARGETS : [options.target]) {
@@ -62,16 +64,20 @@ function print(report: VerifyReport, against: string): void {
   }
 }
 
-async function recordedData(folder: string, inputs: readonly string[], outputs: readonly string[]): Promise<{ readonly feeds: Record<string, HostTensor>; readonly outputs: Record<string, HostTensor> }> {
+/** Those of the recorded tensors that are ports of the graph; throws `file-not-found` where none is. */
+function tensorsOf({ tensors }: Recorded, ports: readonly { readonly name: string }[], file: string): Record<string, HostTensor> {
+  const found = Object.entries(tensors).filter(([name]) => ports.some((p) => p.name === name))
+  if (found.length === 0 && ports.length > 0) throw new IngotError('file-not-found', `there is no ${file}`, { hint: 'give a test_data_set folder with input_K.pb and output_K.pb' })
+  return Object.fromEntries(found)
+}
+
+/** What a folder of test data holds for the model of these bytes. */
+async function recordedData(folder: string, model: Uint8Array): Promise<{ readonly folder: string; readonly inputs: Recorded; readonly outputs: Recorded }> {
   const files = await readdir(folder).catch(() => { throw new IngotError('file-not-found', `there is no folder '${folder}'`, { hint: 'give a test_data_set folder with input_K.pb and output_K.pb' }) })
-  const read = async (kind: string, names: readonly string[]): Promise<Record<string, HostTensor>> => {
-    const out: Record<string, HostTensor> = {}
-    for (const [i, name] of names.entries()) {
-      const file = `${kind}_${i}.pb`
-      if (files.includes(file)) out[name] = decodeTensorProto(await readBytes(join(folder, file)))
-    }
-    if (Object.keys(out).length === 0 && names.length > 0) throw new IngotError('file-not-found', `'${folder}' holds no ${kind}_0.pb`, { hint: 'give a test_data_set folder with input_K.pb and output_K.pb' })
-    return out
+  const read = async (kind: 'input' | 'output'): Promise<Recorded> => {
+    const last = files.reduce((most, file) => Math.max(most, Number(new RegExp(`^${kind}_(\\d+)\\.pb$`).exec(file)?.[1] ?? -1)), -1)
+    const names = Array.from({ length: last + 1 }, (_, k) => `${kind}_${k}.pb`)
+    return decodeRecorded(model, kind, await Promise.all(names.map((file) => (files.includes(file) ? readBytes(join(folder, file)) : undefined))))
   }
-  return { feeds: await read('input', inputs), outputs: await read('output', outputs) }
+  return { folder, inputs: await read('input'), outputs: await read('output') }
 }

@@ -7,8 +7,7 @@ import { IngotError } from '../src/base/error.js'
 import type { Graph } from '../src/ir/graph.js'
 import { toNumbers } from '../src/ir/host-tensor.js'
 import { interpret } from '../src/ir/interpret.js'
-import { decodeModel } from '../src/tracer/onnx/decode.js'
-import { decodeTensorProto, importOnnxSync } from '../src/tracer/onnx/index.js'
+import { decodeRecorded, importOnnxSync, type Recorded } from '../src/tracer/onnx/index.js'
 
 /** What runs a graph: gives a function from feeds to results. */
 export type Engine = (graph: Graph) => Promise<(feeds: Readonly<Record<string, HostTensor>>) => Results | Promise<Results>>
@@ -24,7 +23,7 @@ export interface Outcome {
   readonly name: string
   readonly verdict: 'pass' | 'fail' | 'unsupported'
   readonly why: string
-  /** Inputs that had to be fixed to their values for the model to compile (axes, scales). */
+  /** Inputs that had to be fixed for the model to compile: to their values (axes, scales), or, sequences and optionals, to their lengths. */
   readonly fixed: readonly string[]
 }
 
@@ -37,16 +36,17 @@ export async function runCase(folder: string, name: string, engine: Engine, tole
     if (sets.length === 0) return { name, verdict: 'fail', why: 'no test data', fixed }
     let plain: Prepared | undefined
     for (const set of sets) {
-      const prepared: Prepared = plain ?? await prepare(model, () => tensorsIn(join(folder, set), 'input'), engine)
+      const prepared: Prepared = plain ?? await prepare(model, () => recordedIn(model, join(folder, set), 'input'), engine)
       fixed = prepared.fixed
       if (fixed.length === 0) plain = prepared
-      const inputs = tensorsIn(join(folder, set), 'input'), wanted = tensorsIn(join(folder, set), 'output')
-      const results = await prepared.run(Object.fromEntries(prepared.names.flatMap((n, i) => (fixed.includes(n) || inputs[i] === undefined ? [] : [[n, inputs[i]]]))))
-      for (const [i, expected] of wanted.entries()) {
-        const output = prepared.outputs[i] ?? `output ${i}`
+      const inputs = recordedIn(model, join(folder, set), 'input').tensors, wanted = recordedIn(model, join(folder, set), 'output').tensors
+      const results = await prepared.run(Object.fromEntries(Object.entries(inputs).filter(([n]) => !prepared.constants.includes(n))))
+      for (const [output, expected] of Object.entries(wanted)) {
         const difference = compare(results[output], expected, tolerance)
         if (difference !== undefined) return { name, verdict: 'fail', why: `${set} output ${output}: ${difference}`, fixed }
       }
+      const more = prepared.outputs.filter((o) => !Object.hasOwn(wanted, o))
+      if (more.length > 0) return { name, verdict: 'fail', why: `${set} has no output ${more.join(', ')}`, fixed }
     }
     return { name, verdict: 'pass', why: '', fixed }
   } catch (error) {
@@ -56,21 +56,20 @@ export async function runCase(folder: string, name: string, engine: Engine, tole
 
 const isRefusal = (error: unknown): boolean => error instanceof IngotError && (error.code.startsWith('unsupported-') || error.code === 'shape-not-static')
 
-interface Prepared { readonly run: Awaited<ReturnType<Engine>>; readonly names: readonly string[]; readonly outputs: readonly string[]; readonly fixed: readonly string[] }
+interface Prepared { readonly run: Awaited<ReturnType<Engine>>; readonly outputs: readonly string[]; readonly constants: readonly string[]; readonly fixed: readonly string[] }
 
 /** Inputs of up to this many elements may be fixed where a model cannot be compiled without knowing them. */
 const FIXABLE_ELEMENTS = 64
 
-/** Imports the model; where it needs to know small inputs, fixes the last one, then the last two, and so on but never the first of several. */
-async function prepare(model: Uint8Array, read: () => readonly HostTensor[], engine: Engine): Promise<Prepared> {
-  const names = decodeModel(model).graph?.input.map((v) => v.name ?? '') ?? []
+/** Imports the model; where it needs to know small inputs, fixes the last one, then the last two, and so on; the first of several only if it is a scalar, such as a number of iterations. */
+async function prepare(model: Uint8Array, read: () => Recorded, engine: Engine): Promise<Prepared> {
+  const { tensors, lengths, shapes } = read(), sequences = Object.keys(lengths), names = Object.keys(tensors).filter((n) => !Object.hasOwn(shapes, n))
+  const fixable = names.filter((n, i) => (i > 0 || names.length === 1 || tensors[n]?.shape.length === 0) && (tensors[n]?.data.length ?? Infinity) <= FIXABLE_ELEMENTS).reverse()
   for (let count = 0; ; count++) {
-    const inputs = count === 0 ? [] : read()
-    const fixable = names.filter((_, i) => (i > 0 || inputs.length === 1) && (inputs[i]?.data.length ?? Infinity) <= FIXABLE_ELEMENTS).reverse()
-    const fixed = fixable.slice(0, count)
+    const constants = fixable.slice(0, count)
     try {
-      const graph = importOnnxSync(model, { constants: Object.fromEntries(fixed.map((n) => [n, inputs[names.indexOf(n)] as HostTensor])) })
-      return { run: await engine(graph), names, outputs: graph.outputs.map((o) => o.name), fixed }
+      const graph = importOnnxSync(model, { lengths, shapes, constants: Object.fromEntries(constants.map((n) => [n, tensors[n] as HostTensor])) })
+      return { run: await engine(graph), outputs: graph.outputs.map((o) => o.name), constants, fixed: [...constants, ...sequences] }
     } catch (error) {
       if (!(error instanceof IngotError && error.code === 'shape-not-static') || (count > 0 && count >= fixable.length)) throw error
     }
@@ -85,10 +84,10 @@ function readModel(folder: string): Uint8Array {
 /** The engine that runs the graph interpreter on the imported graph as it is. */
 export const interpretEngine: Engine = (graph) => Promise.resolve((feeds) => interpret(graph, feeds))
 
-function tensorsIn(folder: string, kind: 'input' | 'output'): HostTensor[] {
-  const out: HostTensor[] = []
-  for (let k = 0; existsSync(join(folder, `${kind}_${k}.pb`)); k++) out.push(decodeTensorProto(readFileSync(join(folder, `${kind}_${k}.pb`))))
-  return out
+function recordedIn(model: Uint8Array, folder: string, kind: 'input' | 'output'): Recorded {
+  const files: Uint8Array[] = []
+  for (let k = 0; existsSync(join(folder, `${kind}_${k}.pb`)); k++) files.push(readFileSync(join(folder, `${kind}_${k}.pb`)))
+  return decodeRecorded(model, kind, files)
 }
 
 /** What differs, in words; undefined where `found` is right. */

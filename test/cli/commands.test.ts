@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { haveShared, SHARED } from '../conformance/shared-data.js'
 import { ROOT } from '../source-files.js'
-import { classifier, longModel, twoOutputs } from './models.js'
+import { classifier, joined, longModel, twoOutputs } from './models.js'
 import { BuiltCli } from './run-cli.js'
 
 let cli: BuiltCli
@@ -170,6 +170,14 @@ describe('ingot inspect, bench, verify and opt', () => {
     expect(JSON.parse((await ok(['bench', 'model.onnx', '--runs', '3', '--json'])).out)).toMatchObject({ runs: 3, target: 'wasm' })
   })
 
+  test('--length says how many tensors a sequence holds, which are inputs then', async () => {
+    writeFileSync(cli.path('joined.onnx'), joined())
+    expect(await cli.run(['inspect', 'joined.onnx'])).toMatchObject({ code: 1, err: expect.stringMatching(/^error unsupported-type: input 'xs' is a sequence.*\n {2}hint: say --length xs=3/) as string })
+    expect((await ok(['inspect', 'joined.onnx', '--length', 'xs=2'])).out).toMatch(/ xs\.0 +float32\[xs\.0_0, 2\]\n +xs\.1 /)
+    expect((await ok(['run', 'joined.onnx', '--length', 'xs=3', '--shape', 'xs.1=4,2', '--input', 'xs.0=zeros', '--check'])).out).toContain('y  float32[6, 2]')
+    expect((await cli.run(['compile', 'joined.onnx', '--length', 'xs=some'])).err).toContain('write NAME=3')
+  })
+
   test('verify compares every target and passes', async () => {
     const { out } = await ok(['verify', 'model.onnx', '--shape', 'x=5,3'])
     // And on wgsl, where WebGPU has an adapter.
@@ -181,6 +189,12 @@ describe('ingot inspect, bench, verify and opt', () => {
     const folder = join(SHARED, 'onnx-backend/node/test_softmax_axis_1')
     const { out } = await ok(['verify', join(folder, 'model.onnx'), '--data', join(folder, 'test_data_set_0')])
     expect(out).toContain('from the recorded outputs')
+  })
+
+  test.skipIf(!haveShared('onnx-backend/node'))('verify takes recorded sequences', async () => {
+    const folder = join(SHARED, 'onnx-backend/node/test_sequence_map_add_2_sequences')
+    const { out } = await ok(['verify', join(folder, 'model.onnx'), '--data', join(folder, 'test_data_set_0'), '--target', 'js'])
+    expect(out).toMatch(/y0\.0 .*the recorded outputs\n.*y0\.1 /)
   })
 
   test('opt runs passes over text from a file or from standard input', async () => {

@@ -17,6 +17,12 @@ export const twoOutputs = (): Uint8Array => model({
   nodes: [node('Add', ['x', 'one'], ['a/b']), node('Neg', ['x'], ['a_b'])],
 })
 
+/** y = the rows of all tensors in the sequence xs, each of them [n, 2]. */
+export const joined = (): Uint8Array => model({
+  inputs: [{ name: 'xs', type: { sequenceType: { elemType: port('', ['n', 2]).type ?? null } } }],
+  nodes: [node('ConcatFromSequence', ['xs'], ['y'], { axis: 0 })],
+})
+
 /** A model with an op that nobody knows. */
 export const unknownOp = (): Uint8Array => model({ inputs: [port('x', [2])], nodes: [node('Frobnicate', ['x'], ['y'], {}, { name: '/layer1/Frob' })] })
 

@@ -6,11 +6,12 @@ import { visitSymbols, type Dim } from '../../base/dim.js'
 import { tensorOf, type Attrs, type Graph, type Value } from '../../ir/graph.js'
 import { fromNumbers } from '../../ir/host-tensor.js'
 import type { AttributeReader } from './attributes.js'
+import { describeItem, isSequence, isTensor, type Item, type Sequence } from './items.js'
 import { decided } from './rules/bounds.js'
 import type { Message } from './schema.js'
 
 /** Replays one ONNX node; gives its outputs in order (fewer than the node names is an error, undefined for one that cannot be had). */
-export type Rule = (call: NodeCall) => Value | readonly (Value | undefined)[]
+export type Rule = (call: NodeCall) => Item | readonly (Item | undefined)[]
 /** A rule and the first opset of its domain that it is right for. */
 export interface VersionedRule { readonly since: number; readonly rule: Rule }
 /** Rules by ONNX op name. */
@@ -26,7 +27,7 @@ export interface NodeCallParts {
   readonly domain: string
   readonly opset: number
   readonly origin: string
-  readonly inputs: readonly (Value | null)[]
+  readonly inputs: readonly (Item | null)[]
   /** Names of the outputs; '' for one that nobody wants. */
   readonly outputs: readonly string[]
   readonly attrs: AttributeReader
@@ -34,7 +35,7 @@ export interface NodeCallParts {
   /** Symbols that may stand for negative numbers: elements of inputs, or of what was computed, rather than extents. */
   readonly signed: Set<string>
   /** Replays a nested graph in place, with values for its inputs, and gives its outputs. */
-  readonly inline: (graph: Message<'GraphProto'>, inputs: readonly Value[]) => readonly Value[]
+  readonly inline: (graph: Message<'GraphProto'>, inputs: readonly Item[]) => readonly Item[]
   /** A nested graph without inputs as a graph of its own, for an attribute. */
   readonly nested: (graph: Message<'GraphProto'>) => Graph
   /** Counts the nodes without a seed that draw random numbers. */
@@ -48,7 +49,7 @@ export class NodeCall {
   readonly domain: string
   readonly opset: number
   readonly origin: string
-  readonly inputs: readonly (Value | null)[]
+  readonly inputs: readonly (Item | null)[]
   readonly attrs: AttributeReader
   readonly #parts: NodeCallParts
 
@@ -74,17 +75,29 @@ export class NodeCall {
   arity(least: number, most: number = least): void {
     const given = this.inputs.length
     if (given < least || given > most) this.fail('onnx-invalid', `${this.opType} takes ${least === most ? least : `${least} to ${most}`} inputs, not ${given}`)
-    for (let i = 0; i < least; i++) this.input(i)
+    for (let i = 0; i < least; i++) this.item(i)
   }
+
+  /** Input `i`, which must be given and a tensor. */
+  input(i: number): Value { return this.tensor(this.item(i), `input ${i}`) }
+
+  /** Input `i`, a tensor, or null where it is not given. */
+  optional(i: number): Value | null { return this.inputs[i] == null ? null : this.input(i) }
 
   /** Input `i`, which must be given. */
-  input(i: number): Value {
-    const value = this.inputs[i]
-    return value ?? this.fail('onnx-invalid', `input ${i} of ${this.opType} is missing`)
+  item(i: number): Item { return this.inputs[i] ?? this.fail('onnx-invalid', `input ${i} of ${this.opType} is missing`) }
+
+  /** Input `i`, which must be a sequence. */
+  sequence(i: number): Sequence {
+    const item = this.item(i)
+    return isSequence(item) ? item : this.fail('unsupported-type', `input ${i} of ${this.opType} is ${describeItem(item)}, not a sequence`)
   }
 
-  /** Input `i`, or null where it is not given. */
-  optional(i: number): Value | null { return this.inputs[i] ?? null }
+  /** `item`, which must be a tensor; `what` it is of the node says the error. */
+  tensor(item: Item | undefined, what: string): Value {
+    if (item === undefined) return this.fail('onnx-invalid', `${what} of ${this.opType} is missing`)
+    return isTensor(item) ? item : this.fail('unsupported-type', `${what} of ${this.opType} is ${describeItem(item)}, not a tensor`)
+  }
 
   /** dtype of input `i`. */
   dtype(i: number): DType { return tensorOf(this.input(i)).dtype }
@@ -166,7 +179,7 @@ export class NodeCall {
   sourcesOf(value: Value): InputSources { return this.#parts.builder.sourcesOf(value) }
 
   /** Replays a nested graph in place, with values for its inputs; gives its outputs. */
-  inline(graph: Message<'GraphProto'>, inputs: readonly Value[] = []): readonly Value[] { return this.#parts.inline(graph, inputs) }
+  inline(graph: Message<'GraphProto'>, inputs: readonly Item[] = []): readonly Item[] { return this.#parts.inline(graph, inputs) }
 
   /** A nested graph without inputs as a graph of its own, which uses values of the one around it. */
   nested(graph: Message<'GraphProto'>): Graph { return this.#parts.nested(graph) }

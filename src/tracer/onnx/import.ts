@@ -5,15 +5,17 @@
 import type { HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import { GraphBuilder } from '../../ir/build.js'
-import type { Graph, InputShapes, Value } from '../../ir/graph.js'
+import type { Graph, InputShapes } from '../../ir/graph.js'
 import { AttributeReader } from './attributes.js'
 import { NodeCall } from './call.js'
 import { fixedTensor, type FixedValue } from './fixed-inputs.js'
 import { FunctionTable, type OnnxFunction } from './functions.js'
+import { describeItem, isTensor, portsOf, type Item } from './items.js'
 import { nodeName, sortNodes } from './order.js'
 import { domainName, opsetsOf, refuseUnsupported, ruleFor, type Opsets } from './opsets.js'
 import { declareInputs } from './ports.js'
 import type { Message } from './schema.js'
+import { refuseLengths, spreadInput, type Lengths } from './spread-inputs.js'
 import { denseFromSparse, tensorFromProto, type ExternalReader } from './tensor.js'
 import { usedSymbols } from '../../ir/used-symbols.js'
 
@@ -29,6 +31,8 @@ export interface ImportOptions {
   readonly constants?: Readonly<Record<string, FixedValue>>
   /** Extents fixed by input name, so that what depends on them is decided here. */
   readonly shapes?: InputShapes
+  /** How many tensors sequence inputs hold, and whether optional ones hold anything. */
+  readonly lengths?: Lengths
 }
 
 /** Functions that call functions may multiply without end: a model may not grow beyond this many nodes, or nest deeper than this. */
@@ -63,7 +67,7 @@ interface Replay {
 
 /** Names in force: those of one graph or function body, then those of the graphs around it. */
 interface Scope {
-  readonly values: Map<string, Value>
+  readonly values: Map<string, Item>
   readonly outer: Scope | undefined
   readonly opsets: Opsets
   /** Attributes of the function call that the scope is the body of; undefined elsewhere. */
@@ -80,14 +84,20 @@ function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: Fun
   const initialised = new Set([...graph.initializer.map((t) => t.name ?? ''), ...graph.sparseInitializer.map((t) => t.values?.name ?? '')])
   const overridable = options.overridableInitializers === true
   const fixed = options.constants ?? {}
-  const ports = graph.input.filter((v) => (overridable || !initialised.has(v.name ?? '')) && !Object.hasOwn(fixed, v.name ?? ''))
+  refuseLengths(graph.input, options.lengths)
+  const inputs = graph.input.filter((v) => (overridable || !initialised.has(v.name ?? '')) && !Object.hasOwn(fixed, v.name ?? '')).map((v) => spreadInput(v, options.lengths))
+  const ports = inputs.flatMap((i) => i.ports)
+  refuseTwice([...Object.keys(fixed), ...ports.map((v) => v.name ?? '')], 'graph inputs')
   fixInputs(replay, scope, graph, fixed)
-  refuseTwice(ports.map((v) => v.name ?? ''), 'graph inputs')
-  declareInputs(replay.builder, ports, wantsElements, replay.signed, options.shapes).forEach((value, i) => scope.values.set(ports[i]?.name ?? '', value))
+  const declared = declareInputs(replay.builder, ports, wantsElements, replay.signed, options.shapes)
+  for (const { name, ports: own, item } of inputs) scope.values.set(name, item(declared.splice(0, own.length)))
   if (graph.output.length === 0) throw new IngotError('onnx-invalid', 'the graph has no outputs', { hint: 'the file may be truncated' })
   addInitializers(replay, scope, graph)
   replayNodes(replay, scope, graph.node)
-  for (const output of graph.output) replay.builder.output(output.name ?? '', outputValue(scope, output.name ?? ''))
+  const outputs = graph.output.flatMap(({ name = '' }) => portsOf(name, outputItem(scope, name)))
+  refuseTwice(outputs.map((o) => o.name), 'graph outputs')
+  if (outputs.length === 0) throw new IngotError('unsupported-type', 'the graph gives no tensor: its outputs are empty sequences or optionals that hold nothing', { hint: 'a program must have an output' })
+  for (const { name, value } of outputs) replay.builder.output(name, value)
   return replay.builder.finish()
 }
 
@@ -113,7 +123,7 @@ function addInitializers(replay: Replay, scope: Scope, graph: GraphProto): void 
   for (const s of graph.sparseInitializer) add(s.values?.name ?? '', () => denseFromSparse(s, external))
 }
 
-function lookUp(scope: Scope | undefined, name: string): Value | undefined {
+function lookUp(scope: Scope | undefined, name: string): Item | undefined {
   for (let s = scope; s !== undefined; s = s.outer) {
     const value = s.values.get(name)
     if (value !== undefined) return value
@@ -121,7 +131,7 @@ function lookUp(scope: Scope | undefined, name: string): Value | undefined {
   return undefined
 }
 
-function outputValue(scope: Scope, name: string): Value {
+function outputItem(scope: Scope, name: string): Item {
   const value = lookUp(scope, name)
   if (value === undefined) throw new IngotError('onnx-missing-value', `the graph output '${name}' is defined by no node`, { where: { origin: name }, hint: 'a node was lost from the model, or the file is truncated' })
   return value
@@ -142,7 +152,7 @@ function replayNodes(replay: Replay, scope: Scope, nodes: readonly NodeProto[]):
   }
 }
 
-function replayNode(replay: Replay, scope: Scope, node: NodeProto, origin: string): readonly (Value | undefined)[] {
+function replayNode(replay: Replay, scope: Scope, node: NodeProto, origin: string): readonly (Item | undefined)[] {
   const domain = domainName(node.domain)
   const attributes = attributesOf(node, scope.attributes)
   const inputs = node.input.map((name) => (name === '' ? null : lookUp(scope, name) ?? null))
@@ -159,12 +169,12 @@ function replayNode(replay: Replay, scope: Scope, node: NodeProto, origin: strin
   return withPlace(node, opset, origin, inputs, () => {
     const results = rule(call)
     attrs.refuseUnread()
-    return Array.isArray(results) ? results : [results as Value]
+    return Array.isArray(results) ? results : [results as Item]
   })
 }
 
 /** Inputs without the absent ones at the end. */
-function trimmed(inputs: readonly (Value | null)[]): readonly (Value | null)[] {
+function trimmed(inputs: readonly (Item | null)[]): readonly (Item | null)[] {
   return inputs.slice(0, inputs.findLastIndex((v) => v !== null) + 1)
 }
 
@@ -178,7 +188,7 @@ function attributesOf(node: NodeProto, ofCall: Attributes | undefined): Attribut
   return out
 }
 
-function inlineFunction(replay: Replay, scope: Scope, body: OnnxFunction, inputs: readonly (Value | null)[], attributes: Attributes, origin: string): readonly (Value | undefined)[] {
+function inlineFunction(replay: Replay, scope: Scope, body: OnnxFunction, inputs: readonly (Item | null)[], attributes: Attributes, origin: string): readonly (Item | undefined)[] {
   const { proto } = body
   if (scope.calls.includes(body)) {
     throw new IngotError('recursive-function', `function ${body.label} calls itself: ${[...scope.calls.slice(scope.calls.indexOf(body)), body].map((f) => f.label).join(' → ')}`, { where: { origin }, hint: 'model-local functions must not be recursive' })
@@ -186,7 +196,7 @@ function inlineFunction(replay: Replay, scope: Scope, body: OnnxFunction, inputs
   if (inputs.length > proto.input.length) throw new IngotError('onnx-invalid', `function ${body.label} takes ${proto.input.length} inputs, not ${inputs.length}`, { where: { origin, op: proto.name ?? '' } })
   const defaults = proto.attributeProto.map((a): [string, Message<'AttributeProto'>] => [a.name ?? '', a])
   const inner: Scope = {
-    values: new Map(proto.input.flatMap((name, i): [string, Value][] => { const v = inputs[i]; return v === null || v === undefined ? [] : [[name, v]] })),
+    values: new Map(proto.input.flatMap((name, i): [string, Item][] => { const v = inputs[i]; return v === null || v === undefined ? [] : [[name, v]] })),
     outer: undefined, opsets: opsetsOf(proto.opsetImport), attributes: new Map([...defaults, ...attributes]), calls: [...scope.calls, body], prefix: `${origin}/`,
   }
   // An optional input that the call leaves out is read as absent, so the body's nodes must not miss it.
@@ -195,28 +205,32 @@ function inlineFunction(replay: Replay, scope: Scope, body: OnnxFunction, inputs
   return proto.output.map((name) => lookUp(inner, name))
 }
 
-function inlineGraph(replay: Replay, scope: Scope, graph: GraphProto, origin: string, inputs: readonly Value[]): readonly Value[] {
+function inlineGraph(replay: Replay, scope: Scope, graph: GraphProto, origin: string, inputs: readonly Item[]): readonly Item[] {
   if (graph.input.length !== inputs.length) throw new IngotError('onnx-invalid', `the graph '${graph.name || 'nested'}' takes ${graph.input.length} inputs, not ${inputs.length}`, { where: { origin } })
   const inner: Scope = { ...scope, values: new Map(inputs.map((value, i) => [graph.input[i]?.name ?? '', value])), outer: scope, prefix: `${origin}/` }
   refuseUnsupported(graph.node, scope.opsets, replay.functions)
   addInitializers(replay, inner, graph)
   replayNodes(replay, inner, graph.node)
-  return graph.output.map((o) => outputValue(inner, o.name ?? ''))
+  return graph.output.map((o) => outputItem(inner, o.name ?? ''))
 }
 
 function nestGraph(replay: Replay, scope: Scope, graph: GraphProto, origin: string): Graph {
   const builder = new GraphBuilder({ name: graph.name || 'nested', stage: 'traced', outer: replay.builder })
-  inlineGraph({ ...replay, builder }, scope, graph, origin, []).forEach((value, i) => { builder.output(graph.output[i]?.name || `result_${i}`, value) })
+  inlineGraph({ ...replay, builder }, scope, graph, origin, []).forEach((item, i) => {
+    const name = graph.output[i]?.name || `result_${i}`
+    if (!isTensor(item)) throw new IngotError('shape-not-static', `'${name}' is ${describeItem(item)}, and what is decided while running gives tensors only`, { where: { origin } })
+    builder.output(name, item)
+  })
   return builder.finish()
 }
 
 /** Errors of rules and of `infer` gain the ONNX op, its opset and node, and the dtype of the first input. */
-function withPlace<T>(node: NodeProto, opset: number, origin: string, inputs: readonly (Value | null)[], run: () => T): T {
+function withPlace<T>(node: NodeProto, opset: number, origin: string, inputs: readonly (Item | null)[], run: () => T): T {
   try {
     return run()
   } catch (error) {
     if (!(error instanceof IngotError) || error.where.opset !== undefined) throw error
-    const type = inputs[0]?.type
+    const [first] = inputs, type = first != null && isTensor(first) ? first.type : undefined
     const dtype = error.where.dtype ?? (type?.kind === 'tensor' ? type.dtype : undefined)
     throw new IngotError(error.code, error.what, {
       where: { origin, op: node.opType ?? '', opset, ...(dtype !== undefined && { dtype }) }, ...(error.hint !== undefined && { hint: error.hint }), cause: error,

@@ -1,18 +1,18 @@
 /** The ONNX importer and exporter: the package's `ingot/onnx`. */
-import type { HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import { nodeModule } from '../../base/node-modules.js'
 import type { Graph, InputShapes } from '../../ir/graph.js'
-import { decodeChecked, decodeModel } from './decode.js'
+import { decodeModel } from './decode.js'
 import { locationsOf, readerOf, readFiles, type ExternalData } from './external-data.js'
 import type { FixedValue } from './fixed-inputs.js'
 import { importModel } from './import.js'
+import type { Lengths } from './spread-inputs.js'
 import type { Message } from './schema.js'
-import { tensorFromProto } from './tensor.js'
-import { decodeMessage } from './wire.js'
 
 export type { ExternalData } from './external-data.js'
 export type { FixedValue } from './fixed-inputs.js'
+export type { Lengths } from './spread-inputs.js'
+export { decodeOptionalProto, decodeRecorded, decodeSequenceProto, decodeTensorProto, type Recorded } from './test-data.js'
 export { toOnnx, type ToOnnxOptions } from '../onnx-export/index.js'
 
 export interface ImportOnnxOptions {
@@ -24,6 +24,11 @@ export interface ImportOnnxOptions {
   readonly constants?: Readonly<Record<string, FixedValue>>
   /** Extents to fix, by input name, null for one that stays as it is; what depends on them is decided while importing. Others stay symbolic. */
   readonly shapes?: InputShapes
+  /**
+   * How many tensors the model's sequence inputs hold, by name, `{ x: 3 }`: they become the inputs `x.0`, `x.1` and `x.2`. Of an optional input 1 where it holds a tensor,
+   * null where it holds nothing.
+   */
+  readonly lengths?: Lengths
 }
 
 /** Imports an ONNX model from its bytes or, where there is a file system, from a path; external data are then read from the model's own folder only. */
@@ -47,6 +52,7 @@ function importDecoded(model: Message<'ModelProto'>, options: ImportOnnxOptions)
     ...(options.externalData !== undefined && { external: readerOf(options.externalData) }),
     ...(options.constants !== undefined && { constants: options.constants }),
     ...(options.shapes !== undefined && { shapes: options.shapes }),
+    ...(options.lengths !== undefined && { lengths: options.lengths }),
     ...(options.overridableInitializers !== undefined && { overridableInitializers: options.overridableInitializers }),
   })
 }
@@ -80,21 +86,4 @@ function* tensorsOfNodes(nodes: readonly Message<'NodeProto'>[]): Generator<Mess
       for (const g of [...(a.g === undefined ? [] : [a.g]), ...a.graphs]) yield* tensorsOfGraph(g)
     }
   }
-}
-
-/** Decodes a serialised TensorProto (`.pb` test data). */
-export function decodeTensorProto(bytes: Uint8Array): HostTensor {
-  return tensorFromProto(decodeChecked('the tensor', () => decodeMessage('TensorProto', bytes)))
-}
-
-/** Decodes a serialised SequenceProto of tensors. */
-export function decodeSequenceProto(bytes: Uint8Array): HostTensor[] {
-  return decodeChecked('the sequence', () => decodeMessage('SequenceProto', bytes)).tensorValues.map((t) => tensorFromProto(t))
-}
-
-/** Decodes a serialised OptionalProto of a tensor or of a sequence of tensors; null where it is empty. */
-export function decodeOptionalProto(bytes: Uint8Array): HostTensor | HostTensor[] | null {
-  const proto = decodeChecked('the optional', () => decodeMessage('OptionalProto', bytes))
-  if (proto.tensorValue !== undefined) return tensorFromProto(proto.tensorValue)
-  return proto.sequenceValue === undefined ? null : proto.sequenceValue.tensorValues.map((t) => tensorFromProto(t))
 }

@@ -25,10 +25,10 @@ export function declareInputs(builder: GraphBuilder, infos: readonly Message<'Va
   })
 }
 
-/** The extents that are fixed for an input; none where they do not fit its rank, which is for the caller to find. */
+/** The extents that are fixed for an input; none where they do not fit the rank that it declares, which is for the caller to find. */
 function fixedExtents(info: Message<'ValueInfoProto'>, shapes: InputShapes): readonly (number | null)[] {
-  const given = Object.hasOwn(shapes, info.name ?? '') ? shapes[info.name ?? ''] ?? [] : []
-  return given.length === info.type?.tensorType?.shape?.dim.length && given.every((d) => d === null || (Number.isInteger(d) && d >= 0)) ? given : []
+  const given = Object.hasOwn(shapes, info.name ?? '') ? shapes[info.name ?? ''] ?? [] : [], rank = info.type?.tensorType?.shape?.dim.length ?? given.length
+  return given.length === rank && given.every((d) => d === null || (Number.isInteger(d) && d >= 0)) ? given : []
 }
 
 /** What fixed extents make of the names that stand in their places. */
@@ -39,11 +39,11 @@ function fixedNames(inputs: readonly Message<'ValueInfoProto'>[], shapes: InputS
   })))
 }
 
-/** `info` with fixed extents declared as numbers; a number that it declares itself stays. */
+/** `info` with fixed extents declared as numbers; a number that it declares itself stays. One that declares no rank takes that of the extents. */
 function withShape(info: Message<'ValueInfoProto'>, shapes: InputShapes, named: ReadonlyMap<string, number>): Message<'ValueInfoProto'> {
   const tensor = info.type?.tensorType, own = fixedExtents(info, shapes)
-  if (tensor?.shape === undefined) return info
-  const dim = tensor.shape.dim.map((d, i): DimensionProto => {
+  if (tensor === undefined || (tensor.shape === undefined && !Object.hasOwn(shapes, info.name ?? ''))) return info
+  const dim = (tensor.shape?.dim ?? own.map(() => ({}))).map((d: DimensionProto, i): DimensionProto => {
     const extent = d.dimValue ?? named.get(paramOf(d)) ?? (paramOf(d) === '' ? own[i] : undefined)
     return extent === undefined || extent === null ? d : { ...d, dimValue: extent }
   })
@@ -65,7 +65,7 @@ function inputType(builder: GraphBuilder, info: Message<'ValueInfoProto'>, input
     throw new IngotError('unsupported-type', `input '${name}' is ${kind}; only tensors are supported as inputs`, { where: { origin: name } })
   }
   const dtype = dtypeOfNumber(tensor.elemType ?? 0, `input '${name}'`)
-  if (tensor.shape === undefined) throw new IngotError('unsupported-type', `input '${name}' has no declared rank`, { where: { origin: name, dtype }, hint: 'declare its shape in the model; extents may be symbols' })
+  if (tensor.shape === undefined) throw new IngotError('unsupported-type', `input '${name}' has no declared rank`, { where: { origin: name, dtype }, hint: `declare its shape in the model, or give it: --shape ${name}=1,_,3 (_ for an extent that is left open), or the option \`shapes\`` })
   const shape = tensor.shape.dim.map((d, axis) => extentOf(builder, d, name, input, axis, plain, named))
   const fixed = shape.filter((d) => typeof d === 'number')
   if (elementCount(fixed) > 2 ** 40) throw new IngotError('onnx-bad-dim', `input '${name}' would have ${elementCount(fixed)} elements`, { where: { origin: name, dtype }, hint: 'the model is damaged, or made to exhaust memory' })

@@ -29,5 +29,5 @@ function int64(shape: readonly number[], elements: readonly bigint[]): HostTenso
 /** Constants and names of the default domain. */
 export const CONSTANTS: RuleTable = {
   Constant: always((call) => { call.arity(0); return call.constant(constantTensor(call), call.outputName(0)) }),
-  Identity: always((call) => { call.arity(1); return call.input(0) }),
+  Identity: always((call) => { call.arity(1); return call.item(0) }),
 }

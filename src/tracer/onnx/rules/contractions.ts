@@ -49,7 +49,7 @@ function kernelOf(call: NodeCall): readonly number[] {
   return kernel
 }
 
-const withBias = (call: NodeCall): readonly Value[] => call.inputs.slice(0, 3).filter((v) => v !== null)
+const withBias = (call: NodeCall): readonly Value[] => [call.optional(0), call.optional(1), call.optional(2)].filter((v) => v !== null)
 
 const conv: Rule = (call) => { call.arity(2, 3); return convOf(call) }
 

@@ -7,6 +7,7 @@ import { IngotError } from '../../../base/error.js'
 import { dimsEqual } from '../../../ir/dims.js'
 import { dtypeOf, shapeOf, type Graph, type Value } from '../../../ir/graph.js'
 import { fromNumbers, toNumbers } from '../../../ir/host-tensor.js'
+import { isTensor, type Item } from '../items.js'
 import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import type { Message } from '../schema.js'
 import { reshapeTo, sliceAxis, unsqueezeAt } from './compose.js'
@@ -82,22 +83,23 @@ const loop: Rule = (call) => {
   call.arity(0, Infinity)
   const graph = body(call, 'body')
   const count = call.optional(0), trips = count === null ? Infinity : known(count)
-  let going = call.optional(1) ?? call.scalar('bool', 1), state = call.inputs.slice(2).map((_, i) => call.input(i + 2))
+  let going = call.optional(1) ?? call.scalar('bool', 1), state = call.inputs.slice(2).map((_, i) => call.item(i + 2))
   const scans: Value[][] = Array.from({ length: Math.max(0, graph.output.length - 1 - state.length) }, () => [])
+  if (trips === undefined && !state.every(isTensor)) return call.fail('shape-not-static', 'a Loop that carries sequences must have a number of iterations that is known while compiling', decide(call, count))
   if (trips === undefined) return call.fail('unsupported-op', 'a Loop with a number of iterations that is only known while running is not supported', decide(call, count))
-  const iterate = (i: number): readonly Value[] => call.inline(graph, [call.scalar('int64', i), going, ...state])
+  const iterate = (i: number): readonly Item[] => call.inline(graph, [call.scalar('int64', i), going, ...state])
   for (let i = 0; i < trips; i++) {
     const go = known(going)
     if (go === undefined) return call.fail('unsupported-op', `a Loop with a condition that is only known while running is not supported (after ${i} iterations)`, decide(call, going))
     if (go === 0) break
     if (i === MAX_ITERATIONS) return call.fail('unsupported-op', `a Loop of more than ${MAX_ITERATIONS} iterations is not supported`)
     const results = iterate(i)
-    going = results[0] as Value
+    going = call.tensor(results[0], 'the condition')
     state = results.slice(1, state.length + 1)
-    scans.forEach((scan, k) => { scan.push(results[state.length + 1 + k] as Value) })
+    scans.forEach((scan, k) => { scan.push(call.tensor(results[state.length + 1 + k], 'what is collected')) })
   }
   const never = scans.some((scan) => scan.length === 0) ? iterate(0).slice(state.length + 1) : []
-  return [...state, ...scans.map((scan, k) => (scan.length > 0 ? stack(call, scan, 0) : empty(call, never[k] as Value, 0)))]
+  return [...state, ...scans.map((scan, k) => (scan.length > 0 ? stack(call, scan, 0) : empty(call, call.tensor(never[k], 'what is collected'), 0)))]
 }
 
 interface ScanPorts { readonly axes: readonly number[]; readonly reversed: readonly boolean[] }
@@ -129,7 +131,7 @@ const scan: Rule = (call) => {
   let state = call.inputs.slice(0, first).map((_, i) => call.input(i))
   const stacks: Value[][] = outs.axes.map(() => [])
   for (let t = 0; t < length; t++) {
-    const results = call.inline(graph, [...state, ...sequences.map((v, i) => element(v, i, t))])
+    const results = call.inline(graph, [...state, ...sequences.map((v, i) => element(v, i, t))]).map((item) => call.tensor(item, 'a result'))
     state = results.slice(0, first)
     stacks.forEach((parts, k) => { parts[outs.reversed[k] === true ? 'unshift' : 'push'](results[first + k] as Value) })
   }

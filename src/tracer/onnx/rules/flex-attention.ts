@@ -11,7 +11,7 @@ function changed(call: NodeCall, name: string, x: Value): Value {
   const graph = call.attrs.graph(name)
   if (graph === undefined) return x
   const [y, ...more] = call.inline(graph, [x])
-  return y === undefined || more.length > 0 ? call.fail('bad-attribute', `${name} must have one result`) : castTo(call, y, dtypeOf(x))
+  return y === undefined || more.length > 0 ? call.fail('bad-attribute', `${name} must have one result`) : castTo(call, call.tensor(y, `the result of ${name}`), dtypeOf(x))
 }
 
 /** Queries of heads that share keys are rows of one product. */

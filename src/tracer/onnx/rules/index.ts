@@ -32,6 +32,7 @@ import { RESIZE } from './resize.js'
 import { MICROSOFT_ROTARY, ROTARY } from './rotary.js'
 import { GRIDS, MICROSOFT_GRIDS } from './grids.js'
 import { SELECTIONS } from './selections.js'
+import { SEQUENCES } from './sequences.js'
 import { SHAPES } from './shapes.js'
 import { SIGNAL } from './signal.js'
 import { SLICES } from './slices.js'
@@ -41,7 +42,7 @@ import { UNFOLDED } from './unfolded.js'
 /** Rule tables by domain; the default domain is ''. */
 export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>([
   ['', {
-    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...SELECTIONS, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL, ...SPECTRA, ...MEL, ...UNFOLDED, ...DEFORMABLE, ...CACHES, ...LINEAR_ATTENTION,
+    ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...SELECTIONS, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL, ...SPECTRA, ...MEL, ...UNFOLDED, ...DEFORMABLE, ...CACHES, ...LINEAR_ATTENTION, ...SEQUENCES,
   }],
   ['ai.onnx.preview', FLEX_ATTENTION],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...QUANTIZED_RECURRENT, ...MICROSOFT_LAYERS, ...GROUP_NORMS, ...MICROSOFT_GRIDS, ...MICROSOFT_INDEXING, ...MICROSOFT_CACHES, ...MICROSOFT_LINEAR_ATTENTION, ...MICROSOFT_SPECTRA }],
