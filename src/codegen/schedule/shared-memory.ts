@@ -1,15 +1,11 @@
 /** A kernel with shared memory while it is written. */
 import { dimKey, product, type Dim } from '../../ir/dims.js'
-import type { DType } from '../../base/dtype.js'
 import type { Compute } from '../../ir/kernel/compute.js'
-import { LANES, REGISTER, vectorOf, type RegisterType } from '../../ir/kernel/expr.js'
+import { HELD_AS, isVector, LANES, REGISTER, vectorOf, type RegisterType } from '../../ir/kernel/expr.js'
 import type { Fold, Kernel, SharedBuffer } from '../../ir/kernel/kernel.js'
 import type { Work } from './points.js'
 import { ValueTable, type ValueNode } from './values.js'
 import { KernelWriter } from './writer.js'
-
-/** The dtype of elements that hold a register as it is. */
-const DTYPE_OF: Readonly<Partial<Record<RegisterType, DType>>> = { f32: 'float32', i32: 'int32', u32: 'uint32', i64: 'int64', u64: 'uint64', f64: 'float64', bool: 'bool' }
 
 export class SharedMemory {
   readonly work: Work
@@ -22,7 +18,7 @@ export class SharedMemory {
 
   /** A buffer of registers of a type, under a name near to `wish`. */
   add(wish: string, type: RegisterType, length: number): string {
-    const { writer, values } = this.work, name = writer.fresh(wish), dtype = DTYPE_OF[type] ?? 'float32'
+    const { writer, values } = this.work, name = writer.fresh(wish), dtype = isVector(type) ? 'float32' : HELD_AS[type]
     this.#buffers.push({ name, dtype, length })
     values.addBuffer({ name, dtype, shape: [length], role: 'temp' })
     return name

@@ -252,6 +252,7 @@ function renderStmt(s: Stmt, scope: KernelScope): Code {
     case 'index': { const { code, positive } = renderIndex(s.value, scope); return set(scope.declareIndex(s.name, positive), code) }
     case 'data-index': {
       const value = renderExpr(s.value, scope), extent = renderIndex(s.extent, scope).code
+      if (s.sure === true && value.type === 'i32') return set(scope.declareIndex(s.name, true), value.code)
       return set(scope.declareIndex(s.name, true), scope.call('data_index', wide(value, scope), extent, constant('i32', scope.number)))
     }
     case 'let': case 'var': {

@@ -68,6 +68,9 @@ export const REGISTER: Readonly<Record<DType, ScalarType>> = {
   float4e2m1: 'f32', int4: 'i32', uint4: 'u32', int2: 'i32', uint2: 'u32',
 }
 
+/** The dtype of elements that hold a register as it is. */
+export const HELD_AS: Readonly<Record<ScalarType, DType>> = { f32: 'float32', i32: 'int32', u32: 'uint32', i64: 'int64', u64: 'uint64', f64: 'float64', bool: 'bool' }
+
 /** The vector of a scalar type. Throws `verify-kernel` for types without one. */
 export function vectorOf(type: RegisterType): VectorType {
   const vector = VECTOR_OF[type]

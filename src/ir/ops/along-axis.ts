@@ -1,5 +1,7 @@
 /** Kernels that go along one axis, row by row: how many rows there are, and where their elements lie. */
-import { add, floorDiv, mod, mul, product, type Dim } from '../dims.js'
+import { add, ceilDiv, floorDiv, max, min, mod, mul, product, sub, type Dim } from '../dims.js'
+import type { Stmt } from '../kernel/kernel.js'
+import { eachOf, indexIs, loopTo } from '../kernel/statements.js'
 
 /** Rows along an axis: `length` elements each, from one to the next `inner` elements of memory. */
 export interface RowsAlong { readonly rows: Dim; readonly length: Dim; readonly inner: Dim }
@@ -28,4 +30,17 @@ export function knownRows({ rows }: RowsAlong): number {
 export function shareRows(along: RowsAlong): boolean {
   const { length, inner } = along, many = knownRows(along) >= ENOUGH
   return along.rows !== 0 && length !== 0 && !(many && inner !== 1) && (typeof length !== 'number' || length >= (many ? LONG : SHORT))
+}
+
+/** Groups of rows at most: more than there are threads, and few enough that memory for each costs little. */
+const MOST_GROUPS = 16
+
+/** How many groups `rows` are in. */
+export const rowGroups = (rows: Dim): Dim => min(rows, MOST_GROUPS)
+
+/** `body` for every `row`; those of one `group`, of which there are `groups`, come one after the other and can share memory. */
+export function eachRowInGroups(rows: Dim, groups: Dim, body: readonly Stmt[]): Stmt {
+  if (rows === groups) return eachOf('group', groups, [indexIs('row', 'group'), ...body])
+  const size = ceilDiv(rows, MOST_GROUPS), first = mul('group', size)
+  return eachOf('group', groups, [loopTo('of_group', min(size, max(sub(rows, first), 0)), [indexIs('row', add(first, 'of_group')), ...body])])
 }

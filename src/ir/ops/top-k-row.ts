@@ -25,7 +25,7 @@ export interface InsertedRow {
 }
 
 /** Whether `x` comes before `y` by its value: NaN counts as greatest. */
-function precedesExpr(x: Expr, y: Expr, { largest, type }: InsertedRow): Expr {
+export function precedesExpr(x: Expr, y: Expr, { largest, type }: Pick<InsertedRow, 'largest' | 'type'>): Expr {
   const by = binary(largest ? 'gt' : 'lt', x, y)
   if (type !== 'f32' && type !== 'f64') return by
   const [nan, number] = largest ? [x, y] : [y, x]

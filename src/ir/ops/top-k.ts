@@ -7,6 +7,7 @@ import { load, REGISTER } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
 import { defineOp, type ConcreteType, type GradCall, type GradContext, type GradRule } from '../op.js'
 import { tensorType, type TensorType } from '../types.js'
+import { rowsAlong } from './along-axis.js'
 import { elementsOf, newElements, tensorOfElements, type Element } from './elements.js'
 import { required } from './elementwise.js'
 import { flatIndex, kernelOf, loopsOver } from './hand-written.js'
@@ -14,12 +15,18 @@ import { offsetsOver } from './offsets.js'
 import { checkAttribute, checkAxis, NUMBERS, tensorInput } from './operands.js'
 import { topKChain, topKKernel, type TopKAttrs } from './top-k-groups.js'
 import { insertRow } from './top-k-row.js'
+import { sortRows } from './top-k-sort.js'
 
 /** Whether `x` comes before `y` by its value: NaN counts as greatest. */
 function precedes(x: Element, y: Element, largest: boolean): boolean {
   if (x !== x || y !== y) return largest ? x !== x && y === y : x === x && y !== y
   return largest ? x > y : x < y
 }
+
+/** Elements up to which inserting each in its place is better than sorting. */
+const FEW = 32
+
+const mayBeMany = (count: Dim): boolean => typeof count !== 'number' || count > FEW
 
 /** What is taken has the gradient of its place in the result. */
 const topKGrad: GradRule<TopKAttrs> = {
@@ -66,6 +73,10 @@ export const topK = defineOp({
   kernel(ctx) {
     if (ctx.gpu !== undefined) return topKKernel(ctx)
     const [x] = ctx.inputs as readonly [TensorType], [y] = ctx.outputs as readonly [TensorType], { axis, largest, k } = ctx.attrs
+    if (mayBeMany(k) && mayBeMany(x.shape[axis] as Dim)) {
+      const { body, temps } = sortRows({ type: REGISTER[x.dtype], largest, along: rowsAlong(x.shape, axis), k })
+      return kernelOf('top_k', ctx, body, { temps })
+    }
     const axes = axesOver(x.shape), type = REGISTER[x.dtype], at = (shape: readonly Dim[], i: Dim): Dim => flatIndex(shape, axes.map((a, d) => (d === axis ? i : a.name)))
     const element: readonly Stmt[] = [{ kind: 'let', name: 'x', type, value: load('x0', [at(x.shape, 'j')]) }]
     const row = insertRow({ type, largest, length: x.shape[axis] as Dim, k, element, place: (p) => at(y.shape, p), values: 'y0', positions: 'y1', as: 'i64' })
@@ -84,5 +95,8 @@ export const topK = defineOp({
     { inputs: [{ dtype: 'uint64', shape: [4], data: [1, 9, 3, 9] }], attrs: { axis: 0, largest: true, k: 2 } },
     { inputs: [{ dtype: 'float32', shape: [2, 3] }], attrs: { axis: 1, largest: true, k: 0 } },
     { inputs: [{ dtype: 'int32', shape: [0, 4] }], attrs: { axis: 1, largest: true, k: 2 } },
+    { inputs: [{ dtype: 'int64', shape: [19, 37], range: [-9, 9] }], attrs: { axis: 1, largest: true, k: 37 } },
+    { inputs: [{ dtype: 'int32', shape: [2, 250, 2], range: [-99, 99] }], attrs: { axis: 1, largest: false, k: 33 } },
+    { inputs: [{ dtype: 'float32', shape: [50, 2], data: Array.from({ length: 100 }, (_, i) => (i * 37) % 100 - 50) }], attrs: { axis: 0, largest: true, k: 41 } },
   ],
 })

@@ -1,13 +1,31 @@
 import { describe, expect, it } from 'vitest'
+import { allocate, elementCount, type HostTensor } from '../../../src/base/dtype.js'
+import { evaluateDim, type Dim } from '../../../src/base/dim.js'
 import { fromNumbers, seededTensor, toNumbers } from '../../../src/ir/host-tensor.js'
 import { interpretKernel } from '../../../src/ir/kernel/interpret.js'
 import { verifyKernel } from '../../../src/ir/kernel/verify.js'
 import { getOp } from '../../../src/ir/ops/index.js'
 import { tensorType } from '../../../src/ir/types.js'
-import { gradientsOf, resultTypes, runOp } from './host-gradients.js'
+import { gradientsOf, runOp } from './host-gradients.js'
 
 const top = (numbers: readonly number[], k: number, largest = true): readonly (readonly number[])[] =>
   runOp('top_k', [fromNumbers('float32', [numbers.length], numbers)], { axis: 0, largest, k }).map((t) => [...toNumbers(t)])
+
+/** Expects of the kernel what sorting whole rows gives; all extents are symbols where `symbolic`. */
+function expectKernel(x: HostTensor, attrs: { readonly axis: number; readonly largest: boolean; readonly k: number }, symbolic: boolean): void {
+  const op = getOp('top_k'), wanted = runOp('top_k', [x], attrs) as [HostTensor, HostTensor], shape = wanted[0].shape
+  const names = x.shape.map((_, i) => `d${i}`), open = (extents: readonly number[]): readonly Dim[] => (symbolic ? extents.map((_, i) => (i === attrs.axis && extents === shape ? 'k' : names[i] as string)) : extents)
+  const kernel = op.kernel?.({
+    inputs: [tensorType(x.dtype, open(x.shape))], outputs: wanted.map((t) => tensorType(t.dtype, open(shape))), attrs: { ...attrs, k: symbolic ? 'k' : attrs.k } as never,
+    buffers: [{ name: 'x0', dtype: x.dtype, shape: open(x.shape), role: 'in' }, ...wanted.map((t, i) => ({ name: `y${i}`, dtype: t.dtype, shape: open(shape), role: 'out' }))],
+  } as never)
+  if (kernel === undefined) throw new Error('top_k has a kernel')
+  verifyKernel(kernel)
+  const results = wanted.map((t) => allocate(t.dtype, elementCount(t.shape))), params = Object.fromEntries([...names.map((name, i) => [name, x.shape[i] as number]), ['k', attrs.k]])
+  const temps = kernel.buffers.flatMap((b) => (b.role === 'temp' ? [[b.name, allocate(b.dtype, evaluateDim(b.length, (name) => params[name] as number))] as const] : []))
+  interpretKernel(kernel, symbolic ? params : {}, { x0: x.data, y0: results[0], y1: results[1], ...Object.fromEntries(temps) } as never)
+  expect(results, `${x.dtype}[${x.shape.join()}] ${JSON.stringify(attrs)} ${symbolic ? 'symbolic' : ''}`).toEqual(wanted.map((t) => t.data))
+}
 
 describe('top_k', () => {
   it('gives the greatest in descending order, and the least in ascending order', () => {
@@ -38,25 +56,30 @@ describe('top_k', () => {
   })
 
   it('has a kernel that agrees with sorting whole rows, for every k and also a symbolic one', () => {
-    const op = getOp('top_k'), x = seededTensor('int32', [4, 11], 5, [0, 6])
-    for (let k = 0; k <= 11; k++) {
-      const attrs = { axis: 1, largest: k % 2 === 0, k }
-      const [values, positions] = runOp('top_k', [x], attrs)
-      for (const symbolic of [false, true]) {
-        const extent = symbolic ? 'K' : k
-        const [v, p] = resultTypes(op, [x], attrs)
-        const outputs = [v, p].map((t) => tensorType(t?.dtype ?? 'int64', [4, extent]))
-        const kernel = op.kernel?.({
-          inputs: [tensorType('int32', [4, 11])], outputs, attrs: { ...attrs, k: extent } as never,
-          buffers: [{ name: 'x0', dtype: 'int32', shape: [4, 11], role: 'in' }, { name: 'y0', dtype: 'int32', shape: [4, extent], role: 'out' }, { name: 'y1', dtype: 'int64', shape: [4, extent], role: 'out' }],
-        } as never)
-        if (kernel === undefined) throw new Error('top_k has a kernel')
-        verifyKernel(kernel)
-        const y0 = new Int32Array(4 * k), y1 = new BigInt64Array(4 * k)
-        interpretKernel(kernel, symbolic ? { K: k } : {}, { x0: x.data as Int32Array, y0, y1 } as never)
-        expect(y0, `values of k ${k}`).toEqual(values?.data)
-        expect(y1, `positions of k ${k}`).toEqual(positions?.data)
-      }
+    const x = seededTensor('int32', [4, 11], 5, [0, 6])
+    for (let k = 0; k <= 11; k++) for (const symbolic of [false, true]) expectKernel(x, { axis: 1, largest: k % 2 === 0, k }, symbolic)
+  })
+
+  it('sorts rows of which many elements are wanted, of any length, also where extents are symbols', () => {
+    for (const n of [33, 34, 35, 36, 37, 63, 64, 65, 100, 127, 129, 131, 200, 257]) for (const symbolic of [false, true]) expectKernel(seededTensor('int32', [2, n], n, [-40, 40]), { axis: 1, largest: n % 2 === 0, k: n }, symbolic)
+    expectKernel(seededTensor('int32', [3, 0], 1), { axis: 1, largest: true, k: 0 }, true)
+    expectKernel(seededTensor('int32', [3, 40], 1), { axis: 1, largest: true, k: 0 }, true)
+    expectKernel(seededTensor('int32', [0, 40], 1), { axis: 1, largest: true, k: 40 }, true)
+  })
+
+  it('forgets what many elements come before, in whatever order they are', () => {
+    for (const k of [33, 50, 129]) for (const largest of [true, false]) {
+      const rising = Array.from({ length: 700 }, (_, i) => i >> 1)
+      for (const list of [rising, rising.toReversed(), [...toNumbers(seededTensor('int32', [700], k, [0, 90]))]]) for (const symbolic of [false, true]) expectKernel(fromNumbers('int32', [1, 700], list), { axis: 1, largest, k }, symbolic)
     }
+  })
+
+  it('sorts numbers of every type with all that is special among them, along any axis, in more rows than share memory', () => {
+    const special = [NaN, Infinity, -Infinity, 0, -0, 1, -1, 2.5], picks = [...toNumbers(seededTensor('int32', [2 * 60 * 11], 3, [0, special.length]))]
+    for (const dtype of ['float32', 'float64', 'float16', 'bfloat16'] as const) for (const largest of [true, false]) {
+      expectKernel(fromNumbers(dtype, [2, 60, 11], picks.map((i) => special[i] as number)), { axis: 1, largest, k: 40 }, largest)
+    }
+    for (const dtype of ['int8', 'uint8', 'int16', 'uint16', 'uint32', 'int64', 'uint64'] as const) expectKernel(seededTensor(dtype, [45, 20], 6, [0, 200]), { axis: 0, largest: true, k: 45 }, false)
+    expectKernel(fromNumbers('uint32', [1, 64], Array.from({ length: 64 }, (_, i) => (i * 2654435761) % 2 ** 32)), { axis: 1, largest: true, k: 64 }, false)
   })
 })
