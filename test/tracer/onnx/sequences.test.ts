@@ -95,13 +95,16 @@ describe('sequences', () => {
 describe('SplitToSequence', () => {
   const split = (attributes: Parameters<typeof node>[3], sizes?: ReturnType<typeof int64>): ModelParts => ({ inputs: x, outputs: ['s'], nodes: [node('SplitToSequence', sizes === undefined ? ['x'] : ['x', 'sizes'], ['s'], attributes)], initializers: sizes === undefined ? [] : [sizes] })
 
-  test('without sizes there is one tensor for each place, whose axis goes where keepdims is 0', () => {
+  test('without sizes there is one tensor for each place, whose axis goes where keepdims is 0; the size 1 is the same', () => {
     expect(run(split({ axis: 1 }), { x: X })).toEqual({ 's.0': [[4, 1], [0, 2, 4, 6]], 's.1': [[4, 1], [1, 3, 5, 7]] })
-    expect(run(split({ axis: -1, keepdims: 0 }), { x: X })).toEqual({ 's.0': [[4], [0, 2, 4, 6]], 's.1': [[4], [1, 3, 5, 7]] })
+    const columns = { 's.0': [[4], [0, 2, 4, 6]], 's.1': [[4], [1, 3, 5, 7]] }
+    expect(run(split({ axis: -1, keepdims: 0 }), { x: X })).toEqual(columns)
+    expect(run(split({ axis: 1, keepdims: 0 }, at('sizes', 1)), { x: X })).toEqual(columns)
   })
 
   test('a single size gives parts of it and a smaller last one; a list gives parts of those sizes; keepdims counts for neither', () => {
     expect(run(split({ keepdims: 0 }, at('sizes', 3)), { x: X })).toEqual({ 's.0': [[3, 2], [0, 1, 2, 3, 4, 5]], 's.1': [[1, 2], [6, 7]] })
+    expect(run(split({ keepdims: 0 }, int64('sizes', [1, 1, 1, 1])), { x: X })['s.3']).toEqual([[1, 2], [6, 7]])
     expect(run(split({ keepdims: 0 }, int64('sizes', [1, 0, 3])), { x: X })).toEqual({ 's.0': [[1, 2], [0, 1]], 's.1': [[0, 2], []], 's.2': [[3, 2], [2, 3, 4, 5, 6, 7]] })
   })
 

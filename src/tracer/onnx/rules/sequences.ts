@@ -66,13 +66,16 @@ const concat: Rule = (call) => {
   return call.emit('concat', fresh ? elements.map((v) => unsqueezeAt(call, v, [front])) : elements, { axis: front })
 }
 
-/** Without `split` one tensor for each place on the axis, which goes with `keepdims` 0; with a number parts of that size, the last of what is left; with a list parts of those sizes. */
+/**
+ * With a list as `split` parts of those sizes; with a number parts of that size, the last of what is left; without one tensor for each place on the axis, which goes with
+ * `keepdims` 0. So it does with the number 1, where ONNX says that `keepdims` counts for nothing: PyTorch's exporters write `unbind` like this, and onnxruntime takes it so.
+ */
 const split: Rule = (call) => {
   call.arity(1, 2)
   const x = call.input(0), shape = shapeOf(x), axis = call.axis(call.attrs.int('axis', 0), shape.length)
   const extent = shape[axis] ?? call.fail('bad-attribute', 'a scalar has no axis to split')
-  const given = call.optional(1) !== null, keep = call.attrs.bool('keepdims', true) || given
-  const sizes = given && call.shape(1).length > 0 ? call.dims(1, 'split') : evenSizes(call, extent, axis, given ? call.numbers(1, 'split')[0] as number : 1)
+  const listed = call.optional(1) !== null && call.shape(1).length > 0, size = listed ? 0 : call.optional(1) === null ? 1 : call.numbers(1, 'split')[0] as number
+  const sizes = listed ? call.dims(1, 'split') : evenSizes(call, extent, axis, size), keep = call.attrs.bool('keepdims', true) || size !== 1
   if (sizes.some((d) => typeof d === 'number' && d < 0)) call.fail('bad-attribute', `split [${sizes.join(', ')}] has a negative part`)
   call.assume(add(...sizes), extent, 'the parts of SplitToSequence cover its axis')
   const elements: Value[] = []
