@@ -67,7 +67,8 @@ interface Replay {
 
 /** Names in force: those of one graph or function body, then those of the graphs around it. */
 interface Scope {
-  readonly values: Map<string, Item>
+  /** null for an optional input that a function's call leaves out. */
+  readonly values: Map<string, Item | null>
   readonly outer: Scope | undefined
   readonly opsets: Opsets
   /** Attributes of the function call that the scope is the body of; undefined elsewhere. */
@@ -123,7 +124,7 @@ function addInitializers(replay: Replay, scope: Scope, graph: GraphProto): void 
   for (const s of graph.sparseInitializer) add(s.values?.name ?? '', () => denseFromSparse(s, external))
 }
 
-function lookUp(scope: Scope | undefined, name: string): Item | undefined {
+function lookUp(scope: Scope | undefined, name: string): Item | null | undefined {
   for (let s = scope; s !== undefined; s = s.outer) {
     const value = s.values.get(name)
     if (value !== undefined) return value
@@ -133,7 +134,7 @@ function lookUp(scope: Scope | undefined, name: string): Item | undefined {
 
 function outputItem(scope: Scope, name: string): Item {
   const value = lookUp(scope, name)
-  if (value === undefined) throw new IngotError('onnx-missing-value', `the graph output '${name}' is defined by no node`, { where: { origin: name }, hint: 'a node was lost from the model, or the file is truncated' })
+  if (value == null) throw new IngotError('onnx-missing-value', `the graph output '${name}' is defined by no node`, { where: { origin: name }, hint: 'a node was lost from the model, or the file is truncated' })
   return value
 }
 
@@ -196,13 +197,11 @@ function inlineFunction(replay: Replay, scope: Scope, body: OnnxFunction, inputs
   if (inputs.length > proto.input.length) throw new IngotError('onnx-invalid', `function ${body.label} takes ${proto.input.length} inputs, not ${inputs.length}`, { where: { origin, op: proto.name ?? '' } })
   const defaults = proto.attributeProto.map((a): [string, Message<'AttributeProto'>] => [a.name ?? '', a])
   const inner: Scope = {
-    values: new Map(proto.input.flatMap((name, i): [string, Item][] => { const v = inputs[i]; return v === null || v === undefined ? [] : [[name, v]] })),
+    values: new Map(proto.input.map((name, i) => [name, inputs[i] ?? null])),
     outer: undefined, opsets: opsetsOf(proto.opsetImport), attributes: new Map([...defaults, ...attributes]), calls: [...scope.calls, body], prefix: `${origin}/`,
   }
-  // An optional input that the call leaves out is read as absent, so the body's nodes must not miss it.
-  const absent = new Set(proto.input.filter((name) => !inner.values.has(name)))
-  replayNodes(replay, inner, absent.size === 0 ? proto.node : proto.node.map((n) => ({ ...n, input: n.input.map((x) => (absent.has(x) ? '' : x)) })))
-  return proto.output.map((name) => lookUp(inner, name))
+  replayNodes(replay, inner, proto.node)
+  return proto.output.map((name) => lookUp(inner, name) ?? undefined)
 }
 
 function inlineGraph(replay: Replay, scope: Scope, graph: GraphProto, origin: string, inputs: readonly Item[]): readonly Item[] {

@@ -60,7 +60,18 @@ describe('sequences', () => {
     expect(run({ ...abc, nodes, outputs: ['m', 'n'] }, fed)).toEqual({ m: [[], [3]], n: [[], [2]] })
   })
 
-  test('a position outside is refused, as is one that is only known while running', async () => {
+  test('of elements of one shape one is taken whose position is only known while running', async () => {
+    const parts: ModelParts = { inputs: [port('a', ['n']), port('b', ['n']), port('p', [], DATA_TYPE.INT64)], nodes: [node('SequenceConstruct', ['a', 'b', 'a'], ['s']), node('SequenceAt', ['s', 'p'], ['y'])] }
+    const feeds = (p: bigint) => ({ a: f32([2], [1, 2]), b: f32([2], [3, 4]), p: hostTensor('int64', [], [p]) })
+    using session = await load(await compile(model(parts), { target: 'wasm' }))
+    for (const [p, expected] of [[0n, [1, 2]], [1n, [3, 4]], [-2n, [3, 4]]] as const) {
+      expect(run(parts, feeds(p))['y']).toEqual([[2], expected])
+      expect(plain(session.runSync(feeds(p)))['y']).toEqual([[2], expected])
+    }
+    expect(() => session.runSync(feeds(3n))).toThrow(/index-out-of-range|outside/)
+  })
+
+  test('a position outside is refused, as is one that is only known while running where shapes differ', async () => {
     for (const [nodes, position] of [[[node('SequenceAt', ['s', 'p'], ['y'])], 3], [[node('SequenceAt', ['s', 'p'], ['y'])], -4], [[node('SequenceErase', ['s', 'p'], ['y'])], 3], [[node('SequenceInsert', ['s', 'a', 'p'], ['y'])], 4]] as const) {
       expect(await refusal({ ...abc, nodes: [three, ...nodes], initializers: [at('p', position)] })).toMatchObject({ code: 'index-out-of-range', what: `position ${position} is outside a sequence of 3 tensors`, where: { op: nodes[0].opType } })
     }
@@ -204,6 +215,16 @@ describe('optionals', () => {
     expect(Object.keys(results)).toEqual(['a', 'b', 'c', 'e', 'n'])
     expect([results['a'], results['b'], results['c'], results['n']]).toEqual([[[], [1]], [[], [0]], [[], [0]], [[], [2]]])
     expect(results['e']?.[0]).toEqual([4, 2])
+  })
+
+  test('what a function is called without is not there in it, nor in its branches', () => {
+    const opsets = [{ domain: '', version: 18 }, { domain: 'local', version: 1 }], call = { domain: 'local' }
+    const branch = (...nodes: readonly onnx.INodeProto[]): object => graphAttribute({ name: 'b', node: nodes, output: [{ name: nodes.at(-1)?.output?.[0] ?? null }] })
+    const inner = node('If', ['has'], ['sum'], { then_branch: branch(node('Add', ['a', 'bias'], ['added'])), else_branch: branch(node('OptionalHasElement', ['bias'], ['h']), node('CastLike', ['h', 'a'], ['none'])) })
+    const functions = [{ name: 'AddBias', domain: 'local', input: ['a', 'bias'], output: ['b'], opsetImport: opsets, node: [node('OptionalHasElement', ['bias'], ['has']), inner, node('Identity', ['sum'], ['b'])] }]
+    const parts = (...inputs: readonly string[]): ModelParts => ({ inputs: [port('x', [2])], nodes: [node('AddBias', inputs, ['y'], {}, call)], more: { opsetImport: opsets, functions } })
+    expect(run(parts('x', 'x'), { x: f32([2], [1, 2]) })['y']).toEqual([[2], [2, 4]])
+    expect(run(parts('x'), { x: f32([2], [1, 2]) })['y']).toEqual([[], [0]])
   })
 
   test('what is not there cannot be taken out, and a graph must give something', async () => {

@@ -1,14 +1,17 @@
 /**
- * Rules for sequences and optionals, which are there while importing only: their lengths and the positions in them must be known then, and
- * what is left of them in the graph are the tensors that were in them.
+ * Rules for sequences and optionals, which are there while importing only: their lengths must be known then, and the positions at which they are
+ * changed. What is left of them in the graph are the tensors that were in them.
  */
 import type { Dim } from '../../../base/dim.js'
 import type { DType } from '../../../base/dtype.js'
+import { dimsOf } from '../../../ir/build.js'
 import { add } from '../../../ir/dims.js'
 import { dtypeOf, shapeOf, type Value } from '../../../ir/graph.js'
+import { typesEqual } from '../../../ir/types.js'
 import { since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { describeItem, isSequence, MAX_LENGTH, NOTHING, type Sequence } from '../items.js'
 import { dtypeOfNumber } from '../tensor.js'
+import { decided } from './bounds.js'
 import { reshapeTo, sliceAxis, unsqueezeAt } from './compose.js'
 
 /** A sequence of `elements`, which must be of `dtype`. */
@@ -51,10 +54,13 @@ const erase: Rule = (call) => {
   return sequence(call, dtype, elements.toSpliced(call.optional(1) === null ? -1 : position(call, 1, elements.length), 1))
 }
 
+/** Where the position is only known while running, a row of all elements, which must then be of one shape. */
 const elementAt: Rule = (call) => {
   call.arity(2)
-  const { elements } = call.sequence(0)
-  return elements[position(call, 1, elements.length)] as Value
+  const { elements } = call.sequence(0), [first] = elements, place = call.input(1)
+  const isKnown = dimsOf(place)?.every((d) => typeof decided(call, d) === 'number') ?? false
+  if (isKnown || first === undefined || !elements.every((v) => typesEqual(v.type, first.type))) return elements[position(call, 1, elements.length)] as Value
+  return call.emit('gather', [call.add('concat', elements.map((v) => unsqueezeAt(call, v, [0])), { axis: 0 }), reshapeTo(call, place, [])], { axis: 0 })
 }
 
 const concat: Rule = (call) => {
@@ -63,7 +69,8 @@ const concat: Rule = (call) => {
   const axis = call.attrs.int('axis', undefined) ?? call.fail('bad-attribute', 'axis is missing')
   if (first === undefined) return call.fail('unsupported-op', 'an empty sequence is concatenated, whose shape nothing says')
   const front = call.axis(axis, shapeOf(first).length + (fresh ? 1 : 0))
-  return call.emit('concat', fresh ? elements.map((v) => unsqueezeAt(call, v, [front])) : elements, { axis: front })
+  const parts = fresh ? elements.map((v) => unsqueezeAt(call, v, [front])) : elements
+  return parts.length === 1 ? parts[0] as Value : call.emit('concat', parts, { axis: front })
 }
 
 /**
