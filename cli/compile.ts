@@ -4,12 +4,15 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
-import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, type CompileOptions, type Program, type Target } from '../src/index.js'
+import { compile, IngotError, inspectProgram, partialPath, printGraph, PASSES, type CompileOptions, type PortDescription, type Program, type Target } from '../src/index.js'
 import { fixedInputs, type FixedInputs } from './fixed-inputs.js'
 import { bytesOption, deviceOptionsOf, lengthOption, shapeOption, sizeText, targetOrAuto, threadsOf, threadsOption, timeText, valueOption, withDeviceOptions, type DeviceOptions } from './options.js'
 import { progressLine } from './progress.js'
 
 interface Options extends FixedInputs, DeviceOptions { readonly output?: string; readonly target?: Target | 'auto'; readonly threads?: number; readonly emit: 'ingot' | 'module'; readonly dumpIr?: string | boolean; readonly maxMemory?: number; readonly keepGraph?: boolean; readonly exact?: boolean; readonly json?: boolean }
+
+/** Ports named in the report of a model with many. */
+const MOST_NAMES = 8
 
 /** The subcommand. */
 export function compileCommand(): Command {
@@ -58,7 +61,7 @@ async function compileModel(model: string, options: Options): Promise<void> {
     process.stdout.write(dump ?? '')
     return
   }
-  const memory = inspectProgram(program.data, options.shape).memory
+  const { memory, inputs, outputs } = inspectProgram(program.data, options.shape)
   const needed = memory.arenaBytes + memory.constantBytes
   if (options.maxMemory !== undefined && needed > options.maxMemory) {
     throw new IngotError('memory-limit', `the program needs ${sizeText(needed)} of memory, more than the ${sizeText(options.maxMemory)} allowed`, { hint: 'fix smaller extents with --shape' })
@@ -66,13 +69,14 @@ async function compileModel(model: string, options: Options): Promise<void> {
   await saveOrRemove(program, output, options.emit)
   const bytes = (await stat(output)).size
   if (options.json === true) {
-    console.log(JSON.stringify({ output, bytes, ms, target: program.header.target, report: program.report, memory }, null, 2))
+    console.log(JSON.stringify({ output, bytes, ms, target: program.header.target, inputs, outputs, report: program.report, memory }, null, 2))
     return
   }
   const { report } = program
   const stripped = Object.entries(report.stripped).map(([op, n]) => `${n} ${op}`).join(', ')
   console.log(`${pc.bold(output)}  ${sizeText(bytes)}, target ${program.header.target}, compiled in ${timeText(ms)}`)
   if (report.picked !== undefined) console.log(`  ${report.picked.target} was picked: ${report.picked.why}`)
+  console.log(`  takes ${namesText(inputs)}; gives ${namesText(outputs)}`)
   for (const [i, part] of (report.host ?? []).entries()) console.log(`  part ${i + 1} of ${report.host?.length} on the host: ${part.map((n) => `${n.origin} (${n.op}): ${n.why}`).join('; ')}`)
   console.log(`  ${report.nodes.before} nodes became ${report.nodes.after}, ${report.kernels} kernels${stripped === '' ? '' : `; stripped ${stripped}`}`)
   if (report.parts !== undefined) console.log(`  in ${report.parts} parts that run one after the other, since extents are only known while running`)
@@ -81,6 +85,12 @@ async function compileModel(model: string, options: Options): Promise<void> {
   if (report.winograd.length > 0) console.log(`  ${report.winograd.length} convolutions by Winograd's transforms, whose weights take ${sizeText(added)} more memory, not file (none with --exact)`)
   const symbols = Object.keys(memory.symbols)
   console.log(`  memory ${sizeText(memory.arenaBytes)} for tensors (lower bound ${sizeText(memory.lowerBoundBytes)}), ${sizeText(memory.constantBytes)} of constants${memory.madeBytes > 0 ? `, ${sizeText(memory.madeBytes)} of them made at load` : ''}${symbols.length > 0 ? `, with ${symbols.map((s) => `${s} = ${memory.symbols[s]}`).join(', ')}` : ''}`)
+}
+
+/** Names of ports, the first of many. */
+function namesText(ports: readonly PortDescription[]): string {
+  const names = ports.slice(0, MOST_NAMES).map((p) => p.name).join(', ')
+  return ports.length === 0 ? 'nothing' : ports.length > MOST_NAMES ? `${names} and ${ports.length - MOST_NAMES} more` : names
 }
 
 /** Refuses a place that cannot be written to before the work of compiling is done. */

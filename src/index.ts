@@ -6,7 +6,7 @@ export { compile, TARGETS, type CompileOptions, type Progress } from './compile.
 export { Program, type CompileReport, type WinogradConvolution } from './program.js'
 export { parseDebugWords } from './debug.js'
 export { partialPath, writeError } from './write-file.js'
-export { inspectProgram, type MemoryDescription, type ProgramDescription } from './inspect.js'
+export { inspectProgram, type MemoryDescription, type PortDescription, type ProgramDescription } from './inspect.js'
 export { compareTensors, verifyTarget, type Difference, type VerifyReport } from './verify-program.js'
 export { decodeRecorded, decodeTensorProto, importOnnx, toOnnx, type FixedValue, type ImportOnnxOptions, type Lengths, type Recorded, type ToOnnxOptions } from './tracer/onnx/index.js'
 export { decodeProgram } from './runtime/decode.js'

@@ -174,6 +174,7 @@ describe('ingot inspect, bench, verify and opt', () => {
     writeFileSync(cli.path('joined.onnx'), joined())
     expect(await cli.run(['inspect', 'joined.onnx'])).toMatchObject({ code: 1, err: expect.stringMatching(/^error unsupported-type: input 'xs' is a sequence.*\n {2}hint: say --length xs=3/) as string })
     expect((await ok(['inspect', 'joined.onnx', '--length', 'xs=2'])).out).toMatch(/ xs\.0 +float32\[xs\.0_0, 2\]\n +xs\.1 /)
+    expect((await ok(['compile', 'joined.onnx', '--length', 'xs=9', '-o', 'joined.ingot'])).out).toContain('takes xs.0, xs.1, xs.2, xs.3, xs.4, xs.5, xs.6, xs.7 and 1 more; gives y\n')
     expect((await ok(['run', 'joined.onnx', '--length', 'xs=3', '--shape', 'xs.1=4,2', '--input', 'xs.0=zeros', '--check'])).out).toContain('y  float32[6, 2]')
     expect((await cli.run(['compile', 'joined.onnx', '--length', 'xs=some'])).err).toContain('write NAME=3')
   })
