@@ -1,16 +1,19 @@
 /** Greedy choice of boxes that do not overlap, the one with the highest score first. */
 import type { HostTensor } from '../../base/dtype.js'
 import { elementCount } from '../../base/dtype.js'
-import { add, mul, type Dim } from '../dims.js'
-import { binary, indexValue, load, local, type Expr } from '../kernel/expr.js'
+import { add, ceilDiv, floorDiv, max, min, mul, sub, type Dim } from '../dims.js'
+import { binary, indexValue, LANES, load, local, selectExpr, splat, unary, type Expr } from '../kernel/expr.js'
 import type { Stmt } from '../kernel/kernel.js'
-import { eachOf, indexFrom, letBe, loopTo, setTo, storeTo, varOf, when } from '../kernel/statements.js'
+import { indexFrom, letBe, loopTo, setTo, storeTo, varOf, when } from '../kernel/statements.js'
 import { defineOp, type ConcreteType, type Op } from '../op.js'
 import { printShape } from '../dims-text.js'
 import { tensorType, type TensorType } from '../types.js'
+import { eachRowInGroups, rowGroups } from './along-axis.js'
 import { required } from './elementwise.js'
-import { greatest, least, minus, number, over, plus, times } from './expressions.js'
+import { least, minus, number, over, plus, times } from './expressions.js'
 import { kernelOf } from './hand-written.js'
+import { listFirst, togetherOf, type Listing } from './list-first.js'
+import { elementOf, roomFor, type SortedList } from './merge-sort.js'
 import { checkAttribute, checkShape, tensorInput } from './operands.js'
 
 type Box = readonly [number, number, number, number]
@@ -42,87 +45,81 @@ function cornerLets(prefix: string, first: Dim, centred: boolean): readonly Stmt
   return values.map((value, i): Stmt => (letBe(`${prefix}${i}`, 'f32', value)))
 }
 
-/** Whether the boxes of `p…` and `q…` share more than `threshold`. */
-function overlapExpr(): Expr {
-  const at = (name: string): Expr => local(name, 'f32')
-  const area = (p: string): Expr => times(minus(at(`${p}2`), at(`${p}0`)), minus(at(`${p}3`), at(`${p}1`)))
-  const side = (i: 0 | 1): Expr => greatest(f32(0), minus(least(at(`p${i + 2}`), at(`q${i + 2}`)), greatest(at(`p${i}`), at(`q${i}`))))
-  const shared = times(side(0), side(1)), share = over(shared, minus(plus(area('p'), area('q')), shared))
-  return both(both(binary('gt', area('p'), f32(0)), binary('gt', area('q'), f32(0))), binary('gt', share, load('x2', [0])))
-}
-
 interface Attrs { readonly most: Dim; readonly centred: boolean }
 
 const integer = (name: string, value: Expr): Stmt => varOf(name, 'i32', value)
 const reg = (name: string): Expr => local(name, 'i32')
-const choice = (condition: Expr, then: readonly Stmt[], otherwise: readonly Stmt[]): Stmt => ({ kind: 'if', condition, then, else: otherwise })
 
-/** Where the candidates of one class stand: `order` has room for them twice. */
-interface Row { readonly row: Dim; readonly batch: Dim; readonly candidates: Dim }
+/** Boxes taken that a candidate is compared with at a time. */
+const TOGETHER = 16
+/** What is kept of each box taken: its corners and its area. */
+const FIELDS = ['0', '1', '2', '3', '_area'] as const
 
-const score = ({ row, candidates }: Row, at: Dim): Expr => load('x1', [add(mul(row, candidates), at)])
+/** One class of a batch, and where the boxes that are taken stand in `taken`: `room` of each field. */
+interface Row { readonly row: Dim; readonly batch: Dim; readonly candidates: Dim; readonly taken: Dim; readonly room: Dim }
 
-/** Lists the candidates that score enough at `order`, `count` of them. */
-function gather(of: Row): readonly Stmt[] {
+const areaOf = (p: string): Expr => times(minus(local(`${p}2`, 'f32'), local(`${p}0`, 'f32')), minus(local(`${p}3`, 'f32'), local(`${p}1`, 'f32')))
+
+/** Notes in the mask `overlapping` which of the four boxes taken from `at` on share too much with box `q…`. None of their corners is NaN where areas are greater than 0, so that lanes are compared the cheaper way. */
+function overlaps({ taken, room }: Row, at: Dim): readonly Stmt[] {
+  const field = (name: string): Expr => local(`p${name}`, 'f32x4'), own = (name: string): Expr => splat(local(`q${name}`, 'f32')), zero = splat(f32(0))
+  const lesser = (a: Expr, b: Expr): Expr => selectExpr(binary('lt', a, b), a, b), greater = (a: Expr, b: Expr): Expr => selectExpr(binary('lt', a, b), b, a)
+  const side = (i: 0 | 1): Expr => greater(zero, minus(lesser(field(`${i + 2}`), own(`${i + 2}`)), greater(field(`${i}`), own(`${i}`))))
+  const shared = local('shared', 'f32x4'), share = over(shared, minus(plus(field('_area'), own('_area')), shared))
   return [
-    integer('count', i32(0)),
-    loopTo('i', of.candidates, [when(binary('gt', score(of, 'i'), load('x3', [0])), [
-      indexFrom('to', reg('count'), of.candidates),
-      storeTo('order', add(mul(2, of.row, of.candidates), 'to'), indexValue('i')),
-      setTo('count', plus(reg('count'), i32(1))),
-    ])]),
-    indexFrom('n', reg('count'), add(of.candidates, 1)),
+    ...FIELDS.map((name, i) => letBe(`p${name}`, 'f32x4', { kind: 'load', buffer: 'taken', index: [add(taken, mul(i, room), at)], lanes: LANES })),
+    letBe('shared', 'f32x4', times(side(0), side(1))),
+    setTo('overlapping', binary('or', local('overlapping', 'b32x4'), both(binary('gt', field('_area'), zero), binary('gt', share, splat(load('x2', [0])))))),
   ]
 }
 
-/** A list of `count` places is sorted when runs of this many doublings are. */
-const MOST_DOUBLINGS = 31
+/** Takes candidate `candidate`, unless it shares too much with a box taken before. Boxes without area share nothing. */
+function consider(of: Row, { most, centred }: Attrs): readonly Stmt[] {
+  const { row, batch, candidates, taken, room } = of, free = local('free', 'bool'), overlapping = local('overlapping', 'b32x4')
+  const isAny = Array.from({ length: LANES }, (_, lane): Expr => ({ kind: 'lane', x: overlapping, lane })).reduce((a, b) => binary('or', a, b))
+  return [
+    indexFrom('q_of', reg('candidate'), candidates), ...cornerLets('q', mul(4, add(mul(batch, candidates), 'q_of')), centred), letBe('q_area', 'f32', areaOf('q')),
+    varOf('free', 'bool', number('bool', 1)), indexFrom('before', reg('kept'), add(most, 1)),
+    when(binary('gt', local('q_area', 'f32'), f32(0)), [loopTo('together', ceilDiv('before', TOGETHER), [when(free, [
+      varOf('overlapping', 'b32x4', splat(number('bool', 0))),
+      loopTo('four', TOGETHER / LANES, overlaps(of, add(mul(TOGETHER, 'together'), mul(LANES, 'four')))),
+      setTo('free', unary('not', isAny)),
+    ])])]),
+    when(free, [
+      indexFrom('to_kept', reg('kept'), most), storeTo('y0', add(mul(row, most), 'to_kept'), reg('candidate')), setTo('kept', plus(reg('kept'), i32(1))),
+      ...FIELDS.map((name, i) => storeTo('taken', add(taken, mul(i, room), 'to_kept'), local(`q${name}`, 'f32'))),
+    ]),
+  ]
+}
+
+/** Candidates that are sorted at first beyond twice as many as may be taken, and how many times as many in each further round. */
+const FIRST = 32, FURTHER = 4
+
+/** Rounds after which all candidates have been sorted. */
+const roundsFor = (candidates: Dim, first: Dim): number => Math.ceil(Math.log2(typeof candidates === 'number' && typeof first === 'number' ? Math.max(1, candidates / Math.max(1, first)) : 2 ** 26) / Math.log2(FURTHER)) + 1
 
 /**
- * Sorts what is listed by falling score, equal ones by place: runs of `width` are merged two by two, from one half of `order` into the other;
- * `from` is where the half begins that has them.
+ * Takes boxes by falling score, equal ones by place, until there are enough. Candidates are sorted in rounds: first few more than may be taken, and as
+ * long as too many of them overlap, a multiple of those that come next.
  */
-function sort(of: Row): readonly Stmt[] {
-  const { row, candidates } = of, half = (of: Dim): Dim => add(mul(2, row, candidates), of), count = reg('count'), width = reg('width')
-  const until = (a: Expr): Expr => least(a, count), i = indexValue('m'), extent = mul(2, candidates)
-  const entry = (name: string, at: string): readonly Stmt[] => [
-    indexFrom(`${name}_at`, plus(reg('from'), reg(at)), extent), letBe(name, 'i32', load('order', [half(`${name}_at`)])), indexFrom(`${name}_of`, reg(name), candidates),
+function choose(of: Row, attrs: Attrs, list: SortedList): readonly Stmt[] {
+  const { row, candidates, taken, room } = of, { most } = attrs, first = min(candidates, add(mul(2, most), FIRST)), at = (j: Dim): Dim => add(mul(row, candidates), j)
+  const lowest = local('lowest', 'f32'), isBehind = (x: Expr): Expr => binary('or', binary('lt', x, lowest), both(binary('eq', x, lowest), binary('gt', reg('j'), reg('lowest_at'))))
+  const listing: Listing = {
+    list, length: candidates, wanted: 'wanted', together: min(list.room, togetherOf(candidates, 'wanted')), keyAt: (j) => load('x1', [at(j)]), bound: load('x3', [0]),
+    accepts: (x, bound) => both(binary('gt', x, bound), isBehind(x)),
+    mayAccept: (j, bound) => { const x: Expr = { kind: 'load', buffer: 'x1', index: [at(j)], lanes: LANES }; return both(binary('gt', x, splat(bound)), binary('le', x, splat(lowest))) },
+  }
+  const round: readonly Stmt[] = [
+    indexFrom('wanted', reg('limit'), add(candidates, 1)), ...listFirst(listing), indexFrom('found', reg('count'), add(candidates, 1)),
+    loopTo('k', 'found', [when(binary('lt', reg('kept'), indexValue(most)), [...elementOf('at', list, 'k'), letBe('candidate', 'i32', load(list.values, ['at'])), ...consider(of, attrs)])]),
+    ...elementOf('lowest_of', list, max(sub('found', 1), 0)), setTo('lowest', load(list.keys, ['lowest_of'])), setTo('lowest_at', load(list.values, ['lowest_of'])),
+    setTo('goes_on', both(binary('eq', reg('count'), reg('limit')), binary('lt', reg('kept'), indexValue(most)))), setTo('limit', least(indexValue(candidates), times(reg('limit'), i32(FURTHER)))),
   ]
-  const take = (at: string): readonly Stmt[] => [...entry('taken', at), storeTo('order', half('put'), reg('taken')), setTo(at, plus(reg(at), i32(1)))]
-  const merge = loopTo('m', 'n', [
-    when(binary('eq', i, reg('end')), [setTo('left', i), setTo('middle', until(plus(i, width))), setTo('right', reg('middle')), setTo('end', until(plus(reg('middle'), width)))]),
-    indexFrom('put', plus(minus(indexValue(candidates), reg('from')), i), extent),
-    choice(binary('ge', reg('left'), reg('middle')), take('right'), [choice(binary('ge', reg('right'), reg('end')), take('left'), [
-      ...entry('one', 'left'), ...entry('other', 'right'),
-      choice(binary('ge', score(of, 'one_of'), score(of, 'other_of')), take('left'), take('right')),
-    ])]),
-  ])
   return [
-    integer('from', i32(0)), integer('width', i32(1)),
-    loopTo('doubling', MOST_DOUBLINGS, [when(binary('lt', width, count), [
-      integer('left', i32(0)), integer('middle', i32(0)), integer('right', i32(0)), integer('end', i32(0)), merge,
-      setTo('from', minus(indexValue(candidates), reg('from'))), setTo('width', plus(width, width)),
-    ])]),
-  ]
-}
-
-/** Takes what is listed in order, but for what shares too much with one taken before, until there are enough. */
-function choose({ row, batch, candidates }: Row, { most, centred }: Attrs): readonly Stmt[] {
-  const box = (at: Dim): Dim => mul(4, add(mul(batch, candidates), at)), chosen = (at: Dim): Dim => add(mul(row, most), at)
-  return [
-    loopTo('p', most, [storeTo('y0', chosen('p'), i32(0))]),
-    integer('kept', i32(0)),
-    loopTo('k', 'n', [when(binary('lt', reg('kept'), indexValue(most)), [
-      indexFrom('at', plus(reg('from'), indexValue('k')), mul(2, candidates)),
-      letBe('candidate', 'i32', load('order', [add(mul(2, row, candidates), 'at')])),
-      indexFrom('q_of', reg('candidate'), candidates), ...cornerLets('q', box('q_of'), centred),
-      integer('free', i32(1)), indexFrom('before', reg('kept'), add(most, 1)),
-      loopTo('j', 'before', [when(binary('eq', reg('free'), i32(1)), [
-        indexFrom('p_of', load('y0', [chosen('j')]), candidates), ...cornerLets('p', box('p_of'), centred),
-        when(overlapExpr(), [setTo('free', i32(0))]),
-      ])]),
-      when(binary('eq', reg('free'), i32(1)), [indexFrom('to_kept', reg('kept'), most), storeTo('y0', chosen('to_kept'), reg('candidate')), setTo('kept', plus(reg('kept'), i32(1)))]),
-    ])]),
+    loopTo('p', most, [storeTo('y0', add(mul(row, most), 'p'), i32(0))]), loopTo('p_area', room, [storeTo('taken', add(taken, mul(4, room), 'p_area'), f32(0))]),
+    integer('kept', i32(0)), integer('limit', indexValue(first)), varOf('lowest', 'f32', f32(Infinity)), integer('lowest_at', i32(-1)), varOf('goes_on', 'bool', binary('lt', i32(0), indexValue(min(most, candidates)))),
+    loopTo('round', roundsFor(candidates, first), [when(local('goes_on', 'bool'), round)]),
     storeTo('y1', row, reg('kept')),
   ]
 }
@@ -165,9 +162,13 @@ export const nonMaxSuppression: Op = defineOp({
   },
   kernel(ctx) {
     const [, scores] = ctx.inputs as readonly [TensorType, TensorType], [batches, classes, candidates] = scores.shape as [Dim, Dim, Dim]
-    const of: Row = { row: add(mul('a', classes), 'c'), batch: 'a', candidates }
-    const rows = eachOf('c', classes, [...gather(of), ...sort(of), ...choose(of, ctx.attrs)])
-    return kernelOf('non_max_suppression', ctx, [eachOf('a', batches, [rows])], { temps: [{ name: 'order', dtype: 'int32', length: mul(2, batches, classes, candidates) }] })
+    const { most } = ctx.attrs, rows = mul(batches, classes), groups = ctx.gpu === undefined ? rowGroups(rows) : rows, boxes = mul(TOGETHER, ceilDiv(most, TOGETHER)), memory = mul(FIELDS.length, boxes)
+    const room = roomFor(togetherOf(candidates, candidates)), length = mul(2, groups, room)
+    const list: SortedList = { keys: 'scores', values: 'order', base: mul('group', 2, room), room, count: 'listed', type: 'f32', precedes: (x, y) => binary('gt', x, y) }
+    const of: Row = { row: 'row', batch: floorDiv('row', classes), candidates, taken: mul('group', memory), room: boxes }
+    return kernelOf('non_max_suppression', ctx, [eachRowInGroups(rows, groups, choose(of, ctx.attrs, list))], {
+      temps: [{ name: 'scores', dtype: 'float32', length }, { name: 'order', dtype: 'int32', length }, { name: 'taken', dtype: 'float32', length: mul(groups, memory) }],
+    })
   },
   samples: [
     { inputs: [{ dtype: 'float32', shape: [2, 9, 4], range: [0, 4] }, { dtype: 'float32', shape: [2, 3, 9] }, { dtype: 'float32', shape: [1], data: [0.2] }, { dtype: 'float32', shape: [1], data: [-0.5] }], attrs: { most: 4, centred: false } },

@@ -23,10 +23,10 @@ function precedes(x: Element, y: Element, largest: boolean): boolean {
   return largest ? x > y : x < y
 }
 
-/** Elements up to which inserting each in its place is better than sorting. */
-const FEW = 32
+/** Elements that are wanted, and elements of a row, up to which inserting each in its place is better than sorting. */
+const FEW = 16, SHORT = 32
 
-const mayBeMany = (count: Dim): boolean => typeof count !== 'number' || count > FEW
+const mayBeMore = (count: Dim, than: number): boolean => typeof count !== 'number' || count > than
 
 /** What is taken has the gradient of its place in the result. */
 const topKGrad: GradRule<TopKAttrs> = {
@@ -73,8 +73,8 @@ export const topK = defineOp({
   kernel(ctx) {
     if (ctx.gpu !== undefined) return topKKernel(ctx)
     const [x] = ctx.inputs as readonly [TensorType], [y] = ctx.outputs as readonly [TensorType], { axis, largest, k } = ctx.attrs
-    if (mayBeMany(k) && mayBeMany(x.shape[axis] as Dim)) {
-      const { body, temps } = sortRows({ type: REGISTER[x.dtype], largest, along: rowsAlong(x.shape, axis), k })
+    if (mayBeMore(k, FEW) && mayBeMore(x.shape[axis] as Dim, SHORT)) {
+      const { body, temps } = sortRows({ dtype: x.dtype, largest, along: rowsAlong(x.shape, axis), k })
       return kernelOf('top_k', ctx, body, { temps })
     }
     const axes = axesOver(x.shape), type = REGISTER[x.dtype], at = (shape: readonly Dim[], i: Dim): Dim => flatIndex(shape, axes.map((a, d) => (d === axis ? i : a.name)))

@@ -68,7 +68,7 @@ describe('NonMaxSuppression', () => {
   const bytes = model({ inputs, initializers, nodes: [node('NonMaxSuppression', ['boxes', 'scores', 'most', 'share', 'least'], ['y'])] })
 
   /** The definition, one pair of boxes at a time. */
-  const wanted = ({ boxes, scores }: Feeds): number[] => {
+  const wanted = ({ boxes, scores }: Feeds, most = 3): number[] => {
     const [b, c, n] = (scores as HostTensor).shape as [number, number, number], x = toNumbers(boxes as HostTensor), s = toNumbers(scores as HostTensor), out: number[] = []
     const corner = (batch: number, i: number, k: number): number => { const at = (batch * n + i) * 4, [p, q] = [x[at + (k % 2)] as number, x[at + 2 + (k % 2)] as number]; return k < 2 ? Math.min(p, q) : Math.max(p, q) }
     const share = (batch: number, i: number, j: number): number => {
@@ -78,7 +78,7 @@ describe('NonMaxSuppression', () => {
     }
     for (let i = 0; i < b; i++) for (let k = 0; k < c; k++) {
       const score = (m: number): number => s[(i * c + k) * n + m] as number, kept: number[] = []
-      for (const m of Array.from({ length: n }, (_, m) => m).filter((m) => score(m) > 0.1).sort((p, q) => score(q) - score(p))) if (kept.length < 3 && kept.every((o) => !(share(i, o, m) > 0.3))) kept.push(m)
+      for (const m of Array.from({ length: n }, (_, m) => m).filter((m) => score(m) > 0.1).sort((p, q) => score(q) - score(p))) if (kept.length < most && kept.every((o) => !(share(i, o, m) > 0.3))) kept.push(m)
       out.push(...kept.flatMap((m) => [i, k, m]))
     }
     return out
@@ -93,6 +93,18 @@ describe('NonMaxSuppression', () => {
     const open = model({ inputs: [...inputs, port('most', [], DATA_TYPE.INT64)], initializers: initializers.slice(1), nodes: [node('NonMaxSuppression', ['boxes', 'scores', 'most', 'share', 'least'], ['y'])] })
     const sets = [3, 0, -2].map((most) => ({ ...feeds(2, 2, 9, 8), most: hostTensor('int64', [], [BigInt(most)]) }))
     await expectEverywhere(open, sets, (given) => ({ y: numbersOf(given, 'most')[0] === 3 ? wanted(given) : [] }))
+  })
+
+  it('goes through as many as it takes, where most of the best boxes overlap and many score the same', async () => {
+    const open = model({ inputs: [...inputs, port('most', [], DATA_TYPE.INT64)], initializers: initializers.slice(1), nodes: [node('NonMaxSuppression', ['boxes', 'scores', 'most', 'share', 'least'], ['y'])] })
+    const crowded = (n: number, alike: number, levels: number, most: number): Feeds => {
+      const corner = (i: number): number => 10 * (i < alike ? 0 : i), score = (i: number): number => (i < alike ? 2 : 1) + Math.floor(((i * 7) % 13) * levels / 13) / levels
+      return {
+        boxes: hostTensor('float32', [1, n, 4], Array.from({ length: n }, (_, i) => [corner(i), corner(i), corner(i) + 8, corner(i) + 8]).flat()),
+        scores: hostTensor('float32', [1, 2, n], Array.from({ length: 2 * n }, (_, i) => (i < n ? score(i) : score(2 * n - 1 - i)))), most: hostTensor('int64', [], [BigInt(most)]),
+      }
+    }
+    await expectEverywhere(open, [crowded(700, 600, 5, 3), crowded(333, 300, 1, 20), crowded(100, 2, 4, 70), crowded(90, 90, 2, 4)], (given) => ({ y: wanted(given, numbersOf(given, 'most')[0]) }))
   })
 
   it('keeps all that may be kept where the number is the greatest int64', async () => {
