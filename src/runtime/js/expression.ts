@@ -14,7 +14,7 @@ const REGISTERS: Readonly<Record<string, string>> = {
 
 /** How elements are read and written where a typed array's own conversion is not it. */
 const READ: Readonly<Record<string, string>> = { bool: 'a !== 0', float16: '$float16ToNumber(a)', bfloat16: '$bfloat16ToNumber(a)' }
-const WRITTEN: Readonly<Record<string, string>> = { bool: 'a ? 1 : 0', float16: '$numberToFloat16(a)', bfloat16: '$numberToBfloat16(a)' }
+const WRITTEN: Readonly<Record<string, string>> = { bool: '+(a)', float16: '$numberToFloat16(a)', bfloat16: '$numberToBfloat16(a)' }
 const NARROWED: Readonly<Record<string, string>> = { float32: 'Math.fround(a)', int8: 'a << 24 >> 24', int16: 'a << 16 >> 16', uint8: 'a & 255', uint16: 'a & 65535' }
 
 const through = (templates: Readonly<Record<string, string>>, dtype: string, type: string, x: Piece): Piece => {
@@ -52,8 +52,8 @@ export function renderIndex(dim: Dim, names: Names): Piece {
     case 'floordiv': return fill(sign === '' ? 'a / b | 0' : 'Math.floor(a / b)', sign, a, b)
     case 'mod': return fill(sign === '' ? 'a % b' : '(a % b + b) % b', b.type, a, b)
     case 'min': case 'max': return { text: `Math.${op}(${operands.map((p) => p.text).join(', ')})`, level: 2, type: op === 'max' && operands.some((p) => p.type === '') ? '' : sign }
-    case 'eq': return fill('a === b ? 1 : 0', '', a, b)
-    case 'lt': return fill('a < b ? 1 : 0', '', a, b)
+    case 'eq': return fill('+(a === b)', '', a, b)
+    case 'lt': return fill('+(a < b)', '', a, b)
     case 'select': if (c !== undefined) return { text: `${at(a)} ? ${at(b)} : ${at(c)}`, level: 0, type: b.type === '' ? c.type : '-' }
   }
   throw damaged(dim)

@@ -22,7 +22,7 @@ export interface SetCode { readonly name: string; readonly value: ExprCode }
 export type StmtCode =
   | { readonly kind: 'for'; readonly variable: string; readonly lo: Dim; readonly hi: Dim; readonly step: number; readonly body: readonly StmtCode[] }
   | { readonly kind: 'index'; readonly name: string; readonly value: Dim }
-  | { readonly kind: 'data-index'; readonly name: string; readonly value: ExprCode; readonly extent: Dim }
+  | { readonly kind: 'data-index'; readonly name: string; readonly value: ExprCode; readonly extent: Dim; readonly sure?: boolean }
   | { readonly kind: 'let' | 'var'; readonly name: string; readonly type: string; readonly value: ExprCode }
   | { readonly kind: 'set'; readonly name: string; readonly value: ExprCode }
   | { readonly kind: 'set-all'; readonly sets: readonly SetCode[] }

@@ -71,7 +71,8 @@ export function convert(to: unknown, x: Piece): Piece | undefined {
   if (to === from) return x
   const big = isBig(from), n = big ? 'n' : ''
   if (to === 'bool') return fill(`a !== 0${n}`, to, x)
-  if (from === 'bool') return convert(to, fill('a ? 1 : 0', 'u32', x))
+  // Engines make a jump of a choice, and a move of this.
+  if (from === 'bool') return convert(to, fill('+(a)', 'u32', x))
   if (to[0] === 'f') {
     const number = big ? fill('Number(a)', to, x) : { ...x, type: to }
     return to === 'f32' ? fill('Math.fround(a)', to, number) : number

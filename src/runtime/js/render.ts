@@ -69,8 +69,8 @@ function renderStmt(s: StmtCode, names: Names, kernel: string): string {
     }
     case 'data-index': {
       const value = renderExpr(s.value, names), extent = renderIndex(s.extent, names)
-      if (!/^[iu]/.test(value.type)) throw damaged(s)
-      return `const ${names.declare('index', s.name, '')} = $index('${kernel}', Number(${value.text}), ${extent.text})`
+      if (value.type < 'i') throw damaged(s)
+      return `const ${names.declare('index', s.name, '')} = ${s.sure ? value.text : `$index('${kernel}', Number(${value.text}), ${extent.text})`}`
     }
     case 'let': case 'var': {
       const value = typed(renderExpr(s.value, names), s.type)
