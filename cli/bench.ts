@@ -20,6 +20,7 @@ export function benchCommand(): Command {
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
     .option('--length <name=n>', 'how many tensors a sequence input of a model holds, 1 or none for an optional, as for compile (repeatable)', lengthOption)
+    .option('--result <name...>', 'keep only these results of a model')
     .option('--target <target>', 'wasm, js, wgsl or auto, for a model', targetOrAuto)
     .option('--threads <n>', 'threads that share the work (wasm)', threadsOption)
     .option('--json', 'print all figures as JSON')

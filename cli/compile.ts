@@ -25,6 +25,7 @@ export function compileCommand(): Command {
     .option('--shape <name=extents>', 'fix an input\'s extents, _ for one to leave open (repeatable); others stay symbolic', shapeOption)
     .option('--value <name=value>', 'fix an input to a number, a list (1,2,3) or a .npy or .pb file, and so decide what depends on it (repeatable)', valueOption)
     .option('--length <name=n>', 'say how many tensors a sequence input holds, which become the inputs NAME.0, NAME.1, …; 1 or none for an optional (repeatable)', lengthOption)
+    .option('--result <name...>', 'keep only these results of a model')
     .addOption(new Option('--emit <form>', 'an artefact, or an ES module that needs no evaluation').choices(['ingot', 'module']).default('ingot'))
     .option('--dump-ir [after:pass]', 'print the graph at the end, or after a pass, instead of writing anything')
     .option('--max-memory <size>', 'refuse a program that needs more memory than this (symbolic extents counted as 1)', bytesOption)

@@ -1,14 +1,17 @@
-/** What the command line fixes of a model's inputs: extents by `--shape`, values by `--value`, how many tensors there are by `--length`. */
+/** What the command line says of a model's ports: extents of inputs by `--shape`, values by `--value`, how many tensors there are by `--length`, and results to keep by `--result`. */
 import { IngotError, type FixedValue, type ImportOnnxOptions, type InputShapes, type Lengths } from '../src/index.js'
 import { readTensor } from './feeds.js'
 
-/** Options of a command that fix a model's inputs. */
-export interface FixedInputs { readonly shape?: InputShapes; readonly value?: Readonly<Record<string, string>>; readonly length?: Lengths }
+/** Options of a command that fix a model's inputs, or choose among its results. */
+export interface FixedInputs { readonly shape?: InputShapes; readonly value?: Readonly<Record<string, string>>; readonly length?: Lengths; readonly result?: readonly string[] }
 
-/** What they fix while a model is imported. Throws `bad-option` for a value that cannot be read. */
-export async function fixedInputs({ shape, value = {}, length }: FixedInputs): Promise<Pick<ImportOnnxOptions, 'shapes' | 'constants' | 'lengths'>> {
+/** What they say while a model is imported. Throws `bad-option` for a value that cannot be read. */
+export async function fixedInputs({ shape, value = {}, length, result }: FixedInputs): Promise<Pick<ImportOnnxOptions, 'shapes' | 'constants' | 'lengths' | 'outputs'>> {
   const constants = await Promise.all(Object.entries(value).map(async ([name, text]) => [name, await valueOf(name, text)] as const))
-  return { ...(shape !== undefined && { shapes: shape }), ...(constants.length > 0 && { constants: Object.fromEntries(constants) }), ...(length !== undefined && { lengths: length }) }
+  return {
+    ...(shape !== undefined && { shapes: shape }), ...(constants.length > 0 && { constants: Object.fromEntries(constants) }),
+    ...(length !== undefined && { lengths: length }), ...(result !== undefined && { outputs: result }),
+  }
 }
 
 async function valueOf(name: string, text: string): Promise<FixedValue> {

@@ -15,6 +15,7 @@ export function inspectCommand(): Command {
     .option('--shape <name=extents>', 'extents to plan memory for, of an artefact with symbolic dims (repeatable)', shapeOption)
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
     .option('--length <name=n>', 'how many tensors a sequence input of a model holds, 1 or none for an optional, as for compile (repeatable)', lengthOption)
+    .option('--result <name...>', 'keep only these results of a model')
     .option('--json', 'print everything as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot inspect model.ingot --shape input=8,3,224,224')
     .action(inspectFile)

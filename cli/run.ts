@@ -21,6 +21,7 @@ export function runCommand(): Command {
     .option('--shape <name=extents>', 'extents of an input that has no file (repeatable)', shapeOption)
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
     .option('--length <name=n>', 'how many tensors a sequence input of a model holds, 1 or none for an optional, as for compile (repeatable)', lengthOption)
+    .option('--result <name...>', 'keep only these results of a model')
     .option('--seed <n>', 'seed of random inputs', seedOption, 1)
     .option('--output <folder>', 'write every output there as .npy')
     .option('--target <target>', 'wasm, js, wgsl or auto, for a model (an artefact has its own)', targetOrAuto)

@@ -24,6 +24,7 @@ export function verifyCommand(): Command {
     .option('--shape <name=extents>', 'extents of an input (repeatable)', shapeOption)
     .option('--value <name=value>', 'fix an input of a model to a number, a list or a file, as for compile (repeatable)', valueOption)
     .option('--length <name=n>', 'how many tensors a sequence input of a model holds, 1 or none for an optional, as for compile (repeatable)', lengthOption)
+    .option('--result <name...>', 'keep only these results of a model')
     .option('--json', 'print the reports as JSON')
     .addHelpText('after', '\nExample:\n  $ ingot verify model.onnx --data test_data_set_0')
     .action(verifyModel)

@@ -10,8 +10,8 @@ import { describeItem, isSequence, isTensor, type Item, type Sequence } from './
 import { decided } from './rules/bounds.js'
 import type { Message } from './schema.js'
 
-/** Replays one ONNX node; gives its outputs in order (fewer than the node names is an error, undefined for one that cannot be had). */
-export type Rule = (call: NodeCall) => Item | readonly (Item | undefined)[]
+/** Replays one ONNX node; gives its outputs in order (fewer than the node names is an error, undefined for one that cannot be had, an error for one that nobody may read). */
+export type Rule = (call: NodeCall) => Item | readonly (Item | IngotError | undefined)[]
 /** A rule and the first opset of its domain that it is right for. */
 export interface VersionedRule { readonly since: number; readonly rule: Rule }
 /** Rules by ONNX op name. */

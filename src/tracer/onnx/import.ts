@@ -33,6 +33,8 @@ export interface ImportOptions {
   readonly shapes?: InputShapes
   /** How many tensors sequence inputs hold, and whether optional ones hold anything. */
   readonly lengths?: Lengths
+  /** Names of the results to keep; all where absent. */
+  readonly outputs?: readonly string[]
 }
 
 /** Functions that call functions may multiply without end: a model may not grow beyond this many nodes, or nest deeper than this. */
@@ -69,6 +71,8 @@ interface Replay {
 interface Scope {
   /** null for an optional input that a function's call leaves out. */
   readonly values: Map<string, Item | null>
+  /** Why a name that a node defines has no value. */
+  readonly refused: Map<string, IngotError>
   readonly outer: Scope | undefined
   readonly opsets: Opsets
   /** Attributes of the function call that the scope is the body of; undefined elsewhere. */
@@ -81,7 +85,7 @@ interface Scope {
 function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: FunctionTable, options: ImportOptions, wantsElements: (input: number) => boolean): Graph {
   const graph = model.graph as GraphProto
   const replay: Replay = { builder: new GraphBuilder({ name: graph.name || 'main', stage: 'traced' }), functions, options, signed: new Set(), count: { nodes: 0, randoms: 0 } }
-  const scope: Scope = { values: new Map(), outer: undefined, opsets, attributes: undefined, calls: [], prefix: '' }
+  const scope: Scope = { values: new Map(), refused: new Map(), outer: undefined, opsets, attributes: undefined, calls: [], prefix: '' }
   const initialised = new Set([...graph.initializer.map((t) => t.name ?? ''), ...graph.sparseInitializer.map((t) => t.values?.name ?? '')])
   const overridable = options.overridableInitializers === true
   const fixed = options.constants ?? {}
@@ -95,7 +99,7 @@ function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: Fun
   if (graph.output.length === 0) throw new IngotError('onnx-invalid', 'the graph has no outputs', { hint: 'the file may be truncated' })
   addInitializers(replay, scope, graph)
   replayNodes(replay, scope, graph.node)
-  const outputs = graph.output.flatMap(({ name = '' }) => portsOf(name, outputItem(scope, name)))
+  const outputs = resultsOf(graph, options.outputs).flatMap((name) => portsOf(name, outputItem(scope, name)))
   refuseTwice(outputs.map((o) => o.name), 'graph outputs')
   if (outputs.length === 0) throw new IngotError('unsupported-type', 'the graph gives no tensor: its outputs are empty sequences or optionals that hold nothing', { hint: 'a program must have an output' })
   for (const { name, value } of outputs) replay.builder.output(name, value)
@@ -104,6 +108,13 @@ function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: Fun
 
 function fixInputs(replay: Replay, scope: Scope, graph: GraphProto, fixed: Readonly<Record<string, FixedValue>>): void {
   for (const [name, value] of Object.entries(fixed)) scope.values.set(name, replay.builder.constant(fixedTensor(graph.input, name, value), name))
+}
+
+/** The results of the graph that are wanted, in its order. */
+function resultsOf(graph: GraphProto, wanted: readonly string[] | undefined): readonly string[] {
+  const all = graph.output.map((o) => o.name ?? ''), unknown = wanted?.find((name) => !all.includes(name))
+  if (unknown !== undefined || wanted?.length === 0) throw new IngotError('bad-option', unknown === undefined ? 'no result is kept' : `the model has no result '${unknown}' to keep`, { hint: `its results are ${all.map((name) => `'${name}'`).join(', ')}` })
+  return wanted === undefined ? all : all.filter((name) => wanted.includes(name))
 }
 
 function refuseTwice(names: readonly string[], what: string): void {
@@ -124,10 +135,13 @@ function addInitializers(replay: Replay, scope: Scope, graph: GraphProto): void 
   for (const s of graph.sparseInitializer) add(s.values?.name ?? '', () => denseFromSparse(s, external))
 }
 
+/** What a name stands for; undefined where it stands for nothing. Throws why it was refused. */
 function lookUp(scope: Scope | undefined, name: string): Item | null | undefined {
   for (let s = scope; s !== undefined; s = s.outer) {
     const value = s.values.get(name)
     if (value !== undefined) return value
+    const refused = s.refused.get(name)
+    if (refused !== undefined) throw refused
   }
   return undefined
 }
@@ -148,12 +162,13 @@ function replayNodes(replay: Replay, scope: Scope, nodes: readonly NodeProto[]):
       const value = results[i]
       if (name === '') return
       if (value === undefined) throw new IngotError('unsupported-op', `output ${i} ('${name}') of ${node.opType} is not supported`, { where: { origin, op: node.opType ?? '' } })
-      scope.values.set(name, value)
+      if (value instanceof IngotError) scope.refused.set(name, new IngotError(value.code, `output ${i} ('${name}') of ${node.opType} cannot be read: ${value.what}`, { where: { ...value.where, origin, op: node.opType ?? '' }, ...(value.hint !== undefined && { hint: value.hint }) }))
+      else scope.values.set(name, value)
     })
   }
 }
 
-function replayNode(replay: Replay, scope: Scope, node: NodeProto, origin: string): readonly (Item | undefined)[] {
+function replayNode(replay: Replay, scope: Scope, node: NodeProto, origin: string): readonly (Item | IngotError | undefined)[] {
   const domain = domainName(node.domain)
   const attributes = attributesOf(node, scope.attributes)
   const inputs = node.input.map((name) => (name === '' ? null : lookUp(scope, name) ?? null))
@@ -197,7 +212,7 @@ function inlineFunction(replay: Replay, scope: Scope, body: OnnxFunction, inputs
   if (inputs.length > proto.input.length) throw new IngotError('onnx-invalid', `function ${body.label} takes ${proto.input.length} inputs, not ${inputs.length}`, { where: { origin, op: proto.name ?? '' } })
   const defaults = proto.attributeProto.map((a): [string, Message<'AttributeProto'>] => [a.name ?? '', a])
   const inner: Scope = {
-    values: new Map(proto.input.map((name, i) => [name, inputs[i] ?? null])),
+    values: new Map(proto.input.map((name, i) => [name, inputs[i] ?? null])), refused: new Map(),
     outer: undefined, opsets: opsetsOf(proto.opsetImport), attributes: new Map([...defaults, ...attributes]), calls: [...scope.calls, body], prefix: `${origin}/`,
   }
   replayNodes(replay, inner, proto.node)
@@ -206,7 +221,7 @@ function inlineFunction(replay: Replay, scope: Scope, body: OnnxFunction, inputs
 
 function inlineGraph(replay: Replay, scope: Scope, graph: GraphProto, origin: string, inputs: readonly Item[]): readonly Item[] {
   if (graph.input.length !== inputs.length) throw new IngotError('onnx-invalid', `the graph '${graph.name || 'nested'}' takes ${graph.input.length} inputs, not ${inputs.length}`, { where: { origin } })
-  const inner: Scope = { ...scope, values: new Map(inputs.map((value, i) => [graph.input[i]?.name ?? '', value])), outer: scope, prefix: `${origin}/` }
+  const inner: Scope = { ...scope, values: new Map(inputs.map((value, i) => [graph.input[i]?.name ?? '', value])), refused: new Map(), outer: scope, prefix: `${origin}/` }
   refuseUnsupported(graph.node, scope.opsets, replay.functions)
   addInitializers(replay, inner, graph)
   replayNodes(replay, inner, graph.node)

@@ -29,6 +29,8 @@ export interface ImportOnnxOptions {
    * null where it holds nothing.
    */
   readonly lengths?: Lengths
+  /** Names of the results to keep, all where absent; what only others need is not computed, and may be what no program can give. */
+  readonly outputs?: readonly string[]
 }
 
 /** Imports an ONNX model from its bytes or, where there is a file system, from a path; external data are then read from the model's own folder only. */
@@ -53,6 +55,7 @@ function importDecoded(model: Message<'ModelProto'>, options: ImportOnnxOptions)
     ...(options.constants !== undefined && { constants: options.constants }),
     ...(options.shapes !== undefined && { shapes: options.shapes }),
     ...(options.lengths !== undefined && { lengths: options.lengths }),
+    ...(options.outputs !== undefined && { outputs: options.outputs }),
     ...(options.overridableInitializers !== undefined && { overridableInitializers: options.overridableInitializers }),
   })
 }

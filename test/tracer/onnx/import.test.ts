@@ -73,6 +73,12 @@ describe('constants', () => {
     expect(load(parts, { overridableInitializers: true }).inputs.map((v) => v.name)).toEqual(['x', 'w'])
   })
 
+  test('results can be chosen, and what only others need is not there', async () => {
+    const parts = { inputs: [port('x', [2])], outputs: ['a', 'b'], nodes: [node('Neg', ['x'], ['a']), node('Abs', ['x'], ['b'])] }
+    expect(load(parts, { outputs: ['b'] }).outputs.map((o) => o.name)).toEqual(['b'])
+    expect(await errorOf(() => load(parts, { outputs: ['c'] }))).toMatchObject({ code: 'bad-option', message: expect.stringContaining("no result 'c'") })
+  })
+
   test('an input can be fixed to a value', () => {
     const graph = load({ inputs: [port('x', [2]), port('w', [2])], nodes: add }, { constants: { w: f32([2], [1, 2]) } })
     expect(graph.inputs.map((v) => v.name)).toEqual(['x'])
