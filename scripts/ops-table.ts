@@ -33,6 +33,9 @@ Of the default domain, ${Object.keys(RULES.get('') ?? {}).length}, with the firs
 Of com.microsoft, which onnxruntime's tools write into models that they optimise or quantise, ${Object.keys(RULES.get('com.microsoft') ?? {}).length}: ${operatorsOf('com.microsoft')}. What an operator can say
 and Ingot cannot do, such as a quantised cache of keys, is refused while the model is imported. Of ai.onnx.preview: ${operatorsOf('ai.onnx.preview')}.
 
+Of ai.onnx.ml, which scikit-learn, LightGBM and XGBoost are exported to, ${Object.keys(RULES.get('ai.onnx.ml') ?? {}).length}, with the first version of the domain where it is not 1: ${operatorsOf('ai.onnx.ml')}.
+Labels and categories are integers; a classifier whose labels are strings gives its scores.
+
 Random operators (\`RandomNormal\`, \`RandomUniform\`, what is like them, \`Bernoulli\`, \`Multinomial\`) give the same numbers in every run and on every target, but for rounding: those of
 their \`seed\`, or without one those of their place among the random nodes of the model. For other numbers, make them an input of the model.
 

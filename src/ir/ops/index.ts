@@ -30,6 +30,7 @@ import { slice } from './slice.js'
 import { SOFTMAXES } from './softmax.js'
 import { relayout } from './relayout.js'
 import { topK } from './top-k.js'
+import { treeEnsemble } from './tree-ensemble.js'
 import { transpose } from './transpose.js'
 import { UNARY } from './unary.js'
 import { averagePool, lpPool } from './average-pool.js'
@@ -52,7 +53,7 @@ import { WINOGRAD } from './winograd.js'
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, reinterpret, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
-  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK, nonMaxSuppression,
+  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK, treeEnsemble, nonMaxSuppression,
   matmul, det, attention, linearAttention, conv, convTranspose, col2im, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, roiAlign, maxRoiPool, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
   ...CONTROL_FLOW, measure, ...BOOKKEEPING, fused,
 ]

@@ -7,6 +7,7 @@ import { RECURRENT } from './recurrent.js'
 import { REDUCTIONS } from './reductions.js'
 import { REGIONS } from './regions.js'
 import { RESIZE } from './resize.js'
+import { TREES } from './trees.js'
 
 /** The rules. */
-export const EXPORT_RULES: RuleTable = { ...ELEMENTWISE, ...MOVEMENT, ...REDUCTIONS, ...CONTRACTIONS, ...RESIZE, ...REGIONS, ...RECURRENT }
+export const EXPORT_RULES: RuleTable = { ...ELEMENTWISE, ...MOVEMENT, ...REDUCTIONS, ...CONTRACTIONS, ...RESIZE, ...REGIONS, ...RECURRENT, ...TREES }

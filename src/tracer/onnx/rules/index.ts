@@ -22,6 +22,7 @@ import { QUANTIZED_RECURRENT } from './microsoft/quantized-recurrent.js'
 import { LINEAR_ATTENTION, MICROSOFT_LINEAR_ATTENTION } from './linear-attention.js'
 import { LOSSES } from './losses.js'
 import { MEL } from './mel.js'
+import { MACHINE_LEARNING } from './ml/index.js'
 import { POOLS } from './pools.js'
 import { MICROSOFT_QUANTIZATION, QUANTIZATION } from './quantization.js'
 import { RECURRENT } from './recurrent.js'
@@ -45,5 +46,6 @@ export const RULES: ReadonlyMap<string, RuleTable> = new Map<string, RuleTable>(
     ...ELEMENTWISE, ...REDUCTIONS, ...NORMALIZATION, ...CONTRACTIONS, ...POOLS, ...SHAPES, ...SLICES, ...INDEXING, ...SELECTIONS, ...CONSTANTS, ...CONTROL_FLOW, ...RESIZE, ...RECURRENT, ...EINSUM, ...LOSSES, ...QUANTIZATION, ...ATTENTION, ...ROTARY, ...GRIDS, ...REGIONS, ...RANDOM, ...SIGNAL, ...SPECTRA, ...MEL, ...UNFOLDED, ...DEFORMABLE, ...CACHES, ...LINEAR_ATTENTION, ...SEQUENCES,
   }],
   ['ai.onnx.preview', FLEX_ATTENTION],
+  ['ai.onnx.ml', MACHINE_LEARNING],
   ['com.microsoft', { ...MICROSOFT_ELEMENTWISE, ...MICROSOFT_NORMALIZATION, ...MICROSOFT_CONTRACTIONS, ...MICROSOFT_ROTARY, ...MULTI_HEAD_ATTENTION, ...GROUP_QUERY_ATTENTION, ...MICROSOFT_QUANTIZATION, ...QUANTIZED_PRODUCTS, ...QUANTIZED_INTEGERS, ...QUANTIZED_LAYERS, ...QUANTIZED_RECURRENT, ...MICROSOFT_LAYERS, ...GROUP_NORMS, ...MICROSOFT_GRIDS, ...MICROSOFT_INDEXING, ...MICROSOFT_CACHES, ...MICROSOFT_LINEAR_ATTENTION, ...MICROSOFT_SPECTRA }],
 ])
