@@ -34,6 +34,8 @@ export interface NodeCallParts {
   readonly builder: GraphBuilder
   /** Symbols that may stand for negative numbers: elements of inputs, or of what was computed, rather than extents. */
   readonly signed: Set<string>
+  /** What values of types narrower than a byte, or of 8-bit floats, were packed from (see `rules/narrow.ts`). */
+  readonly codes: Map<Value, Value>
   /** Replays a nested graph in place, with values for its inputs, and gives its outputs. */
   readonly inline: (graph: Message<'GraphProto'>, inputs: readonly Item[]) => readonly Item[]
   /** A nested graph without inputs as a graph of its own, for an attribute. */
@@ -61,6 +63,14 @@ export class NodeCall {
     this.inputs = parts.inputs
     this.attrs = parts.attrs
     this.#parts = parts
+  }
+
+  /** What values of narrow types were packed from. */
+  get codes(): Map<Value, Value> { return this.#parts.codes }
+
+  /** The same node with other values for its inputs; `part` of its outputs is what its nodes are named after. */
+  withInputs(inputs: readonly (Item | null)[], part: string): NodeCall {
+    return new NodeCall({ ...this.#parts, inputs, outputs: this.#parts.outputs.map((name) => (name === '' ? '' : `${name}.${part}`)) })
   }
 
   get outputCount(): number { return this.#parts.outputs.length }

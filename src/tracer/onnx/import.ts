@@ -5,7 +5,7 @@
 import type { HostTensor } from '../../base/dtype.js'
 import { IngotError } from '../../base/error.js'
 import { GraphBuilder } from '../../ir/build.js'
-import type { Graph, InputShapes } from '../../ir/graph.js'
+import type { Graph, InputShapes, Value } from '../../ir/graph.js'
 import { AttributeReader } from './attributes.js'
 import { NodeCall } from './call.js'
 import { fixedTensor, type FixedValue } from './fixed-inputs.js'
@@ -63,6 +63,7 @@ interface Replay {
   readonly functions: FunctionTable
   readonly options: ImportOptions
   readonly signed: Set<string>
+  readonly codes: Map<Value, Value>
   /** Nodes replayed so far, and those of them that draw random numbers without a seed. */
   readonly count: { nodes: number; randoms: number }
 }
@@ -84,7 +85,7 @@ interface Scope {
 
 function importOnce(model: Message<'ModelProto'>, opsets: Opsets, functions: FunctionTable, options: ImportOptions, wantsElements: (input: number) => boolean): Graph {
   const graph = model.graph as GraphProto
-  const replay: Replay = { builder: new GraphBuilder({ name: graph.name || 'main', stage: 'traced' }), functions, options, signed: new Set(), count: { nodes: 0, randoms: 0 } }
+  const replay: Replay = { builder: new GraphBuilder({ name: graph.name || 'main', stage: 'traced' }), functions, options, signed: new Set(), codes: new Map(), count: { nodes: 0, randoms: 0 } }
   const scope: Scope = { values: new Map(), refused: new Map(), outer: undefined, opsets, attributes: undefined, calls: [], prefix: '' }
   const initialised = new Set([...graph.initializer.map((t) => t.name ?? ''), ...graph.sparseInitializer.map((t) => t.values?.name ?? '')])
   const overridable = options.overridableInitializers === true
@@ -177,7 +178,7 @@ function replayNode(replay: Replay, scope: Scope, node: NodeProto, origin: strin
   const { rule, opset } = ruleFor(node, scope.opsets, origin)
   const attrs = new AttributeReader(attributes, replay.options.external)
   const call = new NodeCall({
-    opType: node.opType ?? '', domain, opset, origin, inputs: trimmed(inputs), outputs: node.output, attrs, builder: replay.builder, signed: replay.signed,
+    opType: node.opType ?? '', domain, opset, origin, inputs: trimmed(inputs), outputs: node.output, attrs, builder: replay.builder, signed: replay.signed, codes: replay.codes,
     inline: (graph, values) => inlineGraph(replay, scope, graph, origin, values),
     nested: (graph) => nestGraph(replay, scope, graph, origin),
     nextRandom: () => replay.count.randoms++,

@@ -5,7 +5,7 @@ import { fromNumbers, hostTensor, seededTensor, toNumbers } from '../../../src/i
 import { interpret } from '../../../src/ir/interpret.js'
 import { load } from '../../../src/runtime/session.js'
 import { importOnnxSync } from '../../../src/tracer/onnx/index.js'
-import { model, node, port } from './onnx-models.js'
+import { DATA_TYPE, errorOf, model, node, port, tensorAttribute, type onnx } from './onnx-models.js'
 
 /** TensorProto.DataType. */
 const TYPE: Readonly<Record<string, number>> = { float32: 1, int32: 6, float8e4m3fn: 17, float8e4m3fnuz: 18, float8e5m2: 19, float8e5m2fnuz: 20, uint4: 21, int4: 22, float4e2m1: 23, float8e8m0: 24, uint2: 25, int2: 26 }
@@ -99,5 +99,44 @@ describe('Elements narrower than 16 bits', () => {
 
   it.each([['up', [2 ** -127, 0.25, 2, 4, 2 ** 127, NaN]], ['down', [2 ** -127, 0.25, 1, 2, 2 ** 127, NaN]], ['nearest', [2 ** -127, 0.25, 2, 2, 2 ** 127, NaN]]] as const)('powers of two are rounded %s', async (mode, y) => {
     await expectExactly(model({ inputs: [port('x', ['n'])], nodes: [node('Cast', ['x'], ['y'], { to: 24, round_mode: mode })], opset: 25 }), [{ x: fromNumbers('float32', [6], [0, 0.25, 1.5, 2.5, Infinity, NaN]), y }])
+  })
+
+  describe.each(['int2', 'uint2', 'int4', 'uint4', 'float4e2m1', 'float8e4m3fn', 'float8e4m3fnuz', 'float8e5m2', 'float8e5m2fnuz', 'float8e8m0'] as const)('of %s are moved:', (dtype) => {
+    const list = (name: string, ...numbers: number[]) => ({ name, dataType: DATA_TYPE.INT64, dims: [numbers.length], int64Data: numbers })
+    const given = (n: number): HostTensor => seededTensor(dtype, [n, 3], n + 1, [0, 3])
+    const rowsOf = (x: HostTensor): number[][] => Array.from({ length: x.shape[0] as number }, (_, i) => Array.from(toNumbers(x)).slice(3 * i, 3 * i + 3))
+    const moves: Readonly<Record<string, { readonly nodes: readonly onnx.INodeProto[]; readonly initializers?: readonly onnx.ITensorProto[]; readonly y: (rows: readonly (readonly number[])[]) => readonly number[] }>> = {
+      'Transpose': { nodes: [node('Transpose', ['x'], ['y'])], y: (rows) => [0, 1, 2].flatMap((c) => rows.map((row) => row[c] as number)) },
+      'Reshape and Unsqueeze': { nodes: [node('Reshape', ['x', 'shape'], ['flat']), node('Unsqueeze', ['flat', 'axis'], ['y'])], initializers: [list('shape', -1), list('axis', 0)], y: (rows) => rows.flat() },
+      'Slice, backwards': { nodes: [node('Slice', ['x', 'from', 'to', 'axis', 'step'], ['y'])], initializers: [list('from', 2), list('to', 0), list('axis', 1), list('step', -1)], y: (rows) => rows.flatMap((row) => [row[2] as number, row[1] as number]) },
+      'Split and Concat': { nodes: [node('Split', ['x', 'sizes'], ['a', 'b'], { axis: 1 }), node('Identity', ['b'], ['c']), node('Concat', ['c', 'a', 'c'], ['y'], { axis: 1 })], initializers: [list('sizes', 1, 2)], y: (rows) => rows.flatMap(([a, b, c]) => [b, c, a, b, c] as number[]) },
+      'Gather': { nodes: [node('Gather', ['x', 'at'], ['y'], { axis: 1 })], initializers: [list('at', 1, 1, -3, 2)], y: (rows) => rows.flatMap(([a, b, c]) => [b, b, a, c] as number[]) },
+      'Flatten and Expand': { nodes: [node('Flatten', ['x'], ['flat'], { axis: 0 }), node('Expand', ['flat', 'shape'], ['y'])], initializers: [list('shape', 2, 1)], y: (rows) => [...rows.flat(), ...rows.flat()] },
+      'Pad, with the code 0': { nodes: [node('Pad', ['x', 'pads'], ['y'])], initializers: [list('pads', 0, 1, 0, 0)], y: (rows) => rows.flatMap((row) => [dtype === 'float8e8m0' ? 2 ** -127 : 0, ...row]) },
+    }
+    it.each(Object.keys(moves))('%s', async (name) => {
+      const { nodes, initializers = [], y } = moves[name] as (typeof moves)[string]
+      await expectExactly(model({ inputs: [port('x', ['n', 3], TYPE[dtype])], nodes, initializers, opset: 25 }), [5, 1, 8].map((n) => ({ x: given(n), y: y(rowsOf(given(n))) })))
+    })
+  })
+
+  it('of two types are not put together', async () => {
+    expect(await errorOf(() => importOnnxSync(model({ inputs: [port('a', [2], 22), port('b', [2], 21)], nodes: [node('Concat', ['a', 'b'], ['y'], { axis: 0 })], opset: 25 })))).toMatchObject({ code: 'dtype-mismatch' })
+  })
+
+  it('fill a shape', () => {
+    const value = tensorAttribute({ dataType: 22, dims: [1], rawData: Uint8Array.of(0x0d) }), shape = { name: 'shape', dataType: DATA_TYPE.INT64, dims: [1], int64Data: [3] }
+    expect(interpret(importOnnxSync(model({ initializers: [shape], nodes: [node('ConstantOfShape', ['shape'], ['y'], { value })], opset: 25 })), {})['y']).toEqual({ dtype: 'int4', shape: [3], data: Uint8Array.of(0xdd, 0x0d) })
+  })
+
+  it('that are weights are moved while compiling, and stored as they were', async () => {
+    const size = 64, w = seededTensor('int4', [size, size], 4, [-8, 8]), x = fromNumbers('float32', [1, size], Array.from({ length: size }, (_, i) => (i % 7) - 3))
+    const scale = { name: 'scale', dataType: 1, dims: [1], floatData: [0.5] }, bytes = (nodes: readonly onnx.INodeProto[], weight: string): Uint8Array => model({
+      inputs: [port('x', [1, size])], initializers: [...initializer('w', w) ?? [], scale], opset: 21, nodes: [...nodes, node('DequantizeLinear', [weight, 'scale'], ['d']), node('MatMul', ['x', 'd'], ['y'])],
+    })
+    const number = fields(w, 4, size * size).map((f) => signed(f, 4) / 2), turned = bytes([node('Transpose', ['w'], ['t'])], 't')
+    await expectExactly(turned, [{ x, y: Array.from({ length: size }, (_, c) => Array.from({ length: size }, (__, k) => (x.data[k] as number) * (number[c * size + k] as number)).reduce((a, b) => a + b, 0)) }])
+    const [plain, moved] = await Promise.all([bytes([], 'w'), turned].map(async (b) => (await compile(importOnnxSync(b), { target: 'wasm' })).encode().length)) as [number, number]
+    expect(moved).toBeLessThan(plain + 1024)
   })
 })

@@ -7,6 +7,7 @@ import { always, since, type NodeCall, type Rule, type RuleTable } from '../call
 import { dtypeOfNumber } from '../tensor.js'
 import { greater } from './bounds.js'
 import { castTo, iotaAlong, isFloat, reshapeTo } from './compose.js'
+import { movingCodes } from './narrow.js'
 
 const concat: Rule = (call) => {
   if (call.inputs.length === 0) call.fail('onnx-invalid', 'Concat needs at least one input')
@@ -121,11 +122,11 @@ const reverseSequence: Rule = (call) => {
 
 /** Indexing ops of the default domain. */
 export const INDEXING: RuleTable = {
-  Concat: always(concat),
-  Pad: always(pad),
-  Gather: always(gather('gather')),
-  GatherElements: since(11, gather('gather_elements')),
-  GatherND: since(11, gatherNd),
+  Concat: always(movingCodes(concat)),
+  Pad: always(movingCodes(pad)),
+  Gather: always(movingCodes(gather('gather'))),
+  GatherElements: since(11, movingCodes(gather('gather_elements'))),
+  GatherND: since(11, movingCodes(gatherNd)),
   Scatter: always(scatterElements),
   ScatterElements: since(11, scatterElements),
   ScatterND: since(11, scatterNd),

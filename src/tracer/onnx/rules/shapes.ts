@@ -1,9 +1,11 @@
 /** Rules for ops that only change the shape of a tensor, or turn shapes into tensors. */
 import type { Dim } from '../../../base/dim.js'
+import { DTYPES } from '../../../base/dtype.js'
 import { dimsEqual, eq, floorDiv, product, select } from '../../../ir/dims.js'
 import { shapeOf, type Value } from '../../../ir/graph.js'
 import { fromNumbers } from '../../../ir/host-tensor.js'
 import { always, type NodeCall, type Rule, type RuleTable } from '../call.js'
+import { isNarrow, movingCodes, packedCodes } from './narrow.js'
 
 const reshape: Rule = (call) => {
   const byInput = call.opset >= 5
@@ -107,7 +109,9 @@ const constantOfShape: Rule = (call) => {
   call.arity(1)
   const value = call.attrs.tensor('value') ?? fromNumbers('float32', [1], [0])
   if (value.data.length !== 1) call.fail('bad-attribute', `value has ${value.data.length} elements, not 1`)
-  return call.emit('fill', [], { shape: call.dims(0, 'the shape'), value: { ...value, shape: [1] } })
+  const shape = call.dims(0, 'the shape'), { dtype } = value
+  if (!isNarrow(dtype)) return call.emit('fill', [], { shape, value: { ...value, shape: [1] } })
+  return packedCodes(call, call.add('fill', [], { shape, value: fromNumbers('uint8', [1], [Number(value.data[0]) & (2 ** DTYPES[dtype].bits - 1)]) }), dtype)
 }
 
 /** Rearranges blocks of pixels into channels, or back. */
@@ -141,16 +145,16 @@ function imageOf(call: NodeCall): readonly [Dim, Dim, Dim, Dim] {
 
 /** Shape ops of the default domain. */
 export const SHAPES: RuleTable = {
-  Reshape: always(reshape),
-  Squeeze: always(squeeze),
-  Unsqueeze: always(unsqueeze),
-  Flatten: always(flatten),
-  Transpose: always(transpose),
-  Expand: always(expand),
-  Tile: always(tile),
+  Reshape: always(movingCodes(reshape)),
+  Squeeze: always(movingCodes(squeeze)),
+  Unsqueeze: always(movingCodes(unsqueeze)),
+  Flatten: always(movingCodes(flatten)),
+  Transpose: always(movingCodes(transpose)),
+  Expand: always(movingCodes(expand)),
+  Tile: always(movingCodes(tile)),
   Shape: always(shapeRule),
   Size: always((call) => { call.arity(1); return dimsTensor(call, [product(call.shape(0))], []) }),
   ConstantOfShape: always(constantOfShape),
-  DepthToSpace: always(depthToSpace),
-  SpaceToDepth: always(spaceToDepth),
+  DepthToSpace: always(movingCodes(depthToSpace)),
+  SpaceToDepth: always(movingCodes(spaceToDepth)),
 }

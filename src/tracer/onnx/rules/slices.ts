@@ -4,6 +4,7 @@ import { add, ceilDiv, dimsEqual, floorDiv, lt, mul, select, sub } from '../../.
 import type { Value } from '../../../ir/graph.js'
 import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { clamp, greater, isNonNegative, lesser } from './bounds.js'
+import { movingCodes } from './narrow.js'
 
 /** Numbers from here on stand for "to the end": exporters write the greatest int32 or int64. */
 const FAR = 2 ** 31 - 1
@@ -128,4 +129,4 @@ const centerCropPad: Rule = (call) => {
 }
 
 /** Parts of tensors, of the default domain. */
-export const SLICES: RuleTable = { Slice: always(slice), Split: always(split), CenterCropPad: since(18, centerCropPad) }
+export const SLICES: RuleTable = { Slice: always(movingCodes(slice)), Split: always(movingCodes(split)), CenterCropPad: since(18, centerCropPad) }
