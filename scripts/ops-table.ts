@@ -34,7 +34,8 @@ Of com.microsoft, which onnxruntime's tools write into models that they optimise
 and Ingot cannot do, such as a quantised cache of keys, is refused while the model is imported. Of ai.onnx.preview: ${operatorsOf('ai.onnx.preview')}.
 
 Of ai.onnx.ml, which scikit-learn, LightGBM and XGBoost are exported to, ${Object.keys(RULES.get('ai.onnx.ml') ?? {}).length}, with the first version of the domain where it is not 1: ${operatorsOf('ai.onnx.ml')}.
-Labels and categories are integers; a classifier whose labels are strings gives its scores.
+Labels and categories are integers. Of a classifier whose labels are strings the scores can be kept alone (\`outputs\`, \`--result\`); a \`ZipMap\` gives the matrix of scores,
+a column for each of its labels in order, in place of maps.
 
 Random operators (\`RandomNormal\`, \`RandomUniform\`, what is like them, \`Bernoulli\`, \`Multinomial\`) give the same numbers in every run and on every target, but for rounding: those of
 their \`seed\`, or without one those of their place among the random nodes of the model. For other numbers, make them an input of the model.
