@@ -74,6 +74,14 @@ describe('top_k', () => {
     }
   })
 
+  it('forgets no number where many are infinite or none at all', () => {
+    const picks = [...toNumbers(seededTensor('int32', [1200], 8, [0, 12]))], most = [NaN, Infinity, -Infinity, 0, 7]
+    for (const often of most) for (const largest of [true, false]) {
+      const list = picks.map((pick) => [NaN, Infinity, -Infinity, -0, 3][pick] ?? often)
+      for (const numbers of [list, list.toSorted((a, b) => (Number.isNaN(a) ? 1 : Number.isNaN(b) ? -1 : a - b)), list.toSorted((a, b) => (Number.isNaN(a) ? -1 : Number.isNaN(b) ? 1 : b - a))]) expectKernel(fromNumbers('float32', [1, 1200], numbers), { axis: 1, largest, k: 40 }, false)
+    }
+  })
+
   it('sorts numbers of every type with all that is special among them, along any axis, in more rows than share memory', () => {
     const special = [NaN, Infinity, -Infinity, 0, -0, 1, -1, 2.5], picks = [...toNumbers(seededTensor('int32', [2 * 60 * 11], 3, [0, special.length]))]
     for (const dtype of ['float32', 'float64', 'float16', 'bfloat16'] as const) for (const largest of [true, false]) {
