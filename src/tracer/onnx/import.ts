@@ -147,6 +147,9 @@ function lookUp(scope: Scope | undefined, name: string): Item | null | undefined
   return undefined
 }
 
+/** Why one of the node's inputs has no value. */
+const refusalOf = (scope: Scope, node: NodeProto): IngotError | undefined => node.input.map((name) => scope.refused.get(name)).find((e) => e !== undefined)
+
 function outputItem(scope: Scope, name: string): Item {
   const value = lookUp(scope, name)
   if (value == null) throw new IngotError('onnx-missing-value', `the graph output '${name}' is defined by no node`, { where: { origin: name }, hint: 'a node was lost from the model, or the file is truncated' })
@@ -157,13 +160,17 @@ function replayNodes(replay: Replay, scope: Scope, nodes: readonly NodeProto[]):
   replay.count.nodes += nodes.length
   if (replay.count.nodes > MAX_NODES || scope.calls.length > MAX_DEPTH) throw tooLarge()
   for (const { node, index } of sortNodes(nodes, (name) => scope.values.has(name) || lookUp(scope.outer, name) !== undefined)) {
-    const origin = scope.prefix + nodeName(node, index)
+    const origin = scope.prefix + nodeName(node, index), refusal = refusalOf(scope, node)
+    if (refusal !== undefined) {
+      for (const name of node.output) scope.refused.set(name, refusal)
+      continue
+    }
     const results = replayNode(replay, scope, node, origin)
     node.output.forEach((name, i) => {
       const value = results[i]
       if (name === '') return
       if (value === undefined) throw new IngotError('unsupported-op', `output ${i} ('${name}') of ${node.opType} is not supported`, { where: { origin, op: node.opType ?? '' } })
-      if (value instanceof IngotError) scope.refused.set(name, new IngotError(value.code, `output ${i} ('${name}') of ${node.opType} cannot be read: ${value.what}`, { where: { ...value.where, origin, op: node.opType ?? '' }, ...(value.hint !== undefined && { hint: value.hint }) }))
+      if (value instanceof IngotError) scope.refused.set(name, new IngotError(value.code, `output ${i} ('${name}') of ${node.opType} cannot be had: ${value.what}`, { where: { ...value.where, origin, op: node.opType ?? '' }, ...(value.hint !== undefined && { hint: value.hint }) }))
       else scope.values.set(name, value)
     })
   }

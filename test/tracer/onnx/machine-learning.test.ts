@@ -77,7 +77,22 @@ describe('LabelEncoder', () => {
   })
 
   it('of strings is refused', async () => {
-    expect((await errorOf(() => importOnnxSync(of('LabelEncoder', { keys_int64s: [1], values_strings: strings(['a']) }, ['y'], DATA_TYPE.INT64, 2)))).message).toMatch(/LabelEncoder of strings is not supported/)
+    expect((await errorOf(() => importOnnxSync(of('LabelEncoder', { keys_int64s: [1], values_strings: strings(['a']) }, ['y'], DATA_TYPE.INT64, 2)))).message).toMatch(/labels are strings here/)
+    expect((await errorOf(() => importOnnxSync(of('LabelEncoder', { keys_strings: strings(['a']), values_int64s: [1] }, ['y'], DATA_TYPE.STRING, 2)))).message).toMatch(/LabelEncoder of strings is not supported/)
+  })
+
+  it('that names classes at the end of a model is in nobody\'s way who keeps the scores alone', async () => {
+    const classes = { name: 'classes', dataType: DATA_TYPE.STRING, dims: [2], stringData: ['no', 'yes'].map((s) => new TextEncoder().encode(s)) }
+    const bytes = model({
+      inputs: [rows(2)], outputs: ['label', 'named', 'scores'], initializers: [classes, { name: 'shape', dataType: DATA_TYPE.INT64, dims: [1], int64Data: [-1] }],
+      nodes: [
+        node('Softmax', ['x'], ['scores']), node('ArgMax', ['scores'], ['best'], { axis: 1, keepdims: 0 }), node('ArrayFeatureExtractor', ['classes', 'best'], ['found'], {}, { domain: 'ai.onnx.ml' }),
+        node('Reshape', ['found', 'shape'], ['label']), node('LabelEncoder', ['best'], ['named'], { keys_int64s: [0, 1], values_strings: strings(['no', 'yes']) }, { domain: 'ai.onnx.ml' }),
+      ],
+      more: { opsetImport: [{ domain: '', version: 17 }, { domain: 'ai.onnx.ml', version: 2 }] },
+    })
+    expect((await errorOf(() => importOnnxSync(bytes))).message).toMatch(/output 0 \('found'\) of ArrayFeatureExtractor cannot be had: labels are strings/)
+    expect(importOnnxSync(bytes, { outputs: ['scores'] }).outputs.map((o) => o.name)).toEqual(['scores'])
   })
 })
 

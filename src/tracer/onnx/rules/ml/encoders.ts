@@ -1,9 +1,11 @@
 /** Rules for categories and labels that are numbers. */
 import { allocate, DTYPES, type DType, type HostTensor, type TensorStorage } from '../../../../base/dtype.js'
+import type { IngotError } from '../../../../base/error.js'
 import { dtypeOf, shapeOf, type Value } from '../../../../ir/graph.js'
 import { fromNumbers, toNumbers } from '../../../../ir/host-tensor.js'
 import { always, since, type NodeCall, type Rule, type RuleTable } from '../../call.js'
 import { castTo, isFloat, reshapeTo } from '../compose.js'
+import { stringLabels } from './scores.js'
 
 type Elements = ArrayLike<number | bigint>
 
@@ -57,11 +59,18 @@ function defaultOf(call: NodeCall, dtype: DType): number | bigint {
   return tensor !== undefined ? (tensor.data as Elements)[0] ?? 0 : isFloat(dtype) ? float : integer
 }
 
+/** Labels in place of what a model computes, at its end. */
+function givesStrings(call: NodeCall): readonly [IngotError] {
+  call.attrs.ignore(...['keys', 'values'].flatMap((list) => ['int64s', 'floats', 'strings', 'tensor'].map((kind) => `${list}_${kind}`)), ...['int64', 'float', 'string', 'tensor'].map((kind) => `default_${kind}`))
+  return [stringLabels()]
+}
+
 /** Keys are looked up by their distance from the least where they leave at most so many gaps for each of them, and are compared with one after another elsewhere. */
 const GAPS = 8
 
 const labelEncoder: Rule = (call) => {
   call.arity(1)
+  if (call.attrs.strings('values_strings', []).length > 0 || call.attrs.tensor('values_tensor')?.dtype === 'string') return givesStrings(call)
   const keys = listOf(call, 'keys'), values = listOf(call, 'values'), otherwise = defaultOf(call, values.dtype)
   if (keys.data.length === 0 || keys.data.length !== values.data.length) return call.fail('bad-attribute', `there are ${keys.data.length} keys and ${values.data.length} values`)
   const x = castTo(call, call.input(0), keys.dtype), last = new Map(Array.from(keys.data as Elements, (key, i) => [key, (values.data as Elements)[i] as number | bigint] as const))

@@ -6,6 +6,7 @@ import { fromNumbers } from '../../../../ir/host-tensor.js'
 import { always, type NodeCall, type Rule, type RuleTable } from '../../call.js'
 import { castTo, isFloat, reshapeTo, sliceAxis } from '../compose.js'
 import { floats, matrixOf } from './matrix.js'
+import { stringLabels } from './scores.js'
 
 /** A list of one number, or of one for each element of a row. */
 function perFeature(call: NodeCall, list: readonly number[], what: string): readonly number[] {
@@ -64,6 +65,7 @@ const arrayFeatureExtractor: Rule = (call) => {
   call.arity(2)
   const x = call.input(0), shape = shapeOf(x), places = reshapeTo(call, call.input(1), [product(call.shape(1))])
   if (shape.length === 0) return call.fail('shape-mismatch', 'ArrayFeatureExtractor takes rows, not a scalar')
+  if (dtypeOf(x) === 'string') return [stringLabels()]
   const found = call.add('gather', [x, places], { axis: shape.length - 1 })
   return shape.length === 1 ? reshapeTo(call, found, [1, ...shapeOf(found)]) : found
 }

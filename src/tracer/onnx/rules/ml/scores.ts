@@ -51,8 +51,8 @@ export function labelsOf(call: NodeCall, integerName: string, stringName = 'clas
   return { count: integers.length + strings.length, integers: strings.length > 0 ? undefined : integers }
 }
 
-/** What stands for the output of labels that are strings. */
-const stringLabels = (): IngotError => new IngotError('unsupported-dtype', 'the labels of the classes are strings, which programs cannot give', { hint: 'train with integer labels (LabelEncoder of scikit-learn), or keep the scores alone: { outputs: [name of the scores] }, --result name' })
+/** What stands for labels that are strings. */
+export const stringLabels = (): IngotError => new IngotError('unsupported-dtype', 'labels are strings here, which programs cannot give', { hint: 'train with integer labels (LabelEncoder of scikit-learn), or keep the scores alone: { outputs: [name of the scores] }, --result name' })
 
 const int64 = (call: NodeCall, shape: readonly number[], values: readonly bigint[]): Value => call.constant({ dtype: 'int64', shape, data: BigInt64Array.from(values) })
 
