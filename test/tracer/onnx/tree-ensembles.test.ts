@@ -68,6 +68,11 @@ describe('TreeEnsembleRegressor', () => {
     await expectEverywhere(bytes, [feedOf([[0.1], [0.1 - 2 ** -56], [Math.fround(0.1)]], 'float64')], () => ({ y: [2, 1, 2] }))
   })
 
+  it('takes forests of hundreds of thousands of leaves', () => {
+    const count = 150_000, ids = Array.from({ length: count }, (_, i) => i), zeros = ids.map(() => 0), attributes = { nodes_treeids: ids, nodes_nodeids: zeros, nodes_featureids: zeros, nodes_truenodeids: zeros, nodes_falsenodeids: zeros, nodes_modes: strings(ids.map(() => 'LEAF')), nodes_values: floats(zeros), target_treeids: ids, target_nodeids: zeros, target_ids: zeros, target_weights: floats(ids.map(() => 1)) }
+    expect(importOnnxSync(learned('TreeEnsembleRegressor', [rows(2)], ['y'], attributes)).nodes.some((n) => n.op === 'tree_ensemble')).toBe(true)
+  })
+
   it('refuses what is no forest, in one line', async () => {
     const tree = forestOf(1, 1, 3, 1), good = forestAttributes(tree, 'target')
     const refused = async (more: Parameters<typeof learned>[3]) => (await errorOf(() => importOnnxSync(learned('TreeEnsembleRegressor', [rows(FEATURES)], ['y'], { ...good, ...more })))).message

@@ -19,6 +19,7 @@ export interface Scores { readonly scores: Value; readonly voted: Value | undefi
 
 /** The votes of a leaf, one for each target that has any. */
 function votesOf(leaf: Leaf, aggregate: Aggregate): readonly Vote[] {
+  if (leaf.votes.length < 2) return leaf.votes
   const found = new Map<number, number>()
   for (const { target, weight } of leaf.votes) found.set(target, found.has(target) ? FOLD[aggregate](found.get(target) as number, weight) : weight)
   return [...found].map(([target, weight]) => ({ target, weight }))
@@ -43,7 +44,7 @@ function alwaysVoted({ splits, leaves, roots }: Tables): Set<number> {
 
 /** Weights of the leaves [leaves, votes], and the targets that they are for, or none where each leaf has a weight for every target. */
 function weightTables(call: NodeCall, votes: readonly (readonly Vote[])[], targets: number, dtype: DType, start: number): readonly [Value, Value | null] {
-  const most = Math.max(1, ...votes.map((v) => v.length)), listed = 2 * most < targets, width = listed ? most : targets
+  const most = votes.reduce((a, v) => Math.max(a, v.length), 1), listed = 2 * most < targets, width = listed ? most : targets
   const weights = new Float64Array(votes.length * width).fill(start), of = new Int32Array(weights.length)
   votes.forEach((own, leaf) => own.forEach(({ target, weight }, i) => { weights[leaf * width + (listed ? i : target)] = weight; if (listed) of[leaf * width + i] = target }))
   const shape = [votes.length, width]
@@ -68,9 +69,12 @@ export function forestScores(call: NodeCall, forest: Forest, targets: number, ag
     return at
   })
   if (columns.length === 0) columns.push({ feature: 0, missing: 'high' })
-  const nodes = Int32Array.from([...splits.flatMap((s) => [places[s.column] as number, s.low, s.high]), ...leaves.flatMap((_, i) => [0, splits.length + i, splits.length + i])])
-  const count = splits.length + leaves.length, thresholds = new Float64Array(count)
-  splits.forEach((s, i) => { thresholds[i] = keys.threshold(s, tables.columns[s.column] as Column) })
+  const count = splits.length + leaves.length, thresholds = new Float64Array(count), nodes = new Int32Array(3 * count)
+  splits.forEach((s, i) => {
+    thresholds[i] = keys.threshold(s, tables.columns[s.column] as Column)
+    nodes.set([places[s.column] as number, s.low, s.high], 3 * i)
+  })
+  for (let i = splits.length; i < count; i++) nodes.set([0, i, i], 3 * i)
   const operands = [
     keys.of(call, columnsOf(call, x, columns), columns), call.constant({ dtype: 'int32', shape: [count, 3], data: nodes }), call.constant(fromNumbers(keys.dtype, [count], thresholds)),
     call.constant({ dtype: 'int32', shape: [tables.roots.length], data: Int32Array.from(tables.roots) }),
