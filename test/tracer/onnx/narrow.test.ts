@@ -103,6 +103,8 @@ describe('Elements narrower than 16 bits', () => {
 
   describe.each(['int2', 'uint2', 'int4', 'uint4', 'float4e2m1', 'float8e4m3fn', 'float8e4m3fnuz', 'float8e5m2', 'float8e5m2fnuz', 'float8e8m0'] as const)('of %s are moved:', (dtype) => {
     const list = (name: string, ...numbers: number[]) => ({ name, dataType: DATA_TYPE.INT64, dims: [numbers.length], int64Data: numbers })
+    /** What the code 0 stands for. */
+    const zero = dtype === 'float8e8m0' ? 2 ** -127 : 0
     const given = (n: number): HostTensor => seededTensor(dtype, [n, 3], n + 1, [0, 3])
     const rowsOf = (x: HostTensor): number[][] => Array.from({ length: x.shape[0] as number }, (_, i) => Array.from(toNumbers(x)).slice(3 * i, 3 * i + 3))
     const moves: Readonly<Record<string, { readonly nodes: readonly onnx.INodeProto[]; readonly initializers?: readonly onnx.ITensorProto[]; readonly y: (rows: readonly (readonly number[])[]) => readonly number[] }>> = {
@@ -112,7 +114,17 @@ describe('Elements narrower than 16 bits', () => {
       'Split and Concat': { nodes: [node('Split', ['x', 'sizes'], ['a', 'b'], { axis: 1 }), node('Identity', ['b'], ['c']), node('Concat', ['c', 'a', 'c'], ['y'], { axis: 1 })], initializers: [list('sizes', 1, 2)], y: (rows) => rows.flatMap(([a, b, c]) => [b, c, a, b, c] as number[]) },
       'Gather': { nodes: [node('Gather', ['x', 'at'], ['y'], { axis: 1 })], initializers: [list('at', 1, 1, -3, 2)], y: (rows) => rows.flatMap(([a, b, c]) => [b, b, a, c] as number[]) },
       'Flatten and Expand': { nodes: [node('Flatten', ['x'], ['flat'], { axis: 0 }), node('Expand', ['flat', 'shape'], ['y'])], initializers: [list('shape', 2, 1)], y: (rows) => [...rows.flat(), ...rows.flat()] },
-      'Pad, with the code 0': { nodes: [node('Pad', ['x', 'pads'], ['y'])], initializers: [list('pads', 0, 1, 0, 0)], y: (rows) => rows.flatMap((row) => [dtype === 'float8e8m0' ? 2 ** -127 : 0, ...row]) },
+      'Where and Compress': {
+        nodes: [node('Transpose', ['x'], ['t']), node('Transpose', ['t'], ['same']), node('Gather', ['x', 'at'], ['first'], { axis: 1 }), node('Where', ['mask', 'same', 'first'], ['w']), node('Compress', ['w', 'mask'], ['y'], { axis: 1 })],
+        initializers: [list('at', 0), { name: 'mask', dataType: DATA_TYPE.BOOL, dims: [3], rawData: Uint8Array.of(0, 1, 1) }], y: (rows) => rows.flatMap(([, b, c]) => [b, c] as number[]),
+      },
+      'ReverseSequence, Trilu and CenterCropPad': {
+        nodes: [node('ReverseSequence', ['x', 'lengths'], ['r'], { batch_axis: 1, time_axis: 0 }), node('CenterCropPad', ['r', 'two'], ['c'], { axes: [1] }), node('Trilu', ['c'], ['y'], { upper: 0 })],
+        initializers: [list('lengths', 1, 1, 1), list('two', 2)],
+        y: (rows) => rows.flatMap(([a, b], i) => [a, i > 0 ? b : zero] as number[]),
+      },
+      'TensorScatter': { nodes: [node('Gather', ['x', 'at'], ['update'], { axis: 1 }), node('TensorScatter', ['x', 'update'], ['y'], { axis: 1 })], initializers: [list('at', 2)], y: (rows) => rows.flatMap(([, b, c]) => [c, b, c] as number[]) },
+      'Pad, with the code 0': { nodes: [node('Pad', ['x', 'pads'], ['y'])], initializers: [list('pads', 0, 1, 0, 0)], y: (rows) => rows.flatMap((row) => [zero, ...row]) },
     }
     it.each(Object.keys(moves))('%s', async (name) => {
       const { nodes, initializers = [], y } = moves[name] as (typeof moves)[string]

@@ -4,6 +4,7 @@ import { sub } from '../../../ir/dims.js'
 import { shapeOf, type Value } from '../../../ir/graph.js'
 import { always, since, type Rule, type RuleTable } from '../call.js'
 import { castTo, expandTo, iotaAlong, reshapeTo, sliceAxis, transposeBy } from './compose.js'
+import { movingCodes } from './narrow.js'
 import { dimAsScalar } from './scalars.js'
 
 /** Each place of the cache takes the element of the update that belongs there, if there is one. */
@@ -50,6 +51,6 @@ const causalConvWithState: Rule = (call) => {
 }
 
 /** Caches of the default domain. */
-export const CACHES: RuleTable = { TensorScatter: since(24, tensorScatter), CausalConvWithState: since(27, causalConvWithState) }
+export const CACHES: RuleTable = { TensorScatter: since(24, movingCodes(tensorScatter)), CausalConvWithState: since(27, causalConvWithState) }
 /** Caches of com.microsoft. */
 export const MICROSOFT_CACHES: RuleTable = { CausalConvWithState: always(causalConvWithState) }

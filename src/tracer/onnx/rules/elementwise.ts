@@ -6,7 +6,7 @@ import { toNumbers } from '../../../ir/host-tensor.js'
 import { always, since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { dtypeOfNumber } from '../tensor.js'
 import { castTo, isFloat, reshapeTo } from './compose.js'
-import { isNarrow, numbersOf, packedOutput } from './narrow.js'
+import { isNarrow, movingCodes, numbersOf, packedOutput } from './narrow.js'
 import { encoded } from './narrow-floats.js'
 
 const unary = (op: string, attrs: (call: NodeCall) => Attrs = () => ({})): Rule => (call) => {
@@ -180,7 +180,7 @@ export const ELEMENTWISE: RuleTable = {
   Min: always(variadic('minimum')),
   Sum: always(variadic('add')),
   Mean: always(mean),
-  Where: since(9, (call) => { call.arity(3); return call.emit('where', [call.input(0), call.input(1), call.input(2)]) }),
+  Where: since(9, movingCodes((call) => { call.arity(3); return call.emit('where', [call.input(0), call.input(1), call.input(2)]) })),
 }
 
 const fastGelu: Rule = (call) => {

@@ -132,9 +132,9 @@ export const INDEXING: RuleTable = {
   ScatterND: since(11, scatterNd),
   Range: since(11, range),
   OneHot: since(9, oneHot),
-  Trilu: since(14, trilu),
+  Trilu: since(14, movingCodes(trilu)),
   EyeLike: since(9, eyeLike),
-  ReverseSequence: since(10, reverseSequence),
+  ReverseSequence: since(10, movingCodes(reverseSequence)),
 }
 
 /** Indexing ops of com.microsoft. */

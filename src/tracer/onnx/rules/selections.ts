@@ -6,6 +6,7 @@ import { fromNumbers } from '../../../ir/host-tensor.js'
 import { since, type NodeCall, type Rule, type RuleTable } from '../call.js'
 import { greater, lesser } from './bounds.js'
 import { castTo, reshapeTo, sliceAxis } from './compose.js'
+import { movingCodes } from './narrow.js'
 import { dimAsScalar } from './scalars.js'
 
 const iota = (call: NodeCall, length: Dim): Value => call.add('range', [], { start: 0, step: 1, length, dtype: 'int32' })
@@ -127,7 +128,7 @@ const nonMaxSuppression: Rule = (call) => {
 /** Selections of the default domain. */
 export const SELECTIONS: RuleTable = {
   NonZero: since(9, nonZero),
-  Compress: since(9, compress),
+  Compress: since(9, movingCodes(compress)),
   Unique: since(11, unique),
   NonMaxSuppression: since(10, nonMaxSuppression),
 }

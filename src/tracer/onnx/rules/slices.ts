@@ -129,4 +129,4 @@ const centerCropPad: Rule = (call) => {
 }
 
 /** Parts of tensors, of the default domain. */
-export const SLICES: RuleTable = { Slice: always(movingCodes(slice)), Split: always(movingCodes(split)), CenterCropPad: since(18, centerCropPad) }
+export const SLICES: RuleTable = { Slice: always(movingCodes(slice)), Split: always(movingCodes(split)), CenterCropPad: since(18, movingCodes(centerCropPad)) }
