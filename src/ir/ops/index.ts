@@ -10,6 +10,7 @@ import { castOp } from './cast.js'
 import { CHANNEL_NORMS } from './channel-norms.js'
 import { CHOICES } from './choose.js'
 import { col2im } from './col2im.js'
+import { couplePairs } from './couple-pairs.js'
 import { concat } from './concat.js'
 import { CONTROL_FLOW } from './control-flow.js'
 import { cumprod } from './cumprod.js'
@@ -53,7 +54,7 @@ import { WINOGRAD } from './winograd.js'
 const LIST: readonly Op[] = [
   ...UNARY, ...ACTIVATIONS, ...BINARY, ...CHOICES, castOp,
   ...RESHAPES, reinterpret, transpose, relayout, slice, concat, ...REPEATS, ...GATHERS, ...SCATTERS, pad, ...MAKERS, ...POSITIONALS,
-  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK, treeEnsemble, nonMaxSuppression,
+  ...REDUCTIONS, ...ARG_EXTREMES, ...SOFTMAXES, ...ROW_NORMS, ...CHANNEL_NORMS, cumsum, cumprod, topK, treeEnsemble, couplePairs, nonMaxSuppression,
   matmul, det, attention, linearAttention, conv, convTranspose, col2im, maxPool, maxPoolIndices, averagePool, lpPool, resize, gridSample, roiAlign, maxRoiPool, lstm, gru, rnn, lstmRecurrence, gruRecurrence, rnnRecurrence, ...WINOGRAD, pairHalves, pairedMatmul, pairedConv,
   ...CONTROL_FLOW, measure, ...BOOKKEEPING, fused,
 ]

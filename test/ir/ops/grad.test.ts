@@ -16,7 +16,7 @@ const IMPORTED = 'only imported models have it: no function of tensors makes it'
 const WITHOUT: Readonly<Record<string, string>> = {
   lstm: RECURRENCE, gru: RECURRENCE, rnn: RECURRENCE, lstm_recurrence: RECURRENCE, gru_recurrence: RECURRENCE, rnn_recurrence: RECURRENCE,
   attention: 'a pass makes it of ops with gradients, once gradients are there',
-  grid_sample: IMPORTED, cumprod: IMPORTED, roi_align: IMPORTED, max_roi_pool: IMPORTED, col2im: IMPORTED, det: IMPORTED, linear_attention: IMPORTED, tree_ensemble: IMPORTED,
+  grid_sample: IMPORTED, cumprod: IMPORTED, roi_align: IMPORTED, max_roi_pool: IMPORTED, col2im: IMPORTED, det: IMPORTED, linear_attention: IMPORTED, tree_ensemble: IMPORTED, couple_pairs: IMPORTED,
   relayout: 'only the order of elements in memory changes, which passes decide once gradients are there',
   'autograd.record': MARK, 'autograd.save': MARK, 'version.bump': MARK, 'version.check': MARK, 'view.track': MARK,
 }

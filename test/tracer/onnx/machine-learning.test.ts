@@ -146,4 +146,15 @@ describe('support vector machines', () => {
     const bytes = of('SVMClassifier', { ...common(kernel), vectors_per_class: perClass, coefficients: floats(coefficients.flat()), rho: floats(rho), classlabels_ints: [10, 11, 12] }, ['label', 'y'])
     await expectEverywhere(bytes, [X], (feeds) => ({ label: pairs(feeds).map(label), y: pairs(feeds).flatMap(decide) }))
   })
+
+  it('SVMClassifier gives classes the probabilities that those of pairs of them follow from', async () => {
+    const wanted = [0.5, 0.3, 0.2], order = [[0, 1], [0, 2], [1, 2]] as const
+    // Of pairs alone, whatever is fed: the kernel's values have no weight.
+    const shifts = order.map(([i, j]) => Math.log((wanted[j] as number) / (wanted[i] as number)))
+    const attributes = { ...common('RBF'), vectors_per_class: [2, 1, 2], coefficients: floats(new Array<number>(10).fill(0)), rho: floats([1, 1, 1]), prob_a: floats([0, 0, 0]), prob_b: floats(shifts), classlabels_ints: [10, 11, 12] }
+    const graph = importOnnxSync(of('SVMClassifier', attributes, ['label', 'y'])), found = interpret(graph, X)
+    Array.from(found['y']?.data as Float32Array).forEach((p, i) => { expect(p).toBeCloseTo(wanted[i % 3] as number, 2) })
+    expect(Array.from(found['label']?.data as BigInt64Array, Number)).toEqual([10, 10, 10])
+    expect((await errorOf(() => importOnnxSync(of('SVMClassifier', { ...attributes, prob_b: floats([1]) }, ['label', 'y'])))).message).toMatch(/prob_a and prob_b have 3 and 1 numbers/)
+  })
 })

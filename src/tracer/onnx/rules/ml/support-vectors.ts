@@ -60,10 +60,25 @@ function votesOf(call: NodeCall, scores: Value, pairs: readonly Pair[], classes:
   return call.add('add', [productWith(call, won, change.flat(), classes, 'pairs'), floats(call, [classes], lost)])
 }
 
+/** The probabilities [N, classes] that the scores of pairs say, by a logistic function for each pair. */
+function probabilities(call: NodeCall, scores: Value, pairs: readonly Pair[], classes: number, [a, b]: readonly [readonly number[], readonly number[]]): Value {
+  if (a.length !== pairs.length || b.length !== pairs.length) call.fail('bad-attribute', `prob_a and prob_b have ${a.length} and ${b.length} numbers for ${pairs.length} pairs of classes`)
+  const decided = call.add('sigmoid', [call.add('neg', [call.add('add', [call.add('mul', [scores, floats(call, [pairs.length], a)]), floats(call, [pairs.length], b)])])])
+  // Where one is sure to win, the other could never be corrected.
+  const wins = call.add('clip', [decided], { min: 1e-7, max: 1 - 1e-7 }), cells = classes * classes, sign = new Float64Array(cells * pairs.length), from = new Float64Array(cells)
+  pairs.forEach(({ one, other }, p) => {
+    sign[(one * classes + other) * pairs.length + p] = 1
+    sign[(other * classes + one) * pairs.length + p] = -1
+    from[other * classes + one] = 1
+  })
+  const square = call.add('add', [productWith(call, wins, Array.from(sign), cells, 'pairs'), floats(call, [cells], Array.from(from))])
+  return call.add('couple_pairs', [reshapeTo(call, square, [shapeOf(scores)[0] as Dim, classes, classes])])
+}
+
 const svmClassifier: Rule = (call) => {
   call.arity(1)
   const { attrs } = call, labels = labelsOf(call, 'classlabels_ints'), { count } = labels, transform = transformOf(call), perClass = attrs.ints('vectors_per_class', [])
-  if (attrs.floats('prob_a', []).length + attrs.floats('prob_b', []).length > 0) return call.fail('unsupported-op', 'SVMClassifier with probabilities (prob_a and prob_b) is not supported', 'train with probability=False: the scores are then those of the pairs of classes')
+  const curves = [attrs.floats('prob_a', []), attrs.floats('prob_b', [])] as const
   if (perClass.length === 0) {
     attrs.ignore('support_vectors', 'kernel_type', 'kernel_params')
     const [rho = 0] = attrs.floats('rho', []), scores = call.add('add', [productWith(call, floatRows(call), attrs.floats('coefficients', []), count, 'coefficients'), number(call, rho)])
@@ -72,6 +87,7 @@ const svmClassifier: Rule = (call) => {
   if (perClass.length !== count) return call.fail('bad-attribute', `vectors_per_class has ${perClass.length} numbers for ${count} classes`)
   const pairs = perClass.flatMap((_, one) => perClass.slice(one + 1).map((__, i): Pair => ({ one, other: one + 1 + i })))
   const scores = pairScores(call, perClass, pairs), label = greatestLabel(call, votesOf(call, scores, pairs, count), labels)
+  if (curves[0].length > 0) return [label, transformed(call, probabilities(call, scores, pairs, count, curves), transform)]
   if (count > 2) return [label, transformed(call, scores, transform)]
   const opposite = call.add('neg', [scores])
   if (transform === 'NONE') return [label, pairOf(call, opposite, scores)]
